@@ -1,0 +1,173 @@
+"""Statements that SQLAlchemy wrote once, and transactions that asyncpg runs: `transaction()` is the only commit.
+
+A verb is given a `Db`: the open transaction, who asks, and the time. Deadlocks and serialization failures are
+retried here, with jitter, and never shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+import asyncpg
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import asyncpg as dialect
+
+from models.access import VIEWER_TYPES, Actor, Role
+from models.pool import Pool
+
+DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]
+RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+TRIES = 8
+T = TypeVar("T")
+
+
+class Statement:
+    """SQL that SQLAlchemy wrote, and the order of its parameters. Bound values are handed to asyncpg as they are."""
+
+    __slots__ = ("constants", "order", "sql")
+
+    def __init__(self, statement: sa.ClauseElement) -> None:
+        compiled = statement.compile(dialect=DIALECT)
+        self.sql = str(compiled)
+        self.order = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
+        self.constants = {k: v for k, v in compiled.params.items() if v is not None}
+
+    def arguments(self, values: dict[str, Any]) -> list[Any]:
+        """The values in the order of $1, $2, …; a name that is neither given nor constant raises KeyError."""
+        return [values[name] if name in values else self.constants[name] for name in self.order]
+
+
+class AsViewer:
+    """A Viewer for a verb's statements: his person, organization, area and the time are filled in by `Db`."""
+
+    def __init__(self, role: Role) -> None:
+        self.role = role
+        for name, type_ in VIEWER_TYPES.items():
+            setattr(self, name, sa.bindparam(f"viewer_{name}", type_=type_, unique=False))
+
+    person: sa.ColumnElement[Any]
+    organization: sa.ColumnElement[Any]
+    area: sa.ColumnElement[Any]
+    area_end: sa.ColumnElement[Any]
+    now: sa.ColumnElement[Any]
+
+
+class Seen:
+    """A statement that depends on who looks: `Seen(lambda viewer: select(...).where(*seen(need, "need", viewer)))`."""
+
+    __slots__ = ("build", "by_role")
+
+    def __init__(self, build: Callable[[AsViewer], sa.ClauseElement]) -> None:
+        self.build = build
+        self.by_role: dict[Role, Statement] = {}
+
+    def for_role(self, role: Role) -> Statement:
+        """The statement as that role may run it, written at its first use."""
+        statement = self.by_role.get(role)
+        if statement is None:
+            statement = self.by_role[role] = Statement(self.build(AsViewer(role)))
+        return statement
+
+
+@dataclasses.dataclass(slots=True)
+class Event:
+    """Something that happened, for the outbox: no personal data."""
+
+    topic: str
+    subject: UUID
+    area: str | None
+    data: dict[str, Any]
+
+
+class Db:
+    """One open transaction: who asks, the time, and what is to be told when it has committed."""
+
+    __slots__ = ("actor", "connection", "events", "now")
+
+    def __init__(self, connection: asyncpg.Connection, actor: Actor, now: datetime) -> None:
+        self.connection, self.actor, self.now = connection, actor, now
+        self.events: list[Event] = []
+
+    def _prepared(self, statement: Statement | Seen, values: dict[str, Any]) -> tuple[str, list[Any]]:
+        actor = self.actor
+        known = {
+            "viewer_person": actor.person,
+            "viewer_organization": actor.organization,
+            "viewer_area": actor.area,
+            "viewer_area_end": actor.area_end,
+            "viewer_now": self.now,
+            "now": self.now,
+            **values,
+        }
+        chosen = statement.for_role(actor.role) if isinstance(statement, Seen) else statement
+        return chosen.sql, chosen.arguments(known)
+
+    async def one(self, statement: Statement | Seen, **values: Any) -> asyncpg.Record | None:
+        """The first row, or None."""
+        sql, args = self._prepared(statement, values)
+        return await self.connection.fetchrow(sql, *args)
+
+    async def all(self, statement: Statement | Seen, **values: Any) -> Sequence[asyncpg.Record]:
+        """Every row."""
+        sql, args = self._prepared(statement, values)
+        rows: Sequence[asyncpg.Record] = await self.connection.fetch(sql, *args)
+        return rows
+
+    async def value(self, statement: Statement | Seen, **values: Any) -> Any:
+        """The first cell of the first row, or None."""
+        sql, args = self._prepared(statement, values)
+        return await self.connection.fetchval(sql, *args)
+
+    def tell(self, topic: str, subject: UUID, *, area: str | None = None, **data: Any) -> None:
+        """Puts an event into the outbox, written with the commit. `topic` is `need.verified`, say."""
+        self.events.append(Event(topic, subject, area, data))
+
+
+async def transaction(pool: Pool, actor: Actor, now: datetime, work: Callable[[Db], Awaitable[T]]) -> T:
+    """Runs `work` in one transaction and commits it; any exception rolls back.
+
+    Deadlocks and serialization failures run `work` again, from the start, up to eight times; so it must do nothing
+    that a rollback does not undo. A mutation always finishes: once begun, its caller's leaving does not stop it.
+    """
+    for attempt in range(TRIES):
+        try:
+            async with pool.connection() as connection, connection.transaction():
+                db = Db(connection, actor, now)
+                result = await work(db)
+                if db.events:
+                    await write_events(db)
+                return result
+        except RETRIED:
+            if attempt == TRIES - 1:
+                raise
+            await asyncio.sleep(random.uniform(0.002, 0.01) * 2**attempt)
+    raise AssertionError
+
+
+WRITE_EVENTS = """
+INSERT INTO event (at, topic, subject, area, person, role, data)
+SELECT $1, topic, subject, area, $2, $3, data
+FROM unnest($4::text[], $5::uuid[], $6::text[], $7::jsonb[]) AS told (topic, subject, area, data)
+"""
+
+
+async def write_events(db: Db) -> None:
+    """Inserts what the transaction has to tell; the relay reads it once it has committed."""
+    told, db.events = db.events, []
+    await db.connection.execute(
+        WRITE_EVENTS,
+        db.now,
+        db.actor.person,
+        db.actor.role.value,
+        [e.topic for e in told],
+        [e.subject for e in told],
+        [e.area for e in told],
+        [json.dumps(e.data, default=str, ensure_ascii=False) for e in told],
+    )

@@ -1,0 +1,19 @@
+"""Every table there is: what migrations are compared with and grants are made from."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+
+from sqlmodel import SQLModel
+
+import models.events
+
+AREAS = ("territory", "people", "exchange", "activity", "funds", "reports")
+
+for area in AREAS:
+    if importlib.util.find_spec(f"models.{area}") and importlib.util.find_spec(f"models.{area}.tables"):
+        importlib.import_module(f"models.{area}.tables")
+
+METADATA = SQLModel.metadata
+__all__ = ["AREAS", "METADATA", "models"]

@@ -1,0 +1,317 @@
+"""The words that say where a GraphQL field lives in the database.
+
+A word is put into a Strawberry field's metadata and read back from the built schema: there is no second description
+of the API. `title: str = column(table.Need.title)` is checked by type: the attribute's type must be the field's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+import sqlalchemy as sa
+import strawberry
+from graphql import GraphQLField, GraphQLInputField, GraphQLNamedType
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types.arguments import StrawberryArgument
+
+BACKREF = GraphQLCoreConverter.DEFINITION_BACKREF
+T = TypeVar("T")
+Row = Any
+"""The columns of one row of a table, as SQL: `row.title`."""
+View = Any
+"""Who looks, and at what: `view.actor` (a Viewer), `view.rows(Table)` (its rows that he may see)."""
+Order = tuple[tuple[str, bool], ...]
+"""(column, descending), the last one unique."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Word:
+    """Where a field lives."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Column(Word):
+    """A column of the row."""
+
+    name: str
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Expression(Word):
+    """SQL over the row."""
+
+    build: Callable[[Row, View], Any]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Inside(Word):
+    """An object that is no row of its own: its fields live in the same row, or in the columns that `build` names."""
+
+    build: Callable[[Row, View], Mapping[str, Any]] | None
+    present: str | None
+    """The name among them that is NULL when the object is absent."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class One(Word):
+    """The row that a column refers to."""
+
+    on: str
+    target: str = "id"
+    """The target's column that is referred to."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Variant(Word):
+    """One of several kinds of row: the first column that refers to one that may be seen."""
+
+    on: Mapping[str, str]
+    """Column -> GraphQL type."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Many(Word):
+    """A short list: the rows whose column refers to this one, at most `limit`."""
+
+    on: str | None
+    order: Order
+    limit: int
+    default: int
+    where: Callable[[Row, View], Any] | None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Connection(Word):
+    """A list that can grow, by pages."""
+
+    on: str | None
+    orders: Mapping[str | None, Order]
+    where: Callable[[Row, View], Any] | None
+    maximum: int = 100
+    default: int = 20
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ById(Word):
+    """A root: the row of an id."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Single(Word):
+    """A root: the one row that meets a condition, such as the caller's own."""
+
+    where: Callable[[Row, View], Any]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Report(Word):
+    """A root: the rows of a SELECT written by hand, over rows that may be seen."""
+
+    rows: Callable[..., sa.Select[Any]]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Constant(Word):
+    """A root: data known without the database, as dicts, lists and scalars; arguments are part of the plan's key."""
+
+    value: Callable[..., Any]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Computed(Word):
+    """A field that needs Python: these columns, and a function over them."""
+
+    needs: tuple[str, ...]
+    run: Callable[..., Any]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Verb(Word):
+    """A mutation: a resolver that runs in a transaction and returns the id of its outcome."""
+
+    outcome: str
+    """The GraphQL type of the outcome."""
+    idempotent: bool = True
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Where(Word):
+    """The condition that an input field of a filter stands for."""
+
+    build: Callable[..., Any]
+    null: Callable[[Row], Any] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Entity:
+    """The table behind a GraphQL type, and its ids' prefix."""
+
+    table: sa.Table
+    prefix: str | None
+
+
+def _viewed(build: Callable[..., Any], given: int = 1) -> Callable[..., Any]:
+    """Lets a function over a row leave out the `view` that it does not need."""
+    if len(inspect.signature(build).parameters) > given:
+        return build
+    return lambda *args: build(*args[:given])
+
+
+def _field(word: Word, arguments: Mapping[str, tuple[Any, Any]] | None = None, **kw: Any) -> Any:
+    space = kw.pop("space", None)
+    field = strawberry.field(metadata={Word: word}, **kw)
+    if arguments:
+        field.arguments = [
+            StrawberryArgument(name, None, StrawberryAnnotation(annotation, namespace=space), default=default, description=ARGUMENTS.get(name))
+            for name, (annotation, default) in arguments.items()
+        ]
+    return field
+
+
+ARGUMENTS = {
+    "first": "How many items, from the start: 1 to 100.",
+    "last": "How many items, from the end: 1 to 100.",
+    "after": "Only items after this cursor.",
+    "before": "Only items before this cursor.",
+    "filter": "Only items that meet every condition given here.",
+    "order": "In which order.",
+    "id": "The id, as another answer gave it.",
+}
+
+
+def column(attribute: T, **kw: Any) -> T:
+    """A column of the type's table: `title: str = column(tables.Need.title)`."""
+    return cast(T, _field(Column(cast(Any, attribute).key), **kw))
+
+
+def named(name: str, **kw: Any) -> Any:
+    """A column of a report's row, or of what `inside` names."""
+    return _field(Column(name), **kw)
+
+
+def expression(build: Callable[..., Any], **kw: Any) -> Any:
+    """SQL over the row: `expression(lambda row: row.total - row.taken)`, or `lambda row, view: ...`."""
+    return _field(Expression(_viewed(build)), **kw)
+
+
+def identity(**kw: Any) -> Any:
+    """The row's global id."""
+    return _field(Expression(lambda row, view: row.id), **kw)
+
+
+def inside(build: Callable[..., Mapping[str, Any]] | None = None, *, present: str | None = None, **kw: Any) -> Any:
+    """An object over the same row, such as `viewerCan`; or over columns that `build` makes of it, such as Money."""
+    return _field(Inside(_viewed(build) if build else None, present), **kw)
+
+
+def one(attribute: Any, *, target: str = "id", **kw: Any) -> Any:
+    """The row that a column refers to: `community: Division = one(tables.Need.community_id)`."""
+    return _field(One(attribute if isinstance(attribute, str) else attribute.key, target), **kw)
+
+
+def variant(on: Mapping[Any, str], **kw: Any) -> Any:
+    """One of several kinds: `variant({tables.Offer.organization_id: "Organization", tables.Offer.person_id: "Person"})`."""
+    return _field(Variant({k.key: v for k, v in on.items()}), **kw)
+
+
+def ordering(order: Sequence[Any]) -> Order:
+    """(column, descending) of columns and `desc(column)`; `id` comes last, to make the order whole."""
+    out = [
+        (cast(Any, by.element).key, True) if isinstance(by, sa.UnaryExpression) else (by if isinstance(by, str) else by.key, False)
+        for by in order
+    ]
+    return tuple(out if out[-1][0] == "id" else [*out, ("id", out[-1][1])])
+
+
+def many(on: Any = None, *, order: Sequence[Any], limit: int = 20, default: int | None = None, where: Callable[..., Any] | None = None, **kw: Any) -> Any:
+    """A bounded list: the rows whose column `on` refers to this row, in that order, at most `limit`; all by default."""
+    word = Many(None if on is None else on.key, ordering(order), limit, limit if default is None else default, _viewed(where) if where else None)
+    return _field(word, {"first": (int, word.default)}, **kw)
+
+
+def connection(
+    on: Any = None,
+    *,
+    order: Sequence[Any] | Mapping[Any, Sequence[Any]],
+    filter: Any = None,
+    where: Callable[..., Any] | None = None,
+    **kw: Any,
+) -> Any:
+    """A list by pages. `order`: columns, or for each value of an enumeration its columns (the first is the default)."""
+    arguments: dict[str, tuple[Any, Any]] = {name: (int | None if name in ("first", "last") else str | None, strawberry.UNSET) for name in ("first", "after", "last", "before")}
+    if filter is not None:
+        arguments["filter"] = (filter | None, strawberry.UNSET)
+    orders: dict[str | None, Order]
+    if isinstance(order, Mapping):
+        first = next(iter(order))
+        arguments["order"] = (type(first), first)
+        orders = {cast(enum.Enum, k).name: ordering(v) for k, v in order.items()}
+    else:
+        orders = {None: ordering(order)}
+    return _field(Connection(None if on is None else on.key, orders, _viewed(where) if where else None), arguments, **kw)
+
+
+def by_id(**kw: Any) -> Any:
+    """A root field with the argument `id`."""
+    return _field(ById(), {"id": (strawberry.ID, strawberry.UNSET)}, **kw)
+
+
+def single(where: Callable[..., Any], **kw: Any) -> Any:
+    """A root field for the one row that meets a condition: `single(lambda row, view: row.id == view.actor.person)`."""
+    return _field(Single(_viewed(where)), **kw)
+
+
+def report(rows: Callable[..., sa.Select[Any]], arguments: Mapping[str, tuple[Any, Any]] | None = None, **kw: Any) -> Any:
+    """A root field: `rows(view, **arguments as SQL binds)` gives a SELECT with ORDER BY; `view.rows(Table)` its FROMs."""
+    return _field(Report(rows), arguments, **kw)
+
+
+def constant(value: Callable[..., Any], arguments: Mapping[str, tuple[Any, Any]] | None = None, **kw: Any) -> Any:
+    """A root field whose data is known without the database; `value(**arguments)` gives dicts keyed by GraphQL names."""
+    return _field(Constant(value), arguments, **kw)
+
+
+def computed(*needs: Any, **kw: Any) -> Callable[[Callable[..., T]], T]:
+    """A field that needs Python: `needs` are the columns that its function is given, by name."""
+
+    def wrap(run: Callable[..., T]) -> T:
+        parameters = list(inspect.signature(run).parameters.values())[1:]
+        arguments = {p.name: (p.annotation, strawberry.UNSET if p.default is p.empty else p.default) for p in parameters}
+        word = Computed(tuple(n.key for n in needs), run)
+        space = sys.modules[run.__module__].__dict__
+        return cast(T, _field(word, arguments, space=space, graphql_type=run.__annotations__["return"], **kw))
+
+    return wrap
+
+
+def where(build: Callable[..., Any], null: Callable[[Row], Any] | None = None, **kw: Any) -> Any:
+    """An input field of a filter: `status: list[Status] | None = where(lambda row, value: row.status == any_(value))`."""
+    return strawberry.field(default=strawberry.UNSET, metadata={Word: Where(_viewed(build, 2), null)}, **kw)
+
+
+def entity(table: Any, prefix: str | None = None) -> Callable[[type[T]], type[T]]:
+    """Says which table a GraphQL type shows: `@entity(tables.Need, "need")`, above `@strawberry.type`."""
+
+    def wrap(cls: type[T]) -> type[T]:
+        cls.__entity__ = Entity(table if isinstance(table, sa.Table) else table.__table__, prefix)  # type: ignore[attr-defined]
+        return cls
+
+    return wrap
+
+
+def word_of(field: GraphQLField | GraphQLInputField) -> Any:
+    """The word of a field of the built schema, or None."""
+    definition = field.extensions.get(BACKREF)
+    return definition.metadata.get(Word) if definition is not None else None
+
+
+def entity_of(type_: GraphQLNamedType) -> Entity | None:
+    """The entity of a type of the built schema, or None."""
+    definition = type_.extensions.get(BACKREF)
+    return getattr(getattr(definition, "origin", None), "__entity__", None)

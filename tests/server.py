@@ -1,0 +1,81 @@
+"""The PostgreSQL of a test run, shared by its workers: the first starts it and migrates the template."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from models import migrate
+
+TEMPLATE = "wushe_template"
+
+
+@dataclasses.dataclass
+class Server:
+    """URLs of one PostgreSQL, by database."""
+
+    superuser: str
+    owner: str
+    api: str
+    template: str = TEMPLATE
+
+    def owner_url(self, database: str) -> str:
+        return _with(self.owner, database)
+
+    def api_url(self, database: str) -> str:
+        return _with(self.api, database)
+
+    def clone(self, name: str) -> None:
+        asyncio.run(self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}" TEMPLATE "{self.template}" OWNER wushe_owner STRATEGY FILE_COPY'))
+
+    def drop(self, name: str) -> None:
+        asyncio.run(self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+
+    def prepare(self) -> None:
+        """Makes the template anew and migrates it."""
+        asyncio.run(self._execute(f'DROP DATABASE IF EXISTS "{self.template}" WITH (FORCE)', f'CREATE DATABASE "{self.template}" OWNER wushe_owner'))
+        migrate.upgrade(self.owner_url(self.template), "wushe_api")
+
+    async def _execute(self, *statements: str) -> None:
+        connection = await asyncpg.connect(_with(self.superuser, "postgres"))
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+def _with(url: str, database: str) -> str:
+    return urlsplit(url)._replace(path=f"/{database}").geturl()
+
+
+@contextlib.contextmanager
+def running(factory: pytest.TempPathFactory, worker: str) -> Iterator[Server]:
+    """The run's server. `WUSHE_TEST_POSTGRES` (a superuser's URL) names one that runs already."""
+    given = os.environ["WUSHE_TEST_POSTGRES"]
+    address = urlsplit(given).netloc.rpartition("@")[2]
+    server = Server(given, f"postgresql://wushe_owner:o@{address}/", f"postgresql://wushe_api:a@{address}/", os.environ.get("WUSHE_TEST_TEMPLATE", TEMPLATE))
+    with once(factory, worker, "template") as first:
+        if first:
+            server.prepare()
+    yield server
+
+
+@contextlib.contextmanager
+def once(factory: pytest.TempPathFactory, worker: str, what: str) -> Iterator[bool]:
+    """True for the first of the run's workers to come here; the others wait for it."""
+    shared = factory.getbasetemp() if worker == "main" else factory.getbasetemp().parent
+    done = Path(shared) / f"{what}.done"
+    with open(Path(shared) / f"{what}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield not done.exists()
+        done.touch()
