@@ -1,0 +1,196 @@
+"""What the environment says about how to run: read once, checked at once, then only handed on."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The checkout."""
+
+SYSTEM = Path("/var/lib/wushe")
+"""Where root's embedded servers live, a folder for each checkout: PostgreSQL refuses to run as root."""
+
+SECRET_BYTES = 32
+"""The least that a token secret may have: HS256 asks for a key as long as its hash (RFC 7518, 3.2)."""
+
+
+class Trouble(Exception):
+    """An expected failure of setting up or running. Its text is the one sentence that an operator needs."""
+
+
+class Mode(Enum):
+    DEMO = "demo"
+    TEST = "test"
+    PRODUCTION = "production"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How this process runs. Times are in seconds, sizes in connections."""
+
+    mode: Mode
+    host: str
+    port: int
+    data: Path
+    """The folder of the embedded server and of the secrets that demo mode makes for itself."""
+    database_url: str | None
+    """PostgreSQL as the API's limited role. None: the embedded server."""
+    owner_url: str | None
+    """The same database as the role that owns the tables: migrations, partitions, seeding."""
+    replica_urls: tuple[str, ...]
+    """Streaming replicas, as the API's role. Queries may go there."""
+    token_secret: str | None
+    pool_size: int
+    statement_timeout: float
+    acquire_timeout: float
+    deadline: float
+    metrics_public: bool
+    log_level: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
+        """Reads the environment. Raises Trouble, naming the variable, for a value that cannot be used."""
+        given = _Given(os.environ if env is None else env)
+        mode = Mode(given.one_of("WUSHE_MODE", [m.value for m in Mode], Mode.DEMO.value))
+        made = cls(
+            mode=mode,
+            host=given.text("HOST") or "127.0.0.1",
+            port=given.whole("PORT", 8000, 1, 65535),
+            data=_folder(given.text("WUSHE_DATA")),
+            database_url=given.postgres("DATABASE_URL"),
+            owner_url=given.postgres("DATABASE_OWNER_URL"),
+            replica_urls=given.many_postgres("DATABASE_REPLICA_URLS"),
+            token_secret=given.text("WUSHE_TOKEN_SECRET"),
+            pool_size=given.whole("WUSHE_POOL_SIZE", 20, 1, 1000),
+            statement_timeout=given.seconds("WUSHE_STATEMENT_TIMEOUT", 5.0),
+            acquire_timeout=given.seconds("WUSHE_ACQUIRE_TIMEOUT", 2.0),
+            deadline=given.seconds("WUSHE_DEADLINE", 5.0),
+            metrics_public=given.one_of("WUSHE_METRICS", ["private", "public"], "private") == "public",
+            log_level=given.one_of("WUSHE_LOG", ["debug", "info", "warning", "error"], "info"),
+        )
+        made._check()
+        return made
+
+    @property
+    def production(self) -> bool:
+        return self.mode is Mode.PRODUCTION
+
+    def secret(self) -> bytes:
+        """The key that tokens are signed with.
+
+        Outside production one is made when none is given and kept in the data folder, so that tokens outlive a
+        restart and every process on the folder agrees. Raises Trouble when the folder cannot hold it.
+        """
+        if self.token_secret is not None:
+            return self.token_secret.encode()
+        return keep(self.data / "token-secret", secrets.token_urlsafe(SECRET_BYTES)).encode()
+
+    def _check(self) -> None:
+        if self.token_secret is not None and len(self.token_secret.encode()) < SECRET_BYTES:
+            raise Trouble(f"WUSHE_TOKEN_SECRET is too short: give at least {SECRET_BYTES} bytes.")
+        if self.database_url is None and self.owner_url is not None:
+            raise Trouble("DATABASE_OWNER_URL is set but DATABASE_URL is not: give both, or neither.")
+        if self.database_url is None and self.replica_urls:
+            raise Trouble("DATABASE_REPLICA_URLS is set but DATABASE_URL is not: replicas need their primary.")
+        if self.production:
+            for name, value in (("WUSHE_TOKEN_SECRET", self.token_secret), ("DATABASE_URL", self.database_url)):
+                if value is None:
+                    raise Trouble(f"Production mode needs {name}.")
+
+
+def default_data() -> Path:
+    """Where data lies when nobody said: in the checkout; for root, in the checkout's system folder."""
+    return system_folder(ROOT) if os.geteuid() == 0 else ROOT / ".wushe"
+
+
+def system_folder(of: Path) -> Path:
+    """The one folder under /var/lib/wushe that belongs to a checkout, or to a data folder named by root."""
+    return SYSTEM / hashlib.sha256(os.fsencode(of)).hexdigest()[:16]
+
+
+def keep(path: Path, text: str) -> str:
+    """Writes a secret file that only this user can read, unless it is there already; answers what the file says.
+
+    Two processes may come here at once: both get the same answer. Raises Trouble when the file cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            with open(descriptor, "w") as file:
+                file.write(text)
+            try:
+                os.link(fresh, path)
+            except FileExistsError:
+                pass
+            finally:
+                fresh.unlink()
+        return path.read_text()
+    except OSError as problem:
+        raise unusable(path.parent, problem) from problem
+
+
+def unusable(folder: Path, problem: OSError) -> Trouble:
+    """The sentence for a folder in which something could not be made or read."""
+    reason = (problem.strerror or str(problem)).lower()
+    return Trouble(f"The folder {folder} cannot be used: {reason}. Set WUSHE_DATA to a folder of yours.")
+
+
+def _folder(given: str | None) -> Path:
+    if given is None:
+        return default_data()
+    # A relative folder means what it meant where the command was typed, not the checkout that it runs in.
+    return Path(os.path.abspath(Path(os.environ.get("WUSHE_CWD", ".")) / Path(given).expanduser()))
+
+
+class _Given:
+    """The environment, asked by name and kind. An empty variable counts as not given."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self.env = env
+
+    def text(self, name: str) -> str | None:
+        return self.env.get(name, "").strip() or None
+
+    def one_of(self, name: str, allowed: list[str], default: str) -> str:
+        found = self.text(name) or default
+        if found not in allowed:
+            raise Trouble(f"{name} is {found!r}: it must be one of {', '.join(allowed)}.")
+        return found
+
+    def whole(self, name: str, default: int, low: int, high: int) -> int:
+        found = self.text(name) or str(default)
+        if not found.isascii() or not found.isdigit() or not low <= int(found) <= high:
+            raise Trouble(f"{name} is {found!r}: it must be a whole number from {low} to {high}.")
+        return int(found)
+
+    def seconds(self, name: str, default: float) -> float:
+        found = self.text(name)
+        try:
+            value = default if found is None else float(found)
+        except ValueError:
+            value = -1.0
+        if not 0 < value <= 3600:
+            raise Trouble(f"{name} is {found!r}: it must be a number of seconds, above 0 and at most 3600.")
+        return value
+
+    def postgres(self, name: str) -> str | None:
+        found = self.text(name)
+        return None if found is None else self._url(name, found)
+
+    def many_postgres(self, name: str) -> tuple[str, ...]:
+        return tuple(self._url(name, part.strip()) for part in (self.text(name) or "").split(",") if part.strip())
+
+    def _url(self, name: str, url: str) -> str:
+        # The value is not repeated: it holds a password.
+        if urlsplit(url).scheme not in ("postgresql", "postgres") or not urlsplit(url).path.strip("/"):
+            raise Trouble(f"{name} must look like postgresql://user:password@host:5432/database.")
+        return url.replace("postgres://", "postgresql://", 1)
