@@ -103,4 +103,22 @@ def table(cls: type[SQLModel]) -> sa.Table:
     return made
 
 
-__all__ = ["APPEND_ONLY", "INSTANT", "UUID", "Table", "check", "choice", "chosen", "count", "datetime", "fen", "flag", "instant", "key", "several", "table", "text", "to"]
+__all__ = [
+    "APPEND_ONLY",
+    "INSTANT",
+    "UUID",
+    "Table",
+    "check",
+    "choice",
+    "chosen",
+    "count",
+    "datetime",
+    "fen",
+    "flag",
+    "instant",
+    "key",
+    "several",
+    "table",
+    "text",
+    "to",
+]

@@ -129,4 +129,15 @@ def grants(api_role: str) -> list[str]:
     return out
 
 
-__all__ = ["compared", "config", "downgrade", "drift", "grants", "head", "make_partitions", "revision", "upgrade", "util"]
+__all__ = [
+    "compared",
+    "config",
+    "downgrade",
+    "drift",
+    "grants",
+    "head",
+    "make_partitions",
+    "revision",
+    "upgrade",
+    "util",
+]

@@ -31,7 +31,9 @@ LOST = (
 class Pool:
     """At most `size` connections to one server; a caller waits at most `patience` seconds for one."""
 
-    def __init__(self, url: str, size: int, *, patience: float = 2.0, statement_timeout_ms: int = 5000, **settings: str) -> None:
+    def __init__(
+        self, url: str, size: int, *, patience: float = 2.0, statement_timeout_ms: int = 5000, **settings: str
+    ) -> None:
         self.url, self.size, self.patience = url, size, patience
         self.settings = {
             "jit": "off",

@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 import enum
 import re
-from typing import Any, ClassVar, NewType
+from collections.abc import Callable
+from typing import Any, ClassVar, NewType, TypeVar
 
 Fen = NewType("Fen", int)
 """An amount in fen; a problem's field of this type crosses the API as Money."""
@@ -134,3 +135,15 @@ class Busy(Problem):
 
 COMMON: tuple[type[Problem], ...] = (NotFound, Forbidden, InvalidInput, IdempotencyConflict)
 """Members of every mutation's result."""
+
+V = TypeVar("V", bound=Callable[..., Any])
+
+
+def refuses(*problems: type[Problem]) -> Callable[[V], V]:
+    """Says what a verb may refuse, beyond what every verb may: these become members of its mutation's result."""
+
+    def mark(verb: V) -> V:
+        verb.refuses = problems  # type: ignore[attr-defined]
+        return verb
+
+    return mark

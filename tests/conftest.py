@@ -80,4 +80,3 @@ async def connection(database: str) -> AsyncIterator[asyncpg.Connection]:
         if not made.is_closed():
             await transaction.rollback()
             await made.close()
-

@@ -35,14 +35,24 @@ class Server:
         return _with(self.api, database)
 
     def clone(self, name: str) -> None:
-        asyncio.run(self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}" TEMPLATE "{self.template}" OWNER wushe_owner STRATEGY FILE_COPY'))
+        asyncio.run(
+            self._execute(
+                f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)',
+                f'CREATE DATABASE "{name}" TEMPLATE "{self.template}" OWNER wushe_owner STRATEGY FILE_COPY',
+            )
+        )
 
     def drop(self, name: str) -> None:
         asyncio.run(self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
 
     def prepare(self) -> None:
         """Makes the template anew and migrates it."""
-        asyncio.run(self._execute(f'DROP DATABASE IF EXISTS "{self.template}" WITH (FORCE)', f'CREATE DATABASE "{self.template}" OWNER wushe_owner'))
+        asyncio.run(
+            self._execute(
+                f'DROP DATABASE IF EXISTS "{self.template}" WITH (FORCE)',
+                f'CREATE DATABASE "{self.template}" OWNER wushe_owner',
+            )
+        )
         migrate.upgrade(self.owner_url(self.template), "wushe_api")
 
     async def _execute(self, *statements: str) -> None:
@@ -63,7 +73,12 @@ def running(factory: pytest.TempPathFactory, worker: str) -> Iterator[Server]:
     """The run's server. `WUSHE_TEST_POSTGRES` (a superuser's URL) names one that runs already."""
     given = os.environ["WUSHE_TEST_POSTGRES"]
     address = urlsplit(given).netloc.rpartition("@")[2]
-    server = Server(given, f"postgresql://wushe_owner:o@{address}/", f"postgresql://wushe_api:a@{address}/", os.environ.get("WUSHE_TEST_TEMPLATE", TEMPLATE))
+    server = Server(
+        given,
+        f"postgresql://wushe_owner:o@{address}/",
+        f"postgresql://wushe_api:a@{address}/",
+        os.environ.get("WUSHE_TEST_TEMPLATE", TEMPLATE),
+    )
     with once(factory, worker, "template") as first:
         if first:
             server.prepare()

@@ -168,7 +168,13 @@ def _field(word: Word, arguments: Mapping[str, tuple[Any, Any]] | None = None, *
     field = strawberry.field(metadata={Word: word}, **kw)
     if arguments:
         field.arguments = [
-            StrawberryArgument(name, None, StrawberryAnnotation(annotation, namespace=space), default=default, description=ARGUMENTS.get(name))
+            StrawberryArgument(
+                name,
+                None,
+                StrawberryAnnotation(annotation, namespace=space),
+                default=default,
+                description=ARGUMENTS.get(name),
+            )
             for name, (annotation, default) in arguments.items()
         ]
     return field
@@ -223,15 +229,31 @@ def variant(on: Mapping[Any, str], **kw: Any) -> Any:
 def ordering(order: Sequence[Any]) -> Order:
     """(column, descending) of columns and `desc(column)`; `id` comes last, to make the order whole."""
     out = [
-        (cast(Any, by.element).key, True) if isinstance(by, sa.UnaryExpression) else (by if isinstance(by, str) else by.key, False)
+        (cast(Any, by.element).key, True)
+        if isinstance(by, sa.UnaryExpression)
+        else (by if isinstance(by, str) else by.key, False)
         for by in order
     ]
     return tuple(out if out[-1][0] == "id" else [*out, ("id", out[-1][1])])
 
 
-def many(on: Any = None, *, order: Sequence[Any], limit: int = 20, default: int | None = None, where: Callable[..., Any] | None = None, **kw: Any) -> Any:
+def many(
+    on: Any = None,
+    *,
+    order: Sequence[Any],
+    limit: int = 20,
+    default: int | None = None,
+    where: Callable[..., Any] | None = None,
+    **kw: Any,
+) -> Any:
     """A bounded list: the rows whose column `on` refers to this row, in that order, at most `limit`; all by default."""
-    word = Many(None if on is None else on.key, ordering(order), limit, limit if default is None else default, _viewed(where) if where else None)
+    word = Many(
+        None if on is None else on.key,
+        ordering(order),
+        limit,
+        limit if default is None else default,
+        _viewed(where) if where else None,
+    )
     return _field(word, {"first": (int, word.default)}, **kw)
 
 
@@ -244,7 +266,10 @@ def connection(
     **kw: Any,
 ) -> Any:
     """A list by pages. `order`: columns, or for each value of an enumeration its columns (the first is the default)."""
-    arguments: dict[str, tuple[Any, Any]] = {name: (int | None if name in ("first", "last") else str | None, strawberry.UNSET) for name in ("first", "after", "last", "before")}
+    arguments: dict[str, tuple[Any, Any]] = {
+        name: (int | None if name in ("first", "last") else str | None, strawberry.UNSET)
+        for name in ("first", "after", "last", "before")
+    }
     if filter is not None:
         arguments["filter"] = (filter | None, strawberry.UNSET)
     orders: dict[str | None, Order]
@@ -254,7 +279,9 @@ def connection(
         orders = {cast(enum.Enum, k).name: ordering(v) for k, v in order.items()}
     else:
         orders = {None: ordering(order)}
-    return _field(Connection(None if on is None else on.key, orders, _viewed(where) if where else None), arguments, **kw)
+    return _field(
+        Connection(None if on is None else on.key, orders, _viewed(where) if where else None), arguments, **kw
+    )
 
 
 def by_id(**kw: Any) -> Any:
@@ -267,7 +294,9 @@ def single(where: Callable[..., Any], **kw: Any) -> Any:
     return _field(Single(_viewed(where)), **kw)
 
 
-def report(rows: Callable[..., sa.Select[Any]], arguments: Mapping[str, tuple[Any, Any]] | None = None, **kw: Any) -> Any:
+def report(
+    rows: Callable[..., sa.Select[Any]], arguments: Mapping[str, tuple[Any, Any]] | None = None, **kw: Any
+) -> Any:
     """A root field: `rows(view, **arguments as SQL binds)` gives a SELECT with ORDER BY; `view.rows(Table)` its FROMs."""
     return _field(Report(rows), arguments, **kw)
 
@@ -282,7 +311,9 @@ def computed(*needs: Any, **kw: Any) -> Callable[[Callable[..., T]], T]:
 
     def wrap(run: Callable[..., T]) -> T:
         parameters = list(inspect.signature(run).parameters.values())[1:]
-        arguments = {p.name: (p.annotation, strawberry.UNSET if p.default is p.empty else p.default) for p in parameters}
+        arguments = {
+            p.name: (p.annotation, strawberry.UNSET if p.default is p.empty else p.default) for p in parameters
+        }
         word = Computed(tuple(n.key for n in needs), run)
         space = sys.modules[run.__module__].__dict__
         return cast(T, _field(word, arguments, space=space, graphql_type=run.__annotations__["return"], **kw))

@@ -1,0 +1,61 @@
+"""The models' problems as GraphQL types: made from their classes, never written a second time."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Annotated, Any, Union, get_type_hints
+
+import strawberry
+
+from models import problems as p
+from resolvers.common import Money
+
+Code: Any = None
+strawberry.enum(p.Retry, description="What a client should do after a problem.")
+for value in p.Retry.__strawberry_definition__.values:  # type: ignore[attr-defined]
+    value.description = p.RETRY_LABELS[p.Retry(value.name)]
+
+
+@strawberry.interface(name="Problem", description="Something that was refused, and by what name. Nothing was changed.")
+class ProblemInterface:
+    code: str = strawberry.field(description="The name of the refusal; `problems` lists them all.")
+    message: str = strawberry.field(description="A sentence in Chinese, short enough for a toast.")
+    retry: p.Retry = strawberry.field(description="What to do now.")
+    retry_after_seconds: int | None = strawberry.field(description="How long to wait, where waiting helps.")
+
+
+@functools.cache
+def graphql_type(problem: type[p.Problem]) -> type:
+    """The GraphQL type of a problem: its data fields behind those of the interface."""
+    hints = get_type_hints(problem)
+    space: dict[str, Any] = {"__annotations__": {}, "__module__": __name__, "__doc__": problem.__doc__}
+    for field in dataclasses.fields(problem):
+        kind = hints[field.name]
+        space["__annotations__"][field.name] = Money if kind is p.Fen else kind
+        space[field.name] = strawberry.field(
+            description=f"{field.name.replace('_', ' ')}, as it was when this was refused."
+        )
+    made = type(problem.__name__, (ProblemInterface,), space)
+    return strawberry.type(made, name=problem.__name__, description=" ".join((problem.__doc__ or "").split()))
+
+
+def answer(problem: p.Problem) -> dict[str, Any]:
+    """A problem as the data of its GraphQL type, keyed by Python names."""
+    out: dict[str, Any] = {
+        "code": problem.code,
+        "message": problem.message,
+        "retry": problem.retry,
+        "retry_after_seconds": problem.retry_after_seconds,
+    }
+    hints = get_type_hints(type(problem))
+    for field in dataclasses.fields(problem):
+        value = getattr(problem, field.name)
+        out[field.name] = {"amount": f"{value / 100:.2f}", "currency": "CNY"} if hints[field.name] is p.Fen else value
+    return out
+
+
+def result(name: str, outcome: Any, refusals: tuple[type[p.Problem], ...]) -> Any:
+    """The union of a mutation: its outcome and everything that it may refuse."""
+    members = (outcome, *(graphql_type(r) for r in dict.fromkeys((*p.COMMON, *refusals))))
+    return Annotated[Union[members], strawberry.union(name, description="The outcome, or why it was refused.")]  # noqa: UP007
