@@ -1,0 +1,150 @@
+"""The commands behind ./wushe: which there are, and how a failure is said.
+
+Bodies live in `api/commands` and import what they need when they run, so that `help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from types import FrameType
+
+from api.settings import Settings, Trouble
+
+Arguments = argparse.Namespace
+Describe = Callable[[argparse.ArgumentParser], object]
+
+
+@dataclass(frozen=True)
+class Command:
+    name: str
+    line: str
+    """What it does, in one line of help."""
+    module: str
+    """Under api.commands; its function has the command's name, with underscores."""
+    arguments: Describe = lambda parser: None
+    passes_on: bool = False
+    """Whether arguments that we do not know go on to what the command runs."""
+
+
+def _seed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--scale", default="demo", help="demo, city, or a fraction of the city such as 1/100")
+
+
+def _explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", help="a .graphql document")
+    parser.add_argument("--as", dest="role", default="public", metavar="ROLE", help="whose eyes: a demo account's role")
+
+
+def _export_schema(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when schema.graphql differs")
+
+
+def _test(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--profile", choices=["default", "thorough"], default="default", help="how many examples")
+
+
+COMMANDS = (
+    Command("demo", "start everything with demo data: PostgreSQL, the API, the worker", "running"),
+    Command("serve", "serve the API on HOST:PORT", "running"),
+    Command("worker", "run jobs and relay events", "running"),
+    Command("migrate", "bring the database to the newest migration", "database"),
+    Command("seed", "load Shenyang's divisions and invented data into an empty database", "database", _seed),
+    Command(
+        "token",
+        "print a token for the demo account of a role",
+        "database",
+        lambda p: p.add_argument("role", help="for example community-staff"),
+    ),
+    Command("explain", "print a query's statement, its plan and its cost in points", "database", _explain),
+    Command("export-schema", "write schema.graphql from the code", "checking", _export_schema),
+    Command(
+        "backup",
+        "write the embedded server, running or not, to one file",
+        "copies",
+        lambda p: p.add_argument("file", help="to write; must not exist"),
+    ),
+    Command(
+        "restore",
+        "make an empty data folder from a backup file",
+        "copies",
+        lambda p: p.add_argument("file", help="made by backup"),
+    ),
+    Command("doctor", "tell what is configured, reachable and of what version", "doctor"),
+    Command("test", "run the tests; other arguments go to pytest", "checking", _test, passes_on=True),
+    Command("check", "run everything that CI runs: lint, types, contracts, schema, migrations, tests", "checking"),
+    Command("bench", "run the benchmark on the city data", "checking", passes_on=True),
+    Command("help", "print this", "help"),
+)
+
+
+class Stopped(BaseException):
+    """Somebody asked us to stop: Ctrl-C, a service manager, a terminal that closed."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; answers its exit code. An expected failure is one sentence on standard error and a 1."""
+    parser = parsers()
+    args, rest = parser.parse_known_args(arguments)
+    command = next((c for c in COMMANDS if c.name == args.command), None)
+    if command is None or command.name == "help":
+        print(usage())
+        return 0
+    if rest and not command.passes_on:
+        parser.error(f"{command.name} does not know {' '.join(rest)}")
+    args.rest = rest
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    try:
+        body = getattr(import_module(f"api.commands.{command.module}"), command.name.replace("-", "_"))
+        return int(body(args, Settings.from_env()))
+    except Trouble as trouble:
+        return _say(str(trouble))
+    except OSError as problem:
+        if problem.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
+            raise
+        return _say(f"{problem.filename or 'A file'} cannot be written: {str(problem.strerror).lower()}.")
+    except Stopped as stopped:
+        return 128 + stopped.number
+
+
+def usage() -> str:
+    """Every command with its line, and the variables that matter."""
+    lines = "\n".join(f"  {c.name:<14} {c.line}" for c in COMMANDS)
+    return f"""Usage: ./wushe COMMAND
+
+{lines}
+
+Variables: PORT, HOST, WUSHE_DATA (the data folder), WUSHE_MODE (demo, test, production), DATABASE_URL and
+DATABASE_OWNER_URL (a PostgreSQL 18 of your own), DATABASE_REPLICA_URLS, WUSHE_TOKEN_SECRET, WUSHE_VENV.
+'./wushe COMMAND --help' tells a command's arguments."""
+
+
+def parsers() -> argparse.ArgumentParser:
+    """The command line, one sub-parser for each command."""
+    parser = argparse.ArgumentParser(prog="./wushe", usage=usage().removeprefix("Usage: "))
+    chosen = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for command in COMMANDS:
+        command.arguments(chosen.add_parser(command.name, description=command.line, prog=f"./wushe {command.name}"))
+    return parser
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise Stopped(number)
+
+
+def _say(sentence: str) -> int:
+    print(f"wushe: {sentence}", file=sys.stderr, flush=True)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What the commands of ./wushe do: one module for each thought."""

@@ -1,0 +1,29 @@
+"""Backup and restore of the embedded server."""
+
+from __future__ import annotations
+
+import argparse
+
+from api import embedded
+from api.commands.database import file
+from api.settings import Settings, Trouble
+
+
+def backup(args: argparse.Namespace, settings: Settings) -> int:
+    """One compressed file, taken while the server serves."""
+    if settings.database_url is not None:
+        raise Trouble("backup is for the embedded server: copy a PostgreSQL of your own with its own tools.")
+    target = file(args.file)
+    with embedded.start(settings.data) as cluster:
+        size = embedded.backup(cluster, target)
+    print(f"{target}: {size / 1e6:,.1f} MB.")
+    return 0
+
+
+def restore(args: argparse.Namespace, settings: Settings) -> int:
+    """Into WUSHE_DATA, which must have no data yet."""
+    if settings.database_url is not None:
+        raise Trouble("restore is for the embedded server: unset DATABASE_URL.")
+    place = embedded.restore(file(args.file), settings.data)
+    print(f"Restored into {place.folder}. ./wushe demo or ./wushe serve uses it.")
+    return 0

@@ -1,0 +1,167 @@
+"""Commands about the database, and the way every command comes by one."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from api.settings import ROOT, Settings, Trouble
+
+OLDEST = 180000
+"""PostgreSQL 18, as server_version_num says it."""
+
+
+@contextmanager
+def connected(settings: Settings) -> Iterator[Settings]:
+    """Settings with a database in them: the one they name, or the embedded server, started for as long as needed.
+
+    Raises Trouble when there is none to be had, or it is too old.
+    """
+    if settings.database_url is not None:
+        check(settings)
+        yield settings
+        return
+    from api import embedded
+
+    with embedded.start(settings.data) as cluster:
+        yield replace(settings, database_url=cluster.api_url, owner_url=cluster.owner_url)
+
+
+def check(settings: Settings) -> None:
+    """Raises Trouble when a database that the settings name cannot be reached, or is too old."""
+    named = [("DATABASE_URL", settings.database_url), ("DATABASE_OWNER_URL", settings.owner_url)]
+    named += [("DATABASE_REPLICA_URLS", url) for url in settings.replica_urls]
+    for name, url in named:
+        if url is not None:
+            asyncio.run(version(name, url))
+
+
+async def version(name: str, url: str) -> int:
+    """The version number of a named PostgreSQL, such as 180006. Raises Trouble, with the name, never the URL."""
+    import asyncpg
+
+    try:
+        connection = await asyncpg.connect(url, timeout=10)
+        try:
+            found = int(await connection.fetchval("SHOW server_version_num"))
+        finally:
+            await connection.close()
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as problem:
+        said = str(problem) or type(problem).__name__
+        raise Trouble(f"The PostgreSQL of {name} cannot be reached: {said.splitlines()[0].rstrip('.')}.") from problem
+    if found < OLDEST:
+        raise Trouble(f"The PostgreSQL of {name} is version {found // 10000}: 18 or newer is needed.")
+    return found
+
+
+def owner(settings: Settings) -> str:
+    """The owner's URL. Raises Trouble when only the API's was given."""
+    if settings.owner_url is None:
+        raise Trouble("This needs DATABASE_OWNER_URL: the role that owns the tables.")
+    return settings.owner_url
+
+
+def role_of(url: str) -> str:
+    """The user that a URL signs in as."""
+    from urllib.parse import unquote, urlsplit
+
+    return unquote(urlsplit(url).username or "")
+
+
+def up_to_date(settings: Settings) -> None:
+    """Migrates when the database is behind, showing that it does."""
+    from models import migrate as migrations
+    from models.progress import progress
+
+    if asyncio.run(migrations.revision(owner(settings))) == migrations.head():
+        return
+    assert settings.database_url is not None
+    with progress("migrating the database"):
+        migrations.upgrade(owner(settings), role_of(settings.database_url))
+
+
+def is_empty(settings: Settings) -> bool:
+    """Whether no table of ours has a row."""
+    from models.tables import METADATA
+
+    async def look() -> bool:
+        import asyncpg
+
+        connection = await asyncpg.connect(owner(settings))
+        try:
+            any_row = " OR ".join(f"EXISTS (SELECT FROM {table.name})" for table in METADATA.sorted_tables)
+            return not await connection.fetchval(f"SELECT {any_row or 'true'}")
+        finally:
+            await connection.close()
+
+    return asyncio.run(look())
+
+
+def migrate(args: argparse.Namespace, settings: Settings) -> int:
+    """To the newest migration. Running it again repeats the grants and makes the coming months' partitions."""
+    with connected(settings) as ready:
+        from models import migrate as migrations
+        from models.progress import progress
+
+        assert ready.database_url is not None
+        with progress("migrating the database"):
+            migrations.upgrade(owner(ready), role_of(ready.database_url))
+        print(f"The database is at {migrations.head()}.")
+    return 0
+
+
+def seed(args: argparse.Namespace, settings: Settings) -> int:
+    """Loads data of a scale into an empty, migrated database, and prints how many rows of what."""
+    if settings.production:
+        raise Trouble("Production mode has no invented data.")
+    with connected(settings) as ready:
+        up_to_date(ready)
+        for name, count in load(ready, args.scale).items():
+            print(f"{name:<28}{count:>12,}")
+    return 0
+
+
+def load(settings: Settings, scale: str) -> dict[str, int]:
+    """The rows that were loaded, by table. Raises Trouble for an unknown scale or a database that has data."""
+    from models.seed import load as loaded
+
+    from models import clock
+    from models.progress import progress
+
+    try:
+        return asyncio.run(loaded(owner(settings), scale, clock.now(), progress))
+    except ValueError as problem:
+        raise Trouble(f"{problem}") from problem
+
+
+def token(args: argparse.Namespace, settings: Settings) -> int:
+    """A signed token, alone on standard output, so that it can be put into a variable."""
+    if settings.production:
+        raise Trouble("Production mode has no demo accounts.")
+    from api.auth import issue_demo_token
+
+    with connected(settings) as ready:
+        try:
+            print(issue_demo_token(args.role, ready))
+        except LookupError as problem:
+            raise Trouble(str(problem.args[0] if problem.args else problem)) from problem
+    return 0
+
+
+def explain(args: argparse.Namespace, settings: Settings) -> int:
+    """What a document becomes, for one role."""
+    from api.explain import run
+
+    with connected(settings) as ready:
+        run(file(args.file), args.role, ready)
+    return 0
+
+
+def file(name: str) -> Path:
+    """A file argument, as it was meant where the command was typed."""
+    return Path(os.environ.get("WUSHE_CWD", str(ROOT))) / Path(name).expanduser()

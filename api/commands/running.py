@@ -1,0 +1,160 @@
+"""demo, serve and worker: processes that stay."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import errno
+import socket
+from collections.abc import Coroutine, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from typing import Any
+
+from api.commands.database import connected, is_empty, load, up_to_date
+from api.settings import Settings, Trouble
+
+GRACE = 10
+"""Seconds that requests in flight are given to finish when the server is told to stop."""
+
+
+def demo(args: argparse.Namespace, settings: Settings) -> int:
+    """Everything in one process: a database with demo data, the API, GraphiQL and the worker."""
+    if settings.production:
+        raise Trouble("demo is for trying things out: with WUSHE_MODE=production use ./wushe serve.")
+    with listening(settings) as door, only_one(settings), connected(settings) as ready:
+        up_to_date(ready)
+        if is_empty(ready):
+            load(ready, "demo")
+        return served(ready, door, greeting(ready), with_worker=True)
+
+
+def serve(args: argparse.Namespace, settings: Settings) -> int:
+    """The API alone; any number of them may run."""
+    with listening(settings) as door, connected(settings) as ready:
+        return served(ready, door, f"Serving on {address(ready)}", with_worker=False)
+
+
+def worker(args: argparse.Namespace, settings: Settings) -> int:
+    """Jobs and the relay alone; any number of them may run."""
+    from api.worker import run
+
+    with connected(settings) as ready:
+        print("The worker runs.", flush=True)
+        in_loop(run(ready))
+    return 0
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[socket.socket]:
+    """The bound socket, held from the first moment on. Raises Trouble when the port is taken, before any work."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as door:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            door.bind((settings.host, settings.port))
+            door.listen(2048)
+        except (OSError, OverflowError) as problem:
+            raise Trouble(_why_not(settings, problem)) from problem
+        yield door
+
+
+def only_one(settings: Settings) -> AbstractContextManager[None]:
+    """Holds the data folder's one demo; with a PostgreSQL of one's own there is nothing to hold."""
+    if settings.database_url is not None:
+        return nullcontext()
+    from api import embedded
+
+    return embedded.alone(settings.data, "demo")
+
+
+def served(settings: Settings, door: socket.socket, ready: str, *, with_worker: bool) -> int:
+    """Serves until told to stop, says `ready` once requests are taken; answers the exit code."""
+    import uvicorn
+
+    from api.app import create
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets=sockets)
+            if self.started:
+                print(ready, flush=True)
+
+    server = Server(
+        uvicorn.Config(
+            create(settings),
+            loop="uvloop",
+            http="httptools",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=GRACE,
+        )
+    )
+
+    async def alone() -> None:
+        await server.serve(sockets=[door])
+
+    async def both() -> None:
+        from api.worker import run
+
+        def follow(job: asyncio.Task[Any]) -> None:
+            server.should_exit = True  # a demo whose worker died would lie
+
+        job = asyncio.create_task(run(settings))
+        job.add_done_callback(follow)
+        try:
+            await alone()
+        finally:
+            job.cancel()
+            with suppress(asyncio.CancelledError):
+                await job
+
+    in_loop(both() if with_worker else alone())
+    return 0 if server.started else 1
+
+
+def in_loop(work: Coroutine[Any, Any, Any]) -> None:
+    """Runs until it ends or somebody asks to stop, which is how it is meant to end."""
+    import uvloop
+
+    from api.cli import Stopped
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            runner.run(work)
+        except (Stopped, asyncio.CancelledError):
+            return
+
+
+def greeting(settings: Settings) -> str:
+    """Where to look, and how to sign in as whom."""
+    from models.seed import accounts
+
+    assert settings.database_url is not None
+    roles = ", ".join(role for role, _ in asyncio.run(accounts(settings.database_url)))
+    return f"""
+wushe serves on {address(settings)}
+
+  GraphiQL  {address(settings)}/graphql
+  sign in   ./wushe token ROLE   prints a token; send it as the header Authorization: Bearer TOKEN
+            ROLE is one of: {roles}
+  data      {settings.data}
+  stop      Ctrl-C
+"""
+
+
+def address(settings: Settings) -> str:
+    """Where this process is reached, as a browser writes it."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)
+    return f"http://[{host}]:{settings.port}" if ":" in host and "[" not in host else f"http://{host}:{settings.port}"
+
+
+def _why_not(settings: Settings, problem: Exception) -> str:
+    where = f"{settings.host}:{settings.port}"
+    match getattr(problem, "errno", None):
+        case errno.EADDRINUSE:
+            return f"Port {where} is in use: stop what uses it, or choose another, such as PORT={settings.port + 1}."
+        case errno.EACCES:
+            return f"You may not serve on {where}: choose a port above 1023."
+        case _:
+            return f"HOST={settings.host} is no address of this machine."
