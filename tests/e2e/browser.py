@@ -29,6 +29,7 @@ FLAGS = [
     "--disable-default-apps",
     "--disable-extensions",
     "--disable-sync",
+    "--disable-features=AutofillServerCommunication",
     "--no-proxy-server",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--window-size=1400,900",
@@ -109,28 +110,36 @@ class Page:
         return answer["result"].get("value")
 
     def wait_for(self, script: str, seconds: float = 20) -> Any:
-        """Wait until a JavaScript expression is true."""
+        """Wait until a JavaScript expression is true; while a page loads it may as well fail."""
+        attempt = f"(() => {{ try {{ return {script} }} catch {{ return null }} }})()"
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            if found := self.evaluate(script):
+            if found := self.evaluate(attempt):
                 return found
             time.sleep(0.05)
         raise AssertionError(f"not within {seconds} s: {script}\n{self.evaluate('document.body.innerText')}")
 
     def click(self, selector: str) -> None:
-        """Press and release the left button in the middle of an element, as a hand does."""
-        quoted = json.dumps(selector)
-        self.wait_for(f"!!document.querySelector({quoted})")
+        """Press and release the left button in the middle of an element that has come to rest, as a hand does."""
+        element = f"document.querySelector({json.dumps(selector)})"
+        self.wait_for(f"!!{element}")
         x, y = self.evaluate(
-            f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])"
-            f"(document.querySelector({quoted}).getBoundingClientRect())"
+            f"""new Promise((resolve) => {{
+                const look = (before) => requestAnimationFrame(() => {{
+                    const {{ x, y, width, height }} = {element}.getBoundingClientRect();
+                    const middle = [x + width / 2, y + height / 2];
+                    String(middle) === before && width ? resolve(middle) : look(String(middle));
+                }});
+                look();
+            }})"""
         )
         for kind in ("mousePressed", "mouseReleased"):
             self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def write(self, text: str) -> None:
         for letter in text:
-            self.send("Input.dispatchKeyEvent", type="char", text=letter)
+            self.send("Input.dispatchKeyEvent", type="keyDown", key=letter, text=letter)
+            self.send("Input.dispatchKeyEvent", type="keyUp", key=letter)
 
     def screenshot(self, path: Path) -> None:
         path.write_bytes(base64.b64decode(self.send("Page.captureScreenshot", format="png")["data"]))
@@ -177,11 +186,11 @@ def chromium(folder: Path) -> Iterator[Page]:
 
 
 def hosts_asked(netlog: Path) -> set[str]:
-    """Every host that this Chromium, pages and browser alike, asked or looked up."""
-    hosts = set()
-    for event in json.loads(netlog.read_text("utf-8"))["events"]:
-        parameters = event.get("params", {})
-        for value in (parameters.get("url"), parameters.get("host")):
-            if value:
-                hosts.add(urlsplit(value if "//" in value else f"//{value}").hostname or "")
-    return hosts - {""}
+    """Every host that pages asked for anything, as Chromium's own network stack recorded it.
+
+    What the browser asks of its maker (updates, the time) is no page's doing and has no origin as its initiator.
+    """
+    events = json.loads(netlog.read_text("utf-8"))["events"]
+    asked = [event["params"] for event in events if "initiator" in event.get("params", {})]
+    urls = [each["url"] for each in asked if each["initiator"] != "not an origin"]
+    return {urlsplit(url).hostname or "" for url in urls}
