@@ -130,8 +130,8 @@ DATABASE_OWNER_URL (a PostgreSQL 18 of your own), DATABASE_REPLICA_URLS, WUSHE_T
 
 def parsers() -> argparse.ArgumentParser:
     """The command line, one sub-parser for each command."""
-    parser = argparse.ArgumentParser(prog="./wushe", usage=usage().removeprefix("Usage: "))
-    chosen = parser.add_subparsers(dest="command", metavar="COMMAND")
+    parser = argparse.ArgumentParser(prog="./wushe", usage="./wushe COMMAND (./wushe help lists them)")
+    chosen = parser.add_subparsers(dest="command", metavar="COMMAND", help=argparse.SUPPRESS)
     for command in COMMANDS:
         command.arguments(chosen.add_parser(command.name, description=command.line, prog=f"./wushe {command.name}"))
     return parser

@@ -44,7 +44,7 @@ def looks(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "owner", lambda: reachable("DATABASE_OWNER_URL", owner(settings))
     for number, url in enumerate(settings.replica_urls, 1):
         yield f"replica {number}", lambda url=url: reachable("DATABASE_REPLICA_URLS", url)  # type: ignore[misc]
-    yield "migrations", lambda: migrated(owner(settings))
+    yield "migrations", lambda: reachable("DATABASE_OWNER_URL", owner(settings)) and migrated(owner(settings))
 
 
 def packages() -> str:
@@ -79,7 +79,7 @@ def embedded_server(settings: Settings) -> str:
 
 
 def reachable(name: str, url: str) -> str:
-    """The version of a PostgreSQL that was named, and whether it is a replica."""
+    """The version of a PostgreSQL that was named. Raises Trouble when it is out of reach or too old."""
     found = asyncio.run(version(name, url))
     return f"PostgreSQL {found // 10000}.{found % 10000}"
 

@@ -59,7 +59,6 @@ class Cluster:
     api_url: str
     superuser_url: str
     _share: int | None = field(repr=False)
-    _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
     def folder(self) -> Path:
@@ -117,7 +116,7 @@ class Cluster:
         try:
             with _turn(self.place):
                 if _last(share):
-                    postmaster.end(self.data, self._process)
+                    postmaster.end(self.data)
         finally:
             os.close(share)
 
@@ -183,18 +182,17 @@ def alone(folder: Path, what: str) -> Iterator[None]:
 
 
 def _started(place: Place, share: int, settings: Mapping[str, str]) -> Cluster:
-    process = None
     if not postmaster.settle(place.data):
         initial.ensure(place)
         place.own(place.run)
-        process = _launch(place, {**SETTINGS, **settings})
+        _launch(place, {**SETTINGS, **settings})
     keys = initial.passwords(place)
     address = _address(place)
     urls = {role: address.format(role=role, key=key, database=DATABASE) for role, key in keys.items()}
-    return Cluster(place, urls[OWNER_ROLE], urls[API_ROLE], urls[SUPERUSER], share, process)
+    return Cluster(place, urls[OWNER_ROLE], urls[API_ROLE], urls[SUPERUSER], share)
 
 
-def _launch(place: Place, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _launch(place: Place, settings: Mapping[str, str]) -> None:
     if place.socket is not None:
         where = {"listen_addresses": "", "unix_socket_directories": str(place.run), "port": str(PORT)}
     else:
@@ -206,7 +204,7 @@ def _launch(place: Place, settings: Mapping[str, str]) -> subprocess.Popen[bytes
     try:
         if os.fstat(log).st_size > LOG_BYTES:
             os.truncate(log, 0)
-        return postmaster.launch(place, command, log)
+        postmaster.launch(place, command, log)
     finally:
         os.close(log)
 

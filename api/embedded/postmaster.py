@@ -30,6 +30,9 @@ ORPHANS = 10.0
 FAST, IMMEDIATE = 30.0, 10.0
 """Seconds to wait for a fast stop, then for an immediate one."""
 
+_children: list[subprocess.Popen[bytes]] = []
+"""Servers that this process started and has not seen end. One may outlive its Cluster: others may use it still."""
+
 
 def pid(data: Path) -> int | None:
     """The running server's process id; None when none runs on this directory, whatever a stale file says."""
@@ -63,7 +66,7 @@ def settle(data: Path) -> bool:
     return False
 
 
-def launch(place: Place, command: list[str], log: int) -> subprocess.Popen[bytes]:
+def launch(place: Place, command: list[str], log: int) -> None:
     """Starts the server and waits until it serves. Raises Trouble with the reason when it does not.
 
     It gets a session of its own, so that Ctrl-C on the terminal reaches us and not it.
@@ -76,7 +79,9 @@ def launch(place: Place, command: list[str], log: int) -> subprocess.Popen[bytes
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **place.run_as_server()
         )
         if _serves(place, process):
-            return process
+            _reap()
+            _children.append(process)
+            return
         said = _since(place.log, begun)
         # The children of a server that was killed notice it a moment later, and hold its memory until then.
         if "shared memory block" not in said or time.monotonic() > patience:
@@ -84,7 +89,7 @@ def launch(place: Place, command: list[str], log: int) -> subprocess.Popen[bytes
         time.sleep(0.1)
 
 
-def end(data: Path, process: subprocess.Popen[bytes] | None) -> None:
+def end(data: Path) -> None:
     """Stops the server: connections are cut, open transactions roll back. Raises Trouble when it does not end."""
     found = pid(data)
     if found is None:
@@ -94,12 +99,23 @@ def end(data: Path, process: subprocess.Popen[bytes] | None) -> None:
             os.kill(found, sent)
         until = time.monotonic() + patience
         while time.monotonic() < until:
-            if process is not None:
-                process.poll()  # reaps it
-            if pid(data) is None:
+            if _ended(found):
                 return
             time.sleep(0.01)
     raise Trouble(f"PostgreSQL (process {found}) in {data} does not stop.")
+
+
+def _ended(process: int) -> bool:
+    # Asked of the process, not of postmaster.pid, which goes a moment before.
+    _reap()
+    try:
+        return bool(psutil.Process(process).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _reap() -> None:
+    _children[:] = [child for child in _children if child.poll() is None]
 
 
 def _serves(place: Place, process: subprocess.Popen[bytes]) -> bool:

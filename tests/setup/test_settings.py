@@ -1,0 +1,79 @@
+"""What the environment may say, and the sentence for what it may not."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from api.settings import Mode, Settings, Trouble
+
+GIVEN = {"WUSHE_MODE": "production", "WUSHE_TOKEN_SECRET": "s" * 32, "DATABASE_URL": "postgresql://api:p@db/wushe"}
+
+
+def test_an_empty_environment_is_the_demo() -> None:
+    found = Settings.from_env({})
+    assert (found.mode, found.host, found.port, found.deadline) == (Mode.DEMO, "127.0.0.1", 8000, 5.0)
+    assert (found.database_url, found.owner_url, found.replica_urls) == (None, None, ())
+    assert not found.metrics_public
+
+
+def test_production_with_its_keys() -> None:
+    replicas = "postgres://api:p@one/wushe, postgresql://api:p@two/wushe,"
+    found = Settings.from_env({**GIVEN, "DATABASE_REPLICA_URLS": replicas, "WUSHE_METRICS": "public", "PORT": "80"})
+    assert found.production
+    assert found.secret() == b"s" * 32
+    assert found.replica_urls == ("postgresql://api:p@one/wushe", "postgresql://api:p@two/wushe")
+    assert found.metrics_public
+    assert found.port == 80
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"PORT": "0"}, "PORT is '0': it must be a whole number from 1 to 65535."),
+        ({"PORT": "８０"}, "PORT is '８０': it must be a whole number from 1 to 65535."),
+        ({"WUSHE_MODE": "prod"}, "WUSHE_MODE is 'prod': it must be one of demo, test, production."),
+        ({"WUSHE_POOL_SIZE": "many"}, "WUSHE_POOL_SIZE is 'many': it must be a whole number from 1 to 1000."),
+        (
+            {"WUSHE_DEADLINE": "nan"},
+            "WUSHE_DEADLINE is 'nan': it must be a number of seconds, above 0 and at most 3600.",
+        ),
+        ({"WUSHE_TOKEN_SECRET": "short"}, "WUSHE_TOKEN_SECRET is too short: give at least 32 bytes."),
+        (
+            {"DATABASE_URL": "mysql://a:secret@b/c"},
+            "DATABASE_URL must look like postgresql://user:password@host:5432/database.",
+        ),
+        (
+            {"DATABASE_OWNER_URL": GIVEN["DATABASE_URL"]},
+            "DATABASE_OWNER_URL is set but DATABASE_URL is not: give both, or neither.",
+        ),
+        (
+            {"DATABASE_REPLICA_URLS": GIVEN["DATABASE_URL"]},
+            "DATABASE_REPLICA_URLS is set but DATABASE_URL is not: replicas need their primary.",
+        ),
+        ({**GIVEN, "WUSHE_TOKEN_SECRET": ""}, "Production mode needs WUSHE_TOKEN_SECRET."),
+        ({**GIVEN, "DATABASE_URL": ""}, "Production mode needs DATABASE_URL."),
+    ],
+)
+def test_a_bad_value_is_named(wrong: dict[str, str], sentence: str) -> None:
+    with pytest.raises(Trouble) as raised:
+        Settings.from_env(wrong)
+    assert str(raised.value) == sentence
+
+
+def test_a_relative_folder_is_the_callers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("WUSHE_CWD", str(tmp_path))
+    assert Settings.from_env({"WUSHE_DATA": "here"}).data == tmp_path / "here"
+
+
+def test_the_demo_makes_a_secret_and_keeps_it(tmp_path: Path) -> None:
+    settings = Settings.from_env({"WUSHE_DATA": str(tmp_path / "data")})
+    made = settings.secret()
+    assert len(made) >= 32
+    assert settings.secret() == made
+    kept = tmp_path / "data" / "token-secret"
+    assert kept.read_bytes() == made
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert [p.name for p in kept.parent.iterdir()] == ["token-secret"]
