@@ -1,0 +1,313 @@
+"""The laws of people and organizations: their states, what leads from one to the next, and who may take the step."""
+
+from __future__ import annotations
+
+import enum
+
+from models.access import Role
+from models.labels import ahead, labelled
+
+
+class Gender(enum.StrEnum):
+    """A person's gender, as recorded."""
+
+    FEMALE = "FEMALE"
+    MALE = "MALE"
+    UNKNOWN = "UNKNOWN"
+
+
+labelled(
+    Gender,
+    {Gender.FEMALE: "女", Gender.MALE: "男", Gender.UNKNOWN: "未说明"},
+    description="A person's gender, as recorded.",
+    describe={Gender.FEMALE: "A woman.", Gender.MALE: "A man.", Gender.UNKNOWN: "Not stated."},
+)
+
+
+class PersonState(enum.StrEnum):
+    """Whether a person's data are his own or a pseudonym's."""
+
+    PRESENT = "PRESENT"
+    PSEUDONYM = "PSEUDONYM"
+
+
+labelled(
+    PersonState,
+    {PersonState.PRESENT: "正常", PersonState.PSEUDONYM: "已匿名"},
+    description="Whether a person's data are his own or a pseudonym's.",
+    describe={
+        PersonState.PRESENT: "The person's own data.",
+        PersonState.PSEUDONYM: "Personal fields were erased on request; ledgers keep the pseudonym.",
+    },
+)
+
+
+class ResidentTag(enum.StrEnum):
+    """Why a resident may need care. Sensitive: shown to himself and to his community's staff."""
+
+    LIVES_ALONE = "LIVES_ALONE"
+    EMPTY_NEST = "EMPTY_NEST"
+    LEFT_BEHIND = "LEFT_BEHIND"
+    DEPENDENT = "DEPENDENT"
+    SEVERELY_DISABLED = "SEVERELY_DISABLED"
+    LOST_ONLY_CHILD = "LOST_ONLY_CHILD"
+    CHILD_IN_NEED = "CHILD_IN_NEED"
+    LOW_INCOME = "LOW_INCOME"
+
+
+labelled(
+    ResidentTag,
+    {
+        ResidentTag.LIVES_ALONE: "独居",
+        ResidentTag.EMPTY_NEST: "空巢",
+        ResidentTag.LEFT_BEHIND: "留守",
+        ResidentTag.DEPENDENT: "失能",
+        ResidentTag.SEVERELY_DISABLED: "重残",
+        ResidentTag.LOST_ONLY_CHILD: "计划生育特殊家庭",
+        ResidentTag.CHILD_IN_NEED: "困境儿童",
+        ResidentTag.LOW_INCOME: "低收入",
+    },
+    description="Why a resident may need care. Sensitive: shown to himself and to his community's staff.",
+    describe={
+        ResidentTag.LIVES_ALONE: "An elder who lives alone.",
+        ResidentTag.EMPTY_NEST: "An elder whose children live elsewhere.",
+        ResidentTag.LEFT_BEHIND: "Left behind by family who work elsewhere.",
+        ResidentTag.DEPENDENT: "Cannot look after himself.",
+        ResidentTag.SEVERELY_DISABLED: "Has a severe disability.",
+        ResidentTag.LOST_ONLY_CHILD: "A family that lost its only child.",
+        ResidentTag.CHILD_IN_NEED: "A child in difficult circumstances.",
+        ResidentTag.LOW_INCOME: "A household of low income.",
+    },
+)
+
+
+class VolunteerRegistration(enum.StrEnum):
+    """The state of a volunteer's registration."""
+
+    PENDING_GUARDIAN = "PENDING_GUARDIAN"
+    PENDING_VERIFICATION = "PENDING_VERIFICATION"
+    ACTIVE = "ACTIVE"
+    SUSPENDED = "SUSPENDED"
+    REJECTED = "REJECTED"
+    WITHDRAWN = "WITHDRAWN"
+
+
+V = VolunteerRegistration
+VOLUNTEER_STEPS: dict[tuple[str, VolunteerRegistration], VolunteerRegistration] = {
+    ("consent", V.PENDING_GUARDIAN): V.PENDING_VERIFICATION,
+    ("verify", V.PENDING_VERIFICATION): V.ACTIVE,
+    ("reject", V.PENDING_VERIFICATION): V.REJECTED,
+    ("reject", V.PENDING_GUARDIAN): V.REJECTED,
+    ("suspend", V.ACTIVE): V.SUSPENDED,
+    ("resume", V.SUSPENDED): V.ACTIVE,
+    ("withdraw", V.PENDING_GUARDIAN): V.WITHDRAWN,
+    ("withdraw", V.PENDING_VERIFICATION): V.WITHDRAWN,
+    ("withdraw", V.ACTIVE): V.WITHDRAWN,
+    ("withdraw", V.SUSPENDED): V.WITHDRAWN,
+}
+"""(step, from) -> to. A minor begins at PENDING_GUARDIAN, everybody else at PENDING_VERIFICATION (I10)."""
+
+labelled(
+    V,
+    {
+        V.PENDING_GUARDIAN: "待监护人同意",
+        V.PENDING_VERIFICATION: "待核验",
+        V.ACTIVE: "已注册",
+        V.SUSPENDED: "已暂停",
+        V.REJECTED: "未通过",
+        V.WITHDRAWN: "已退出",
+    },
+    description="The state of a volunteer's registration.",
+    colours={
+        V.PENDING_GUARDIAN: "orange",
+        V.PENDING_VERIFICATION: "orange",
+        V.ACTIVE: "green",
+        V.SUSPENDED: "grey",
+        V.REJECTED: "red",
+        V.WITHDRAWN: "grey",
+    },
+    next=ahead(VOLUNTEER_STEPS),
+    describe={
+        V.PENDING_GUARDIAN: "A minor's guardian has not consented yet.",
+        V.PENDING_VERIFICATION: "Waits for the community's staff.",
+        V.ACTIVE: "May offer, claim and sign up.",
+        V.SUSPENDED: "May not serve for now.",
+        V.REJECTED: "Was refused, with a reason.",
+        V.WITHDRAWN: "Has left; the number stays his.",
+    },
+)
+
+
+class SocialWorkerLevel(enum.StrEnum):
+    """The professional level of a social worker."""
+
+    ASSISTANT = "ASSISTANT"
+    INTERMEDIATE = "INTERMEDIATE"
+    SENIOR = "SENIOR"
+
+
+labelled(
+    SocialWorkerLevel,
+    {
+        SocialWorkerLevel.ASSISTANT: "助理社会工作师",
+        SocialWorkerLevel.INTERMEDIATE: "社会工作师",
+        SocialWorkerLevel.SENIOR: "高级社会工作师",
+    },
+    description="The professional level of a social worker.",
+    describe={
+        SocialWorkerLevel.ASSISTANT: "Assistant social worker.",
+        SocialWorkerLevel.INTERMEDIATE: "Social worker.",
+        SocialWorkerLevel.SENIOR: "Senior social worker.",
+    },
+)
+
+
+class OrganizationKind(enum.StrEnum):
+    """What sort of organization it is."""
+
+    SOCIAL_ORG = "SOCIAL_ORG"
+    SERVICE_ORG = "SERVICE_ORG"
+    FOUNDATION = "FOUNDATION"
+    COMPANY = "COMPANY"
+    PUBLIC_UNIT = "PUBLIC_UNIT"
+    RESIDENT_COMMITTEE = "RESIDENT_COMMITTEE"
+    DEPARTMENT = "DEPARTMENT"
+
+
+labelled(
+    OrganizationKind,
+    {
+        OrganizationKind.SOCIAL_ORG: "社会团体",
+        OrganizationKind.SERVICE_ORG: "社会服务机构",
+        OrganizationKind.FOUNDATION: "基金会",
+        OrganizationKind.COMPANY: "企业",
+        OrganizationKind.PUBLIC_UNIT: "事业单位",
+        OrganizationKind.RESIDENT_COMMITTEE: "居（村）民委员会",
+        OrganizationKind.DEPARTMENT: "政府部门",
+    },
+    description="What sort of organization it is.",
+    describe={
+        OrganizationKind.SOCIAL_ORG: "An association of members.",
+        OrganizationKind.SERVICE_ORG: "A non-profit that provides services.",
+        OrganizationKind.FOUNDATION: "A foundation: holds funds.",
+        OrganizationKind.COMPANY: "A company.",
+        OrganizationKind.PUBLIC_UNIT: "A public institution, such as a hospital or school.",
+        OrganizationKind.RESIDENT_COMMITTEE: "A residents' or villagers' committee.",
+        OrganizationKind.DEPARTMENT: "A department of the government.",
+    },
+)
+
+
+class LegalStatus(enum.StrEnum):
+    """How an organization stands before the law."""
+
+    REGISTERED = "REGISTERED"
+    FILED = "FILED"
+    INTERNAL = "INTERNAL"
+
+
+labelled(
+    LegalStatus,
+    {LegalStatus.REGISTERED: "登记", LegalStatus.FILED: "备案", LegalStatus.INTERNAL: "内部"},
+    description="How an organization stands before the law.",
+    describe={
+        LegalStatus.REGISTERED: "Registered, with a unified social credit code.",
+        LegalStatus.FILED: "Filed with its street or town, with a filing number; no legal person.",
+        LegalStatus.INTERNAL: "A group inside a community or unit, neither registered nor filed.",
+    },
+)
+
+
+class VerifiedState(enum.StrEnum):
+    """How far an organization's application is."""
+
+    DRAFT = "DRAFT"
+    PENDING = "PENDING"
+    VERIFIED = "VERIFIED"
+    REJECTED = "REJECTED"
+
+
+ORGANIZATION_STEPS: dict[tuple[str, VerifiedState], VerifiedState] = {
+    ("submit", VerifiedState.DRAFT): VerifiedState.PENDING,
+    ("submit", VerifiedState.REJECTED): VerifiedState.PENDING,
+    ("verify", VerifiedState.PENDING): VerifiedState.VERIFIED,
+    ("reject", VerifiedState.PENDING): VerifiedState.REJECTED,
+}
+"""(step, from) -> to. A refused application may be mended and submitted again."""
+
+labelled(
+    VerifiedState,
+    {
+        VerifiedState.DRAFT: "草稿",
+        VerifiedState.PENDING: "待核验",
+        VerifiedState.VERIFIED: "已核验",
+        VerifiedState.REJECTED: "未通过",
+    },
+    description="How far an organization's application is.",
+    colours={
+        VerifiedState.DRAFT: "grey",
+        VerifiedState.PENDING: "orange",
+        VerifiedState.VERIFIED: "green",
+        VerifiedState.REJECTED: "red",
+    },
+    next=ahead(ORGANIZATION_STEPS),
+    describe={
+        VerifiedState.DRAFT: "Its applicant is still writing.",
+        VerifiedState.PENDING: "Waits for the community's staff or the administrator.",
+        VerifiedState.VERIFIED: "May offer, publish sessions and, as a foundation, hold funds.",
+        VerifiedState.REJECTED: "Was refused, with a reason.",
+    },
+)
+
+
+class ContactField(enum.StrEnum):
+    """A plain personal value that can be revealed."""
+
+    NAME = "NAME"
+    PHONE = "PHONE"
+    ADDRESS = "ADDRESS"
+
+
+labelled(
+    ContactField,
+    {ContactField.NAME: "姓名", ContactField.PHONE: "电话", ContactField.ADDRESS: "住址"},
+    description="A plain personal value that can be revealed.",
+    describe={
+        ContactField.NAME: "The full name.",
+        ContactField.PHONE: "The phone number.",
+        ContactField.ADDRESS: "The address with its door.",
+    },
+)
+
+
+class AccessPurpose(enum.StrEnum):
+    """What a plain personal value is read for."""
+
+    SERVICE = "SERVICE"
+    VISIT = "VISIT"
+    VERIFICATION = "VERIFICATION"
+    COMPLAINT = "COMPLAINT"
+    EMERGENCY = "EMERGENCY"
+    OTHER = "OTHER"
+
+
+labelled(
+    AccessPurpose,
+    {
+        AccessPurpose.SERVICE: "服务联系",
+        AccessPurpose.VISIT: "走访关爱",
+        AccessPurpose.VERIFICATION: "核实信息",
+        AccessPurpose.COMPLAINT: "诉求办理",
+        AccessPurpose.EMERGENCY: "紧急情况",
+        AccessPurpose.OTHER: "其他（须说明）",
+    },
+    description="What a plain personal value is read for.",
+    describe={
+        AccessPurpose.SERVICE: "To arrange or give a service.",
+        AccessPurpose.VISIT: "To visit or call somebody under care.",
+        AccessPurpose.VERIFICATION: "To check what somebody submitted.",
+        AccessPurpose.COMPLAINT: "To handle a complaint or request.",
+        AccessPurpose.EMERGENCY: "An emergency.",
+        AccessPurpose.OTHER: "Anything else: a reason is required.",
+    },
+)

@@ -1,0 +1,347 @@
+"""People and what they are to each other: residents, volunteers, social workers, organizations, memberships.
+
+A plain name, phone number or address stands in `person_name` and `person_contact` only; every other table is masked.
+So no query over the others can leak one, whatever is selected.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models.base import APPEND_ONLY, Table, check, choice, chosen, count, flag, instant, key, several, text, to
+from models.events import Xid8
+from models.people.rules import (
+    AccessPurpose,
+    ContactField,
+    Gender,
+    LegalStatus,
+    OrganizationKind,
+    PersonState,
+    ResidentTag,
+    SocialWorkerLevel,
+    VerifiedState,
+    VolunteerRegistration,
+)
+from models.people.scopes import GRANTED_ROLES
+
+EVER = "until IS NULL OR since <= until"
+
+
+def _listed(values: Any) -> str:
+    return ", ".join(f"'{v.value}'" for v in values)
+
+
+class Person(Table, table=True):
+    """自然人, as others may see him: masked. `acts`: he acts for others, so his masked name is shown more widely."""
+
+    __tablename__ = "person"
+    __table_args__ = (
+        chosen("gender", Gender),
+        chosen("state", PersonState),
+        check("born", "birth_date >= '1900-01-01'"),
+        sa.Index("ix_person_area", "area"),
+        sa.Index("ix_person_pinyin_id", "pinyin", "id"),
+    )
+    id: UUID = key()
+    name_masked: str = text()
+    phone_masked: str | None = text(optional=True)
+    gender: Gender = choice(Gender, default=Gender.UNKNOWN)
+    birth_date: date | None = None
+    """Never shown: it decides who is a minor. Unknown for people whom staff registered without it."""
+    pinyin: str = text()
+    """A sort key of the masked name, never of the plain one."""
+    area: str | None = text(optional=True)
+    """Where he lives: a community's or grid's code; none for people who only work here."""
+    acts: bool = flag()
+    state: PersonState = choice(PersonState, default=PersonState.PRESENT)
+    created_at: datetime = instant()
+
+
+class PersonName(Table, table=True):
+    """A person's plain name: for himself, and for the staff of an organization that took him as a volunteer."""
+
+    __tablename__ = "person_name"
+    person_id: UUID = Field(foreign_key="person.id", primary_key=True)
+    name: str = text()
+
+
+class PersonContact(Table, table=True):
+    """A person's plain phone number and address: for himself, and for one reveal's own answer."""
+
+    __tablename__ = "person_contact"
+    __table_args__ = (sa.Index("ix_person_contact_phone", "phone"),)
+    person_id: UUID = Field(foreign_key="person.id", primary_key=True)
+    phone: str | None = text(optional=True)
+    address: str | None = text(optional=True)
+
+
+class Resident(Table, table=True):
+    """居民: a person who lives in a community. `household` is an opaque key that his household shares."""
+
+    __tablename__ = "resident"
+    __table_args__ = (
+        sa.UniqueConstraint("person_id"),
+        check("tags", f"tags <@ ARRAY[{_listed(ResidentTag)}]::text[]"),
+        sa.Index("ix_resident_area_id", "area", "id"),
+        sa.Index("ix_resident_household", "household"),
+    )
+    id: UUID = key()
+    person_id: UUID = to("person.id", index=False)
+    area: str = text()
+    community_id: UUID = to("division.id")
+    grid_id: UUID | None = to("grid.id", optional=True)
+    household: str = text()
+    tags: list[str] = several()
+    created_at: datetime = instant()
+
+
+class Volunteer(Table, table=True):
+    """志愿者: a person's registration as a volunteer, under one number for life."""
+
+    __tablename__ = "volunteer"
+    __table_args__ = (
+        sa.UniqueConstraint("person_id"),
+        sa.UniqueConstraint("volunteer_no"),
+        chosen("state", VolunteerRegistration),
+        sa.Index("ix_volunteer_area_state_id", "area", "state", "id"),
+        sa.Index("ix_volunteer_created_at_id", "created_at", "id"),
+        sa.Index("ix_volunteer_categories", "categories", postgresql_using="gin"),
+    )
+    id: UUID = key()
+    person_id: UUID = to("person.id", index=False)
+    volunteer_no: str = Field(
+        default=None,
+        sa_type=sa.Text,
+        sa_column_kwargs={
+            "server_default": sa.text("'2101' || lpad(nextval('volunteer_no')::text, 10, '0')"),
+        },
+    )
+    state: VolunteerRegistration = choice(VolunteerRegistration)
+    state_reason: str | None = text(optional=True)
+    area: str = Field(foreign_key="division.code", sa_type=sa.Text)
+    adult_on: date
+    """The day on which he becomes, or became, 18: before it he is shown to staff and his own organizations only."""
+    skills: list[str] = several()
+    categories: list[str] = several()
+    no_matching: bool = flag()
+    """He does not wish to stand in candidate lists."""
+    created_at: datetime = instant()
+    version: int = count(1)
+
+
+class GuardianConsent(Table, table=True):
+    """监护人同意: that a minor may serve as a volunteer (PIPL art. 31, 志愿服务条例 art. 7)."""
+
+    __tablename__ = "guardian_consent"
+    __table_args__ = (
+        check("two", "guardian_id <> minor_id"),
+        check("withdrawn", "withdrawn_at IS NULL OR withdrawn_at >= given_at"),
+        sa.Index(
+            "uq_guardian_consent_minor_id_guardian_id",
+            "minor_id",
+            "guardian_id",
+            unique=True,
+            postgresql_where=sa.text("withdrawn_at IS NULL"),
+        ),
+        sa.Index("ix_guardian_consent_area", "area"),
+    )
+    id: UUID = key()
+    minor_id: UUID = to("person.id")
+    guardian_id: UUID = to("person.id")
+    recorded_by: UUID = to("person.id", index=False)
+    area: str = text()
+    given_at: datetime = instant()
+    withdrawn_at: datetime | None = instant(optional=True)
+
+
+class SocialWorker(Table, table=True):
+    """社会工作者: a licensed professional."""
+
+    __tablename__ = "social_worker"
+    __table_args__ = (
+        sa.UniqueConstraint("person_id"),
+        sa.UniqueConstraint("licence_no"),
+        chosen("level", SocialWorkerLevel),
+        sa.Index("ix_social_worker_area_id", "area", "id"),
+    )
+    id: UUID = key()
+    person_id: UUID = to("person.id", index=False)
+    level: SocialWorkerLevel = choice(SocialWorkerLevel)
+    licence_no: str = text()
+    licence_until: date
+    area: str = Field(foreign_key="division.code", sa_type=sa.Text)
+
+
+class Organization(Table, table=True):
+    """组织: registered with the civil affairs authority, merely filed with a street, or internal to a community."""
+
+    __tablename__ = "organization"
+    __table_args__ = (
+        chosen("kind", OrganizationKind),
+        chosen("legal_status", LegalStatus),
+        chosen("verified_state", VerifiedState),
+        check("uscc", "uscc ~ '^[0-9A-HJ-NPQRTUWXY]{18}$'"),
+        check(
+            "identified",
+            "verified_state <> 'VERIFIED' OR legal_status = 'INTERNAL' OR uscc IS NOT NULL OR filing_no IS NOT NULL",
+        ),
+        check("refused", "verified_state <> 'REJECTED' OR rejection IS NOT NULL"),
+        sa.Index("uq_organization_uscc", "uscc", unique=True, postgresql_where=sa.text("verified_state <> 'REJECTED'")),
+        sa.Index(
+            "uq_organization_division_id_name",
+            "division_id",
+            "name",
+            unique=True,
+            postgresql_where=sa.text("verified_state <> 'REJECTED'"),
+        ),
+        sa.Index("ix_organization_area_pinyin_id", "area", "pinyin", "id"),
+        sa.Index("ix_organization_pinyin_id", "pinyin", "id"),
+        sa.Index("ix_organization_created_at_id", "created_at", "id"),
+        sa.Index("ix_organization_verified_state_created_at", "verified_state", "created_at"),
+    )
+    id: UUID = key()
+    name: str = text()
+    pinyin: str = text()
+    kind: OrganizationKind = choice(OrganizationKind)
+    legal_status: LegalStatus = choice(LegalStatus)
+    uscc: str | None = text(optional=True)
+    filing_no: str | None = text(optional=True)
+    verified_state: VerifiedState = choice(VerifiedState, default=VerifiedState.DRAFT)
+    rejection: str | None = text(optional=True)
+    is_charity: bool = flag()
+    division_id: UUID = to("division.id")
+    area: str = Field(foreign_key="division.code", sa_type=sa.Text)
+    contact_id: UUID | None = to("person.id", optional=True)
+    """The person who applied and may be asked; shown masked, through his own rule."""
+    created_at: datetime = instant()
+    version: int = count(1)
+
+
+class Membership(Table, table=True):
+    """任职: a person's capacity, for an organization or an area, from one day to another. Never two of one kind at once.
+
+    An exclusion constraint in the migration keeps the last promise.
+    """
+
+    __tablename__ = "membership"
+    __table_args__ = (
+        sa.CheckConstraint(f"role IN ({_listed(GRANTED_ROLES)})", name="role"),
+        check(
+            "scope",
+            "CASE WHEN role IN ('NGO_STAFF', 'FUND_MAKER', 'FUND_CHECKER', 'FUND_AUTHORISER', 'FUND_REPORTER',"
+            " 'DEPARTMENT') THEN organization_id IS NOT NULL WHEN role IN ('ADMIN', 'AUDITOR') THEN true"
+            " ELSE area IS NOT NULL AND organization_id IS NULL END",
+        ),
+        check("days", "ends_on IS NULL OR starts_on <= ends_on"),
+        sa.Index("ix_membership_person_id_granted_at", "person_id", "granted_at"),
+        sa.Index("ix_membership_organization_id_granted_at", "organization_id", "granted_at"),
+        sa.Index("ix_membership_area", "area"),
+        sa.Index("ix_membership_granted_at_id", "granted_at", "id"),
+    )
+    id: UUID = key()
+    person_id: UUID = to("person.id", index=False)
+    organization_id: UUID | None = to("organization.id", optional=True, index=False)
+    role: str = text()
+    area: str | None = text(optional=True)
+    starts_on: date
+    ends_on: date | None = None
+    granted_by: UUID | None = to("person.id", optional=True, index=False)
+    """None for the first administrator, whom a command makes."""
+    granted_at: datetime = instant()
+    revoked_at: datetime | None = instant(optional=True)
+
+
+class OrganizationVolunteer(Table, table=True):
+    """That an organization took a volunteer: from then on its staff sees his plain name. Later areas insert it."""
+
+    __tablename__ = "organization_volunteer"
+    __table_args__ = (sa.UniqueConstraint("organization_id", "person_id"), check("ever", EVER))
+    id: UUID = key()
+    organization_id: UUID = to("organization.id", index=False)
+    person_id: UUID = to("person.id")
+    since: datetime = instant()
+    until: datetime | None = instant(optional=True)
+
+
+class ContactGrant(Table, table=True):
+    """That a person or an organization may reveal somebody's contact for a while: a commitment was confirmed.
+
+    Later areas insert it on confirmation and end it at the session's end + 24 h; `source_id` says what it is for.
+    """
+
+    __tablename__ = "contact_grant"
+    __table_args__ = (
+        check("viewer", "num_nonnulls(viewer_person_id, viewer_organization_id) = 1"),
+        check("ever", EVER),
+        sa.UniqueConstraint(
+            "source_id",
+            "subject_id",
+            "viewer_person_id",
+            "viewer_organization_id",
+            name="uq_contact_grant_source_id",
+            postgresql_nulls_not_distinct=True,
+        ),
+        sa.Index("ix_contact_grant_viewer_person_id_subject_id", "viewer_person_id", "subject_id"),
+        sa.Index("ix_contact_grant_viewer_organization_id_subject_id", "viewer_organization_id", "subject_id"),
+    )
+    id: UUID = key()
+    viewer_person_id: UUID | None = to("person.id", optional=True, index=False)
+    viewer_organization_id: UUID | None = to("organization.id", optional=True, index=False)
+    subject_id: UUID = to("person.id")
+    source_id: UUID
+    since: datetime = instant()
+    until: datetime | None = instant(optional=True)
+
+
+class ContactReveal(Table, table=True):
+    """One act of reading plain contact data, of up to 100 people: who, when, what for."""
+
+    __tablename__ = "contact_reveal"
+    __table_args__ = (
+        chosen("purpose", AccessPurpose),
+        sa.Index("ix_contact_reveal_person_id_at", "person_id", "at"),
+        {"info": APPEND_ONLY},
+    )
+    id: UUID = key()
+    at: datetime = instant()
+    person_id: UUID = to("person.id", index=False)
+    role: str = text()
+    organization_id: UUID | None = to("organization.id", optional=True)
+    purpose: AccessPurpose = choice(AccessPurpose)
+    reason: str | None = text(optional=True)
+    subject_count: int
+
+
+class PiiAccess(Table, table=True):
+    """个人信息查阅记录: one person's plain data read by another, once (I27). Kept for ever, changed never.
+
+    `xid` is the transaction that wrote it: in that one, and in no other, the plain values may be read (visible.py).
+    """
+
+    __tablename__ = "pii_access"
+    __table_args__ = (
+        chosen("purpose", AccessPurpose),
+        check("fields", f"fields <@ ARRAY[{_listed(ContactField)}]::text[] AND cardinality(fields) > 0"),
+        sa.UniqueConstraint("reveal_id", "subject_id"),
+        sa.Index("ix_pii_access_subject_id_at_id", "subject_id", "at", "id"),
+        sa.Index("ix_pii_access_actor_id_at_id", "actor_id", "at", "id"),
+        sa.Index("ix_pii_access_at_id", "at", "id"),
+        {"info": APPEND_ONLY},
+    )
+    id: UUID = key()
+    reveal_id: UUID = to("contact_reveal.id", index=False)
+    at: datetime = instant()
+    xid: Any = Field(default=None, sa_type=Xid8, sa_column_kwargs={"server_default": sa.text("pg_current_xact_id()")})
+    actor_id: UUID = to("person.id", index=False)
+    role: str = text()
+    organization_id: UUID | None = to("organization.id", optional=True)
+    subject_id: UUID = to("person.id", index=False)
+    fields: list[str] = several()
+    purpose: AccessPurpose = choice(AccessPurpose)
+    reason: str | None = text(optional=True)
+    area: str | None = text(optional=True)

@@ -1,0 +1,105 @@
+"""Places: divisions as a tree of codes, grids, buildings, and the counts that were published about them.
+
+Nothing here is personal. A grid's officer is a reference to a person, shown only through that person's own rule.
+Units merge and split, so each carries the days on which it is valid, and each count the day on which it was taken.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from models.base import Table, check, choice, chosen, count, key, text, to
+from models.territory.rules import DivisionLevel, Measure
+
+VALID = "valid_to IS NULL OR valid_from <= valid_to"
+
+
+class Division(Table, table=True):
+    """行政区划: a city, district, street, community or village."""
+
+    __tablename__ = "division"
+    __table_args__ = (
+        sa.UniqueConstraint("code"),
+        chosen("level", DivisionLevel),
+        check("area", "area = code"),
+        check(
+            "code",
+            "code ~ '^[0-9]+$' AND length(code) = CASE level WHEN 'CITY' THEN 4 WHEN 'DISTRICT' THEN 6"
+            " WHEN 'STREET' THEN 9 ELSE 12 END",
+        ),
+        check("parent", "(parent_id IS NULL) = (level = 'CITY')"),
+        check("valid", VALID),
+        sa.Index("ix_division_parent_id_code", "parent_id", "code"),
+        sa.Index("ix_division_level_code", "level", "code"),
+        sa.Index("ix_division_pinyin_id", "pinyin", "id"),
+        sa.Index("ix_division_area", "area"),
+    )
+    id: UUID = key()
+    code: str = text()
+    name: str = text()
+    pinyin: str = text()
+    level: DivisionLevel = choice(DivisionLevel)
+    parent_id: UUID | None = to("division.id", optional=True, index=False)
+    area: str = text()
+    valid_from: date
+    valid_to: date | None = None
+    as_of: date
+
+
+class Grid(Table, table=True):
+    """网格: a part of a community, some hundred households, with one officer."""
+
+    __tablename__ = "grid"
+    __table_args__ = (
+        sa.UniqueConstraint("code"),
+        check("area", "area = code"),
+        check("code", "code ~ '^[0-9]{15}$'"),
+        check("valid", VALID),
+        sa.Index("ix_grid_community_id_code", "community_id", "code"),
+        sa.Index("ix_grid_area", "area"),
+    )
+    id: UUID = key()
+    code: str = text()
+    name: str = text()
+    community_id: UUID = to("division.id", index=False)
+    area: str = text()
+    officer_id: UUID | None = to("person.id", optional=True)
+    valid_from: date
+    valid_to: date | None = None
+
+
+class Building(Table, table=True):
+    """楼院: a building or courtyard of a grid."""
+
+    __tablename__ = "building"
+    __table_args__ = (
+        check("area", "area ~ '^[0-9]{15}$'"),
+        sa.UniqueConstraint("grid_id", "name"),
+        sa.Index("ix_building_community_id_name", "community_id", "name"),
+        sa.Index("ix_building_area", "area"),
+    )
+    id: UUID = key()
+    grid_id: UUID = to("grid.id", index=False)
+    community_id: UUID = to("division.id", index=False)
+    name: str = text()
+    area: str = text()
+
+
+class DivisionCount(Table, table=True):
+    """A count that was published about a division: what, how many, of which day, and where it stands."""
+
+    __tablename__ = "division_count"
+    __table_args__ = (
+        sa.UniqueConstraint("division_id", "measure", "as_of", "source"),
+        chosen("measure", Measure),
+        check("value", "value >= 0"),
+    )
+    id: UUID = key()
+    division_id: UUID = to("division.id", index=False)
+    measure: Measure = choice(Measure)
+    value: int = count()
+    as_of: date
+    source: str = text()

@@ -1,0 +1,7 @@
+"""Who may see places: everybody. Divisions, grids, buildings and published counts are open data."""
+
+from __future__ import annotations
+
+from models.access import public
+
+public("division", "grid", "building", "division_count")
