@@ -1,0 +1,1 @@
+"""The marketplace: needs, offers, and the commitments that bring them together."""

@@ -1,0 +1,210 @@
+"""What needs and offers are made of: kinds, units, and who stands on which side."""
+
+from __future__ import annotations
+
+import enum
+
+from models.labels import labelled
+
+
+class Kind(enum.StrEnum):
+    """What sort of thing is needed or offered."""
+
+    SERVICE = "SERVICE"
+    GOODS = "GOODS"
+    CASH_AID = "CASH_AID"
+    VENUE = "VENUE"
+    JOB = "JOB"
+    LIVELIHOOD_ITEM = "LIVELIHOOD_ITEM"
+
+
+labelled(
+    Kind,
+    {
+        Kind.SERVICE: "服务",
+        Kind.GOODS: "物资",
+        Kind.CASH_AID: "资金救助",
+        Kind.VENUE: "场地",
+        Kind.JOB: "就业岗位",
+        Kind.LIVELIHOOD_ITEM: "民生实事",
+    },
+    description="What sort of thing is needed or offered.",
+    describe={
+        Kind.SERVICE: "Somebody's time.",
+        Kind.GOODS: "Things.",
+        Kind.CASH_AID: "Money, paid by a fund.",
+        Kind.VENUE: "A room or a place.",
+        Kind.JOB: "Work for somebody who looks for it.",
+        Kind.LIVELIHOOD_ITEM: "A practical matter of a community, to be taken on and settled.",
+    },
+)
+
+
+class Unit(enum.StrEnum):
+    """What a quantity counts."""
+
+    HELPER = "HELPER"
+    VISIT = "VISIT"
+    SESSION = "SESSION"
+    HOUR = "HOUR"
+    PIECE = "PIECE"
+    SET = "SET"
+    HOUSEHOLD = "HOUSEHOLD"
+    POST = "POST"
+    ITEM = "ITEM"
+
+
+labelled(
+    Unit,
+    {
+        Unit.HELPER: "人",
+        Unit.VISIT: "次",
+        Unit.SESSION: "场",
+        Unit.HOUR: "小时",
+        Unit.PIECE: "件",
+        Unit.SET: "套",
+        Unit.HOUSEHOLD: "户",
+        Unit.POST: "岗",
+        Unit.ITEM: "项",
+    },
+    description="What a quantity counts.",
+    describe={
+        Unit.HELPER: "Persons who help.",
+        Unit.VISIT: "Times that somebody comes.",
+        Unit.SESSION: "Service sessions.",
+        Unit.HOUR: "Hours.",
+        Unit.PIECE: "Pieces.",
+        Unit.SET: "Sets or parcels.",
+        Unit.HOUSEHOLD: "Households.",
+        Unit.POST: "Posts of work.",
+        Unit.ITEM: "Matters to settle.",
+    },
+)
+
+
+class Sensitivity(enum.StrEnum):
+    """Who may read of a need at all."""
+
+    NORMAL = "NORMAL"
+    RESTRICTED = "RESTRICTED"
+
+
+labelled(
+    Sensitivity,
+    {Sensitivity.NORMAL: "一般", Sensitivity.RESTRICTED: "敏感"},
+    colours={Sensitivity.RESTRICTED: "red"},
+    description="Who may read of a need at all.",
+    describe={
+        Sensitivity.NORMAL: "Listed, without what identifies anybody.",
+        Sensitivity.RESTRICTED: "Seen by those whom it concerns and by the staff named for it, nobody else.",
+    },
+)
+
+
+class GenderPreference(enum.StrEnum):
+    """Whom the beneficiary would rather have."""
+
+    ANY = "ANY"
+    FEMALE = "FEMALE"
+    MALE = "MALE"
+
+
+labelled(
+    GenderPreference,
+    {GenderPreference.ANY: "不限", GenderPreference.FEMALE: "希望女性", GenderPreference.MALE: "希望男性"},
+    description="Whom the beneficiary would rather have. A wish, not a bar.",
+    describe={
+        GenderPreference.ANY: "Anybody.",
+        GenderPreference.FEMALE: "A woman, if possible.",
+        GenderPreference.MALE: "A man, if possible.",
+    },
+)
+
+
+class SubmittedVia(enum.StrEnum):
+    """How a need came in."""
+
+    ONLINE = "ONLINE"
+    COUNTER = "COUNTER"
+    PHONE = "PHONE"
+    GRID = "GRID"
+    VISIT = "VISIT"
+
+
+labelled(
+    SubmittedVia,
+    {
+        SubmittedVia.ONLINE: "居民自助",
+        SubmittedVia.COUNTER: "社区窗口",
+        SubmittedVia.PHONE: "电话",
+        SubmittedVia.GRID: "网格走访",
+        SubmittedVia.VISIT: "探访发现",
+    },
+    description="How a need came in.",
+    describe={
+        SubmittedVia.ONLINE: "Written by a resident himself.",
+        SubmittedVia.COUNTER: "At the community's counter.",
+        SubmittedVia.PHONE: "By telephone.",
+        SubmittedVia.GRID: "On a grid officer's round.",
+        SubmittedVia.VISIT: "Found on a care visit.",
+    },
+)
+
+
+class Fulfilment(enum.StrEnum):
+    """How much of a need has been delivered: derived from its quantities."""
+
+    NONE = "NONE"
+    PARTIAL = "PARTIAL"
+    FULL = "FULL"
+
+
+labelled(
+    Fulfilment,
+    {Fulfilment.NONE: "未满足", Fulfilment.PARTIAL: "部分满足", Fulfilment.FULL: "全部满足"},
+    colours={Fulfilment.PARTIAL: "orange", Fulfilment.FULL: "green"},
+    description="How much of a need has been delivered: derived from its quantities.",
+    describe={
+        Fulfilment.NONE: "Nothing yet.",
+        Fulfilment.PARTIAL: "Some of it.",
+        Fulfilment.FULL: "All of it.",
+    },
+)
+
+
+class Origin(enum.StrEnum):
+    """Who made the first move towards a commitment."""
+
+    CLAIM = "CLAIM"
+    PROPOSAL = "PROPOSAL"
+
+
+labelled(
+    Origin,
+    {Origin.CLAIM: "主动认领", Origin.PROPOSAL: "社区推荐"},
+    description="Who made the first move towards a commitment; the other side accepts it.",
+    describe={
+        Origin.CLAIM: "The provider claimed the need; the beneficiary, or staff for him, accepts.",
+        Origin.PROPOSAL: "Staff proposed the provider, who accepts.",
+    },
+)
+
+
+class Side(enum.StrEnum):
+    """Where somebody stands towards a commitment."""
+
+    PROVIDER = "PROVIDER"
+    BENEFICIARY = "BENEFICIARY"
+    STAFF = "STAFF"
+
+
+labelled(
+    Side,
+    {Side.PROVIDER: "服务方", Side.BENEFICIARY: "受助方", Side.STAFF: "社区"},
+    description="Where somebody stands towards a commitment.",
+    describe={
+        Side.PROVIDER: "Who serves: the volunteer, or the organization's staff.",
+        Side.BENEFICIARY: "Who is served, or asked on his behalf.",
+        Side.STAFF: "The community's staff and social workers.",
+    },
+)

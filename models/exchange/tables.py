@@ -1,0 +1,327 @@
+"""The marketplace's nouns: categories, needs, offers, commitments, and the bookings that they make.
+
+Counters stand on the need and the offer themselves and change under their rows' locks; CHECKs keep them in bounds, so
+that no race can promise more than is wanted (I1) or offered (I2). `area` is the code of a grid or, where that is not
+known, of a community: copied from a need to all that hangs on it, so that a scope is one range of an index.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import TSTZRANGE
+from sqlmodel import Field
+
+from models.base import INSTANT, Table, check, choice, chosen, count, flag, instant, key, several, text, to
+from models.exchange.kinds import GenderPreference, Kind, Origin, Sensitivity, Side, SubmittedVia, Unit
+from models.exchange.states import LIVE, CommitmentStatus, NeedStatus, OfferStatus
+
+LIVE_SQL = "status IN (" + ", ".join(f"'{s.value}'" for s in LIVE) + ")"
+ROOM = {"postgresql_with": {"fillfactor": "80"}}
+"""Room on each page, so that a counter's change touches no index."""
+
+
+def numbered(prefix: str, sequence: str) -> Any:
+    """A number that people read out: a prefix and nine digits."""
+    default = sa.text(f"'{prefix}' || lpad(nextval('{sequence}')::text, 9, '0')")
+    return Field(default=None, sa_type=sa.Text, sa_column_kwargs={"server_default": default})
+
+
+class ServiceCategory(Table, table=True):
+    """服务类别: a tree of codes; a child's code is its parent's, a dot, and a word of its own."""
+
+    __tablename__ = "service_category"
+    __table_args__ = (
+        sa.UniqueConstraint("code"),
+        check("code", r"code ~ '^[A-Z][A-Z_]*(\.[A-Z][A-Z_]*)*$'"),
+        check("parent", "(parent_id IS NULL) = (position('.' in code) = 0)"),
+        sa.Index("ix_service_category_parent_id_place", "parent_id", "place"),
+    )
+    id: UUID = key()
+    code: str = text()
+    name: str = text()
+    pinyin: str = text()
+    parent_id: UUID | None = to("service_category.id", optional=True, index=False)
+    place: int = count()
+    """Where it stands in lists, among all."""
+
+
+class Need(Table, table=True):
+    """需求: what somebody needs, how much of it, by when, and how far it is met."""
+
+    __tablename__ = "need"
+    __table_args__ = (
+        sa.UniqueConstraint("no"),
+        chosen("kind", Kind),
+        chosen("submitted_via", SubmittedVia),
+        chosen("unit", Unit),
+        chosen("sensitivity", Sensitivity),
+        chosen("gender_preference", GenderPreference),
+        chosen("status", NeedStatus),
+        check("area", "area ~ '^([0-9]{12}|[0-9]{15})$'"),
+        check("urgency", "urgency BETWEEN 1 AND 4"),
+        check("quantity", "qty_total BETWEEN 1 AND 1000000"),
+        check("committed", "qty_committed BETWEEN 0 AND qty_total"),
+        check("delivered", "qty_delivered BETWEEN 0 AND qty_committed"),
+        check("window", "(window_from IS NULL) = (window_to IS NULL) AND window_from < window_to"),
+        sa.Index("ix_need_newest", sa.text("created_at DESC"), sa.text("id DESC"), "status"),
+        sa.Index("ix_need_community_newest", "community_id", sa.text("created_at DESC"), sa.text("id DESC"), "status"),
+        sa.Index("ix_need_grid_newest", "grid_id", sa.text("created_at DESC"), sa.text("id DESC"), "status"),
+        sa.Index("ix_need_requester_newest", "requester_id", sa.text("created_at DESC"), sa.text("id DESC")),
+        sa.Index("ix_need_urgent", sa.text("urgency DESC"), "due_at", "id", "status"),
+        sa.Index("ix_need_community_urgent", "community_id", sa.text("urgency DESC"), "due_at", "id", "status"),
+        sa.Index("ix_need_due", "due_at", "id", "status"),
+        sa.Index("ix_need_community_due", "community_id", "due_at", "id", "status"),
+        sa.Index("ix_need_area_status", "area", "status"),
+        sa.Index(
+            "ix_need_triage",
+            "answer_due_at",
+            "id",
+            "area",
+            postgresql_where=sa.text("status IN ('SUBMITTED', 'REOPENED')"),
+        ),
+        sa.Index(
+            "ix_need_wanted",
+            "category_code",
+            "area",
+            postgresql_where=sa.text("status IN ('OPEN', 'IN_PROGRESS') AND sensitivity = 'NORMAL'"),
+        ),
+        sa.Index("ix_need_household", "household", postgresql_where=sa.text("household IS NOT NULL")),
+        sa.Index("ix_need_beneficiary_id", "beneficiary_id", postgresql_where=sa.text("beneficiary_id IS NOT NULL")),
+        ROOM,
+    )
+    id: UUID = key()
+    no: str = numbered("XQ", "need_no")
+    title: str = text()
+    note: str | None = text(optional=True)
+    kind: Kind = choice(Kind)
+    category_id: UUID = to("service_category.id", index=False)
+    category_code: str = text()
+    beneficiary_id: UUID | None = to("resident.id", optional=True, index=False)
+    """Who is to be served; none for a group, or for a matter of the whole community."""
+    household: str | None = text(optional=True)
+    """The beneficiary's household, whose members see the need as their own."""
+    requester_id: UUID = to("person.id", index=False)
+    submitted_via: SubmittedVia = choice(SubmittedVia)
+    community_id: UUID = to("division.id", index=False)
+    grid_id: UUID | None = to("grid.id", optional=True, index=False)
+    area: str = text()
+    unit: Unit = choice(Unit)
+    qty_total: int
+    qty_committed: int = count(0)
+    """What live and completed commitments hold, overdue holds included until they are written down as lapsed."""
+    qty_delivered: int = count(0)
+    window_from: datetime | None = instant(optional=True)
+    window_to: datetime | None = instant(optional=True)
+    due_at: datetime = instant()
+    answer_due_at: datetime = instant()
+    urgency: int = count(2)
+    """1 can wait, 4 is most urgent."""
+    sensitivity: Sensitivity = choice(Sensitivity, default=Sensitivity.NORMAL)
+    gender_preference: GenderPreference = choice(GenderPreference, default=GenderPreference.ANY)
+    status: NeedStatus = choice(NeedStatus)
+    reason: str | None = text(optional=True)
+    """Why it was rejected, referred, cancelled or asked for again."""
+    referred_to: str | None = text(optional=True)
+    reopened: bool = flag()
+    opened_at: datetime | None = instant(optional=True)
+    closed_at: datetime | None = instant(optional=True)
+    created_at: datetime = instant()
+    version: int = count(1)
+
+
+class NeedStaff(Table, table=True):
+    """经办人: who of the staff is named for a RESTRICTED need, and so may see it."""
+
+    __tablename__ = "need_staff"
+    __table_args__ = (sa.UniqueConstraint("need_id", "person_id"),)
+    id: UUID = key()
+    need_id: UUID = to("need.id", index=False)
+    person_id: UUID = to("person.id")
+    named_by: UUID | None = to("person.id", optional=True, index=False)
+    """None where the rule named him when the need came in."""
+    named_at: datetime = instant()
+
+
+class Offer(Table, table=True):
+    """供给: what an organization or a person can give, how much of it, when and where. Always free of charge (I13)."""
+
+    __tablename__ = "offer"
+    __table_args__ = (
+        sa.UniqueConstraint("no"),
+        chosen("kind", Kind),
+        chosen("unit", Unit),
+        chosen("status", OfferStatus),
+        check("area", "area ~ '^[0-9]+$'"),
+        check("provider", "num_nonnulls(organization_id, person_id) = 1"),
+        check("quantity", "qty_total BETWEEN 1 AND 1000000"),
+        check("reserved", "qty_reserved >= 0 AND qty_consumed >= 0 AND qty_reserved + qty_consumed <= qty_total"),
+        check("window", "window_from < window_to"),
+        check("cost_free", "cost_free"),
+        sa.Index("ix_offer_newest", sa.text("created_at DESC"), sa.text("id DESC"), "status"),
+        sa.Index(
+            "ix_offer_organization_newest",
+            "organization_id",
+            sa.text("created_at DESC"),
+            sa.text("id DESC"),
+            postgresql_where=sa.text("organization_id IS NOT NULL"),
+        ),
+        sa.Index(
+            "ix_offer_person_newest",
+            "person_id",
+            sa.text("created_at DESC"),
+            sa.text("id DESC"),
+            postgresql_where=sa.text("person_id IS NOT NULL"),
+        ),
+        sa.Index("ix_offer_published", "category_code", "area", postgresql_where=sa.text("status = 'PUBLISHED'")),
+        sa.Index("ix_offer_review", "created_at", "id", postgresql_where=sa.text("status = 'PENDING_REVIEW'")),
+        sa.Index("ix_offer_ending", "window_to", postgresql_where=sa.text("status IN ('PUBLISHED', 'PAUSED')")),
+        sa.Index("ix_offer_area_status", "area", "status"),
+        ROOM,
+    )
+    id: UUID = key()
+    no: str = numbered("GJ", "offer_no")
+    title: str = text()
+    note: str | None = text(optional=True)
+    organization_id: UUID | None = to("organization.id", optional=True, index=False)
+    person_id: UUID | None = to("person.id", optional=True, index=False)
+    kind: Kind = choice(Kind)
+    category_id: UUID = to("service_category.id", index=False)
+    category_code: str = text()
+    unit: Unit = choice(Unit)
+    qty_total: int
+    qty_reserved: int = count(0)
+    qty_consumed: int = count(0)
+    window_from: datetime = instant()
+    window_to: datetime = instant()
+    service_areas: list[str] = several()
+    """Codes of the divisions that it serves."""
+    area: str = text()
+    """The provider's own."""
+    cost_free: bool = flag(True)
+    status: OfferStatus = choice(OfferStatus)
+    reason: str | None = text(optional=True)
+    """Why it was rejected."""
+    created_at: datetime = instant()
+    version: int = count(1)
+
+
+class Commitment(Table, table=True):
+    """对接单: that a provider serves a need, out of an offer or directly, and how far it is."""
+
+    __tablename__ = "commitment"
+    __table_args__ = (
+        chosen("origin", Origin),
+        chosen("status", CommitmentStatus),
+        chosen("cancelled_by", Side),
+        chosen("sensitivity", Sensitivity),
+        check("provider", "num_nonnulls(organization_id, person_id) = 1"),
+        check("himself", "person_id IS NULL OR volunteer_person_id IS NOT DISTINCT FROM person_id"),
+        check("quantity", "qty BETWEEN 1 AND 1000000"),
+        check("delivered", "qty_delivered BETWEEN 0 AND qty"),
+        check("slot", "(slot_from IS NULL) = (slot_to IS NULL) AND slot_from < slot_to"),
+        check("rating", "rating BETWEEN 1 AND 5"),
+        sa.Index(
+            "uq_commitment_live",
+            "need_id",
+            "offer_id",
+            "organization_id",
+            "person_id",
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+            postgresql_where=sa.text(LIVE_SQL),
+        ),
+        sa.Index("ix_commitment_need_id_created_at_id", "need_id", "created_at", "id"),
+        sa.Index(
+            "ix_commitment_offer_id_created_at_id",
+            "offer_id",
+            "created_at",
+            "id",
+            postgresql_where=sa.text("offer_id IS NOT NULL"),
+        ),
+        sa.Index(
+            "ix_commitment_organization_newest",
+            "organization_id",
+            sa.text("created_at DESC"),
+            sa.text("id DESC"),
+            postgresql_where=sa.text("organization_id IS NOT NULL"),
+        ),
+        sa.Index(
+            "ix_commitment_volunteer_newest",
+            "volunteer_person_id",
+            sa.text("created_at DESC"),
+            sa.text("id DESC"),
+            postgresql_where=sa.text("volunteer_person_id IS NOT NULL"),
+        ),
+        sa.Index(
+            "ix_commitment_social_worker_newest",
+            "social_worker_id",
+            sa.text("created_at DESC"),
+            sa.text("id DESC"),
+            postgresql_where=sa.text("social_worker_id IS NOT NULL"),
+        ),
+        sa.Index(
+            "ix_commitment_community_newest", "community_id", sa.text("created_at DESC"), sa.text("id DESC"), "status"
+        ),
+        sa.Index("ix_commitment_area_status", "area", "status"),
+        sa.Index("ix_commitment_hold", "hold_until", "need_id", postgresql_where=sa.text("status = 'PROPOSED'")),
+    )
+    id: UUID = key()
+    need_id: UUID = to("need.id", index=False)
+    offer_id: UUID | None = to("offer.id", optional=True, index=False)
+    organization_id: UUID | None = to("organization.id", optional=True, index=False)
+    person_id: UUID | None = to("person.id", optional=True, index=False)
+    """The volunteer, where he is the provider himself."""
+    volunteer_person_id: UUID | None = to("person.id", optional=True, index=False)
+    """Who serves: the provider himself, or the volunteer whom the organization names."""
+    social_worker_id: UUID | None = to("social_worker.id", optional=True, index=False)
+    """Who accompanies it."""
+    community_id: UUID
+    """The need's, which never changes: without a foreign key, whose lock on the division each claim would take."""
+    area: str = text()
+    """The need's."""
+    sensitivity: Sensitivity = choice(Sensitivity, default=Sensitivity.NORMAL)
+    """The need's."""
+    qty: int
+    qty_delivered: int = count(0)
+    origin: Origin = choice(Origin)
+    status: CommitmentStatus = choice(CommitmentStatus)
+    hold_until: datetime = instant()
+    slot_from: datetime | None = instant(optional=True)
+    slot_to: datetime | None = instant(optional=True)
+    accepted_at: datetime | None = instant(optional=True)
+    confirmed_at: datetime | None = instant(optional=True)
+    started_at: datetime | None = instant(optional=True)
+    delivered_at: datetime | None = instant(optional=True)
+    ended_at: datetime | None = instant(optional=True)
+    """When it came to an end, of whatever kind."""
+    rating: int | None = count()
+    comment: str | None = text(optional=True)
+    cancelled_by: Side | None = choice(Side, optional=True)
+    reason: str | None = text(optional=True)
+    """Why it was declined, cancelled, disputed or found void."""
+    created_at: datetime = instant()
+    version: int = count(1)
+
+
+class Booking(Table, table=True):
+    """占用时段: that a person's time is taken, by a commitment or by an attendance; never two at once (I6).
+
+    The migration makes the key `PRIMARY KEY (person_id, during WITHOUT OVERLAPS)`. A row is deleted when what it is
+    for stops being live. `attendance_id` is the activity area's, which comes later, and so has no foreign key here.
+    """
+
+    __tablename__ = "booking"
+    __table_args__ = (
+        check("for", "num_nonnulls(commitment_id, attendance_id) = 1"),
+        sa.Index("ix_booking_commitment_id", "commitment_id", postgresql_where=sa.text("commitment_id IS NOT NULL")),
+        sa.Index("ix_booking_attendance_id", "attendance_id", postgresql_where=sa.text("attendance_id IS NOT NULL")),
+    )
+    person_id: UUID = Field(foreign_key="person.id", primary_key=True)
+    during: Any = Field(sa_column=sa.Column(TSTZRANGE(), primary_key=True))
+    commitment_id: UUID | None = to("commitment.id", optional=True, index=False)
+    attendance_id: UUID | None = None
+    created_at: datetime = Field(sa_type=INSTANT)
