@@ -84,6 +84,8 @@ class Many(Word):
     limit: int
     default: int
     where: Callable[[Row, View], Any] | None
+    match: Callable[[Row, Row, View], Any] | None = None
+    """(item, parent, view) -> which items belong to the parent, where no column says so."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -93,6 +95,7 @@ class Connection(Word):
     on: str | None
     orders: Mapping[str | None, Order]
     where: Callable[[Row, View], Any] | None
+    match: Callable[[Row, Row, View], Any] | None = None
     maximum: int = 100
     default: int = 20
 
@@ -114,6 +117,8 @@ class Report(Word):
     """A root: the rows of a SELECT written by hand, over rows that may be seen."""
 
     rows: Callable[..., sa.Select[Any]]
+    size: int
+    """How many rows it is counted as."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -244,15 +249,21 @@ def many(
     limit: int = 20,
     default: int | None = None,
     where: Callable[..., Any] | None = None,
+    match: Callable[..., Any] | None = None,
     **kw: Any,
 ) -> Any:
-    """A bounded list: the rows whose column `on` refers to this row, in that order, at most `limit`; all by default."""
+    """A bounded list: the rows whose column `on` refers to this row, in that order, at most `limit`; all by default.
+
+    `where` narrows the items: `lambda item, view: …`; `match` ties them to the parent where no column does:
+    `lambda item, parent, view: …`.
+    """
     word = Many(
         None if on is None else on.key,
         ordering(order),
         limit,
         limit if default is None else default,
         _viewed(where) if where else None,
+        _viewed(match, 2) if match else None,
     )
     return _field(word, {"first": (int, word.default)}, **kw)
 
@@ -263,6 +274,7 @@ def connection(
     order: Sequence[Any] | Mapping[Any, Sequence[Any]],
     filter: Any = None,
     where: Callable[..., Any] | None = None,
+    match: Callable[..., Any] | None = None,
     **kw: Any,
 ) -> Any:
     """A list by pages. `order`: columns, or for each value of an enumeration its columns (the first is the default)."""
@@ -279,9 +291,13 @@ def connection(
         orders = {cast(enum.Enum, k).name: ordering(v) for k, v in order.items()}
     else:
         orders = {None: ordering(order)}
-    return _field(
-        Connection(None if on is None else on.key, orders, _viewed(where) if where else None), arguments, **kw
+    word = Connection(
+        None if on is None else on.key,
+        orders,
+        _viewed(where) if where else None,
+        _viewed(match, 2) if match else None,
     )
+    return _field(word, arguments, **kw)
 
 
 def by_id(**kw: Any) -> Any:
@@ -295,10 +311,17 @@ def single(where: Callable[..., Any], **kw: Any) -> Any:
 
 
 def report(
-    rows: Callable[..., sa.Select[Any]], arguments: Mapping[str, tuple[Any, Any]] | None = None, **kw: Any
+    rows: Callable[..., sa.Select[Any]],
+    arguments: Mapping[str, tuple[Any, Any]] | None = None,
+    *,
+    size: int = 60,
+    **kw: Any,
 ) -> Any:
-    """A root field: `rows(view, **arguments as SQL binds)` gives a SELECT with ORDER BY; `view.rows(Table)` its FROMs."""
-    return _field(Report(rows), arguments, **kw)
+    """A root field: `rows(view, **arguments as SQL binds)` gives a SELECT with ORDER BY; `view.rows(Table)` its FROMs.
+
+    An argument that is not given is bound as NULL. `size` is how many rows the cost limit counts it as.
+    """
+    return _field(Report(rows, size), arguments, **kw)
 
 
 def constant(value: Callable[..., Any], arguments: Mapping[str, tuple[Any, Any]] | None = None, **kw: Any) -> Any:

@@ -1,0 +1,90 @@
+"""Checks of a schema when it is built: what could not be kept true at run time is refused here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+from graphql import GraphQLField, GraphQLNamedType, GraphQLNonNull, GraphQLObjectType, GraphQLSchema, get_named_type
+
+from resolvers.engine import words
+from resolvers.engine.compiler import Rules
+
+
+class SchemaError(Exception):
+    """The schema promises what the engine cannot keep."""
+
+
+def check(schema: GraphQLSchema, rules: Rules, has_rule: set[str]) -> None:
+    """Raises SchemaError, naming every field that is wrong."""
+    wrong = list(_wrong(schema, rules, has_rule))
+    if wrong:
+        raise SchemaError("\n".join(wrong))
+
+
+def data_types(schema: GraphQLSchema) -> Iterator[GraphQLObjectType]:
+    """The object types whose fields the engine answers."""
+    for type_ in schema.type_map.values():
+        if isinstance(type_, GraphQLObjectType) and not type_.name.startswith("__"):
+            yield type_
+
+
+def _wrong(schema: GraphQLSchema, rules: Rules, has_rule: set[str]) -> Iterator[str]:
+    for type_ in data_types(schema):
+        entity = words.entity_of(type_)
+        if entity is not None and entity.table.name not in rules.public | has_rule:
+            yield f"{type_.name}: table {entity.table.name} has neither a rule nor the mark PUBLIC"
+        for name, field in type_.fields.items():
+            where = f"{type_.name}.{name}"
+            match words.word_of(field):
+                case words.One() as word:
+                    yield from _one(where, type_, field, word, rules)
+                case words.Variant() if isinstance(field.type, GraphQLNonNull):
+                    yield f"{where}: a variant may be hidden, so it is nullable"
+                case words.Many() as word:
+                    yield from _order(where, get_named_type(field.type), word.order)
+                case words.Connection() as word:
+                    edge = get_named_type(get_named_type(field.type).fields["edges"].type)
+                    item = get_named_type(edge.fields["node"].type)
+                    for order in word.orders.values():
+                        yield from _order(where, item, order)
+                case words.Column() as word if entity is not None:
+                    column = entity.table.c.get(word.name)
+                    if column is None:
+                        yield f"{where}: {entity.table.name} has no column {word.name}"
+                    elif column.nullable and isinstance(field.type, GraphQLNonNull):
+                        yield f"{where}: the column may be NULL, the field may not"
+
+
+def _one(where: str, type_: GraphQLObjectType, field: GraphQLField, word: words.One, rules: Rules) -> Iterator[str]:
+    target = words.entity_of(get_named_type(field.type))
+    if target is None:
+        yield f"{where}: {get_named_type(field.type).name} has no table"
+        return
+    unique = (
+        target.table.c[word.target].primary_key
+        or any(
+            isinstance(c, sa.UniqueConstraint) and [x.name for x in c.columns] == [word.target]
+            for c in target.table.constraints
+        )
+        or any(i.unique and [x.name for x in i.columns] == [word.target] for i in target.table.indexes)
+        or bool(target.table.c[word.target].unique)
+    )
+    if not unique:
+        yield f"{where}: {target.table.name}.{word.target} is not unique"
+    if not isinstance(field.type, GraphQLNonNull):
+        return
+    source = words.entity_of(type_)
+    declared = source is not None and (source.table.name, word.on) in rules.implied
+    if target.table.name not in rules.public and not declared:
+        yield f"{where}: non-null, but its target may be hidden: make it nullable, or declare and prove that it is implied"
+
+
+def _order(where: str, item: GraphQLNamedType, order: words.Order) -> Iterator[str]:
+    entity = words.entity_of(item)
+    if entity is None:
+        yield f"{where}: the items have no table"
+        return
+    for column, _ in order:
+        if entity.table.c[column].nullable:
+            yield f"{where}: ordered by {entity.table.name}.{column}, which may be NULL"

@@ -1,0 +1,284 @@
+"""The engine: a schema, its rules, and the ways in which an operation is answered.
+
+`answer` tries the fast path, one statement whose bytes are the response, and otherwise takes the standard path:
+graphql-core's executor over data that one loose statement has read. A mutation's root fields run one after another,
+each in a transaction of its own; its payload is read on that transaction's connection, before the commit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import uuid
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+import asyncpg
+import orjson
+from graphql import (
+    ExecutionResult,
+    GraphQLError,
+    GraphQLObjectType,
+    OperationType,
+    execute,
+)
+from graphql.execution.collect_fields import FieldDetails, collect_fields
+from graphql.execution.values import VariableValues, get_argument_values
+from strawberry import Schema
+from strawberry.types.arguments import convert_arguments
+
+from resolvers.engine import build, words
+from resolvers.engine.compiler import Compiler, Operation, Rules
+from resolvers.engine.documents import Document, Documents, Refused
+from resolvers.engine.plans import BadInput, NotCompilable, Plan, Run
+from resolvers.engine.standard import Told, install
+
+PLANS = 2000
+
+
+class Asks(Protocol):
+    """Who asks: his role is part of a plan's key."""
+
+    @property
+    def role(self) -> Any: ...
+
+
+class Reads(Protocol):
+    """Where statements run: a pool, or one connection."""
+
+    async def fetchval(self, sql: str, *args: Any) -> Any: ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Request:
+    """One request: its text and variables, who asks, the values that statements bind of him, and where reads go."""
+
+    text: str
+    variables: Mapping[str, Any]
+    name: str | None
+    actor: Asks
+    asker: Mapping[str, Any]
+    reads: Reads
+
+
+Outcome = bytes | dict[str, Any]
+"""What a mutation answers, read as its author may see it: final text, or data for the standard path."""
+Payload = Callable[[Any, str, uuid.UUID], Awaitable[Outcome]]
+"""(connection, type, id) -> a mutation's outcome, read there."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Verb:
+    """A mutation's root field, about to be run."""
+
+    request: Request
+    word: words.Verb
+    name: str
+    """The field's Python name."""
+    run: Callable[..., Awaitable[uuid.UUID]]
+    arguments: dict[str, Any]
+    payload: Payload
+
+
+Perform = Callable[[Verb], Awaitable[Outcome | Told]]
+"""Runs a verb in its transaction: its outcome, or a refusal."""
+
+
+class Hidden(Exception):
+    """A verb's author may not see its outcome, or a promise in it is broken: a bug, so the verb is undone."""
+
+
+class Engine:
+    """Answers operations against one schema."""
+
+    def __init__(
+        self,
+        schema: Schema,
+        rules: Rules,
+        ruled: set[str],
+        perform: Perform,
+        *,
+        introspection: bool = True,
+        suggestions: bool = True,
+    ) -> None:
+        self.strawberry, self.schema, self.rules, self.perform = schema, schema._schema, rules, perform
+        build.check(self.schema, rules, ruled)
+        install(self.schema)
+        self.documents = Documents(self.schema, introspection=introspection, suggestions=suggestions)
+        self.compiled = 0
+        """How many statements were written so far."""
+        self._plans: OrderedDict[Any, Plan | NotCompilable] = OrderedDict()
+
+    # the ways in
+
+    async def answer(self, request: Request, document: Document | None = None) -> bytes | ExecutionResult:
+        """The response's bytes, or a result with errors for the door to write. Raises Refused."""
+        document = document or self.document(request)
+        values = self.coerced(document, request)
+        if document.kind is OperationType.MUTATION:
+            return await self._mutation(request, document, values)
+        answer = await self.fast(request, document, values)
+        return answer if answer is not None else await self.standard(request, document)
+
+    def document(self, request: Request) -> Document:
+        """The request's document, measured with its variables. Raises Refused."""
+        document = self.documents.get(request.text, request.name)
+        try:
+            document.limit(request.variables)
+        except GraphQLError as error:
+            raise Refused([error]) from None
+        return document
+
+    def coerced(self, document: Document, request: Request) -> VariableValues:
+        """The request's variables. Raises Refused."""
+        return document.coerce(request.variables)
+
+    async def fast(self, request: Request, document: Document, values: VariableValues) -> bytes | None:
+        """The response's bytes by one statement; None where the standard path has to answer."""
+        try:
+            plan = self.plan(document, values, request.actor.role, strict=True)
+            arguments = plan.arguments(Run(values, request.asker))
+        except (GraphQLError, NotCompilable):
+            return None
+        try:
+            found: bytes | None = await request.reads.fetchval(plan.sql, *arguments)
+        except asyncpg.DataError:
+            return None
+        return found
+
+    async def standard(self, request: Request, document: Document) -> ExecutionResult:
+        """graphql-core's executor, on the kept document, over data that one statement has read."""
+        values = self.coerced(document, request)
+        return await self._execute(request, document, await self._data(request, document, values))
+
+    async def _execute(self, request: Request, document: Document, root: Any) -> ExecutionResult:
+        result = execute(
+            self.schema,
+            document.node,
+            root_value=root,
+            context_value=request,
+            variable_values=dict(request.variables),
+            operation_name=request.name,
+        )
+        awaited = await result if inspect.isawaitable(result) else result
+        assert isinstance(awaited, ExecutionResult)
+        return awaited
+
+    async def _data(self, request: Request, document: Document, values: VariableValues) -> Any:
+        plan = self.plan(document, values, request.actor.role, strict=False)
+        try:
+            found = await request.reads.fetchval(plan.sql, *plan.arguments(Run(values, request.asker)))
+        except asyncpg.DataError as error:
+            raise Refused([BadInput("输入含有无法存储或超出范围的值。")]) from error
+        return orjson.loads(found)["data"]
+
+    # plans
+
+    def plan(self, document: Document, values: VariableValues, role: Any, *, strict: bool) -> Plan:
+        """The plan of a query, written now or before. Raises NotCompilable, and GraphQLError for bad arguments."""
+        return self._kept(document, values, role, strict, (), lambda compiler: compiler.query())
+
+    def _kept(
+        self,
+        document: Document,
+        values: VariableValues,
+        role: Any,
+        strict: bool,
+        more: tuple[Any, ...],
+        write: Callable[[Compiler], Plan],
+    ) -> Plan:
+        key = (document.serial, document.key(values.coerced, role, strict), more)
+        plan = self._plans.get(key)
+        if plan is None:
+            operation = Operation(document.operation, document.fragments, values)
+            compiler = Compiler(self.schema, self.rules, operation, role, strict)
+            self.compiled += 1
+            try:
+                plan = write(compiler)
+            except NotCompilable as no:
+                plan = no
+            except RecursionError:
+                raise GraphQLError("查询嵌套过深。", extensions={"code": "TOO_DEEP"}) from None
+            if isinstance(plan, Plan) and plan.failed:
+                return plan  # errors of these values, not of this shape
+            if not compiler.by_prefix <= document.by_prefix:
+                document.by_prefix |= compiler.by_prefix
+                key = (document.serial, document.key(values.coerced, role, strict), more)
+            self._plans[key] = plan
+            if len(self._plans) > PLANS:
+                self._plans.popitem(last=False)
+        if isinstance(plan, NotCompilable):
+            raise plan
+        return plan
+
+    # mutations
+
+    async def _mutation(self, request: Request, document: Document, values: VariableValues) -> bytes | ExecutionResult:
+        root = self.schema.mutation_type
+        assert root is not None
+        fields = collect_fields(self.schema, document.fragments, values, root, document.operation).grouped_field_set
+        alone = len(fields) == 1
+        done: dict[str, Any] = {}
+        for key, details in fields.items():
+            name = details[0].node.name.value
+            if name == "__typename":
+                continue
+            try:
+                done[key] = await self._verb(request, document, values, name, details, alone=alone)
+            except GraphQLError as error:
+                done[key] = {"__error": error.message, "extensions": error.extensions or {}}
+            except Exception as error:
+                if alone:
+                    raise
+                done[key] = error
+        if alone and done:
+            ((key, text),) = done.items()
+            if isinstance(text, bytes):
+                return b'{"data":{"%s":%s}}' % (key.encode(), text)
+        return await self._execute(request, document, done)
+
+    async def _verb(
+        self,
+        request: Request,
+        document: Document,
+        values: VariableValues,
+        name: str,
+        details: list[FieldDetails],
+        *,
+        alone: bool,
+    ) -> Outcome | Told:
+        root = self.schema.mutation_type
+        assert root is not None
+        field = root.fields[name]
+        definition = field.extensions[words.BACKREF]
+        given = get_argument_values(field, details[0].node, values)
+        converter = self.strawberry.schema_converter
+        arguments = convert_arguments(given, definition.arguments, converter.scalar_registry, self.strawberry.config)
+
+        async def payload(connection: Any, type_name: str, reference: uuid.UUID) -> Outcome:
+            type_ = self.schema.type_map[type_name]
+            assert isinstance(type_, GraphQLObjectType)
+            run = Run(values, request.asker, reference)
+            key = (id(details[0].node), type_name)
+            for strict in (True, False) if alone else (False,):
+                try:
+                    plan = self._kept(
+                        document, values, request.actor.role, strict, key, lambda c: c.payload(type_, details)
+                    )
+                except NotCompilable:
+                    continue
+                found: bytes | None = await connection.fetchval(plan.sql, *plan.arguments(run))
+                if found is not None:
+                    return found if strict else orjson.loads(found)
+            raise Hidden(f"{type_name} {reference}")
+
+        verb = Verb(
+            request,
+            words.word_of(field),
+            definition.python_name,
+            definition.base_resolver.wrapped_func,
+            arguments,
+            payload,
+        )
+        return await self.perform(verb)

@@ -1,0 +1,185 @@
+"""What an operation may ask for at most, measured before it is validated or compiled, in time linear in its text.
+
+Each fragment is measured once, so a chain of fragments that doubles at each step costs no more than its text. The
+walk runs before validation: it must survive cycles, unknown names and wrong values.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLSchema,
+    InlineFragmentNode,
+    IntValueNode,
+    OperationDefinitionNode,
+    OperationType,
+    VariableNode,
+    get_named_type,
+)
+
+from resolvers.engine import words
+
+TOKENS = 1000
+DEPTH = 10
+ALIASES = 15
+COST = 1000
+FIELDS = 1500
+"""Fields after fragments are expanded: the size of the statement."""
+SPREADS = 60
+"""Fragment spreads: validation compares their fields pairwise."""
+INTROSPECTION_DEPTH = 20
+TOP = 10**9
+
+
+class OverLimit(GraphQLError):
+    """An operation asks for more than is allowed."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message, extensions={"code": code})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Size:
+    """What an operation asks for."""
+
+    depth: int = 0
+    aliases: int = 0
+    fields: int = 0
+    cost: int = 0
+    """Points: one for each row that is read or related, times the sizes of the lists around it."""
+
+
+class Measure:
+    """The sizes of one document's operations."""
+
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode) -> None:
+        self.schema = schema
+        self.fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+        self.sized: set[str] = set()
+        """Variables that say how long a list is."""
+        self.spreads = 0
+
+    def operation(self, node: OperationDefinitionNode, variables: Mapping[str, Any]) -> Size:
+        """What one operation asks for, with these variables."""
+        self.variables = {**_defaults(node), **variables}
+        self.memo: dict[str, Size] = {}
+        self.open: set[str] = set()
+        self.spreads = 0
+        roots = {OperationType.QUERY: self.schema.query_type, OperationType.MUTATION: self.schema.mutation_type}
+        return self._of(node.selection_set.selections, roots.get(node.operation))
+
+    def _of(self, selections: Any, type_: Any) -> Size:
+        depth = aliases = fields = cost = 0
+        for node in selections:
+            match node:
+                case FieldNode():
+                    size = self._field(node, type_)
+                case InlineFragmentNode():
+                    on = node.type_condition
+                    size = self._of(
+                        node.selection_set.selections, self.schema.type_map.get(on.name.value) if on else type_
+                    )
+                case FragmentSpreadNode():
+                    self.spreads += 1
+                    size = self._fragment(node.name.value)
+                case _:
+                    continue
+            depth = max(depth, size.depth)
+            aliases = min(aliases + size.aliases, TOP)
+            fields = min(fields + size.fields, TOP)
+            cost = min(cost + size.cost, TOP)
+        return Size(depth, aliases, fields, cost)
+
+    def _fragment(self, name: str) -> Size:
+        found = self.memo.get(name)
+        if found is None:
+            fragment = self.fragments.get(name)
+            if fragment is None or name in self.open:
+                return Size()  # validation will say so
+            self.open.add(name)
+            on = self.schema.type_map.get(fragment.type_condition.name.value)
+            found = self.memo[name] = self._of(fragment.selection_set.selections, on)
+            self.open.discard(name)
+        return found
+
+    def _field(self, node: FieldNode, type_: Any) -> Size:
+        aliased = node.alias is not None
+        if node.selection_set is None:
+            return Size(1, aliased, 1, 0)
+        field = getattr(type_, "fields", {}).get(node.name.value)
+        inner = self._of(node.selection_set.selections, get_named_type(field.type) if field else None)
+        own, times = self._weight(node, field)
+        cost = min(own + times * inner.cost, TOP)
+        return Size(inner.depth + 1, min(inner.aliases + aliased, TOP), min(inner.fields + 1, TOP), cost)
+
+    def _weight(self, node: FieldNode, field: Any) -> tuple[int, int]:
+        """(points of the field itself, how often what is inside it counts)."""
+        word = words.word_of(field) if field is not None else None
+        match word:
+            case words.Many() | words.Connection():
+                size = self._listed(node, word)
+                return 1 + size, size
+            case words.Report():
+                return 1 + word.size, word.size
+            case words.One() | words.Variant() | words.ById() | words.Single():
+                return 1, 1
+            case words.Verb():
+                return 10, 1
+        return 0, 1
+
+    def _listed(self, node: FieldNode, word: words.Many | words.Connection) -> int:
+        most = word.limit if isinstance(word, words.Many) else word.maximum
+        for argument in node.arguments or ():
+            if argument.name.value in ("first", "last"):
+                given: Any = None
+                if isinstance(argument.value, IntValueNode) and len(argument.value.value) < 10:
+                    given = int(argument.value.value)
+                elif isinstance(argument.value, VariableNode):
+                    self.sized.add(argument.value.name.value)
+                    given = self.variables.get(argument.value.name.value)
+                if isinstance(given, int) and not isinstance(given, bool):
+                    return max(1, min(given, most))
+        return word.default
+
+
+def _defaults(node: OperationDefinitionNode) -> dict[str, Any]:
+    return {
+        d.variable.name.value: int(d.default_value.value)
+        for d in node.variable_definitions or ()
+        if isinstance(d.default_value, IntValueNode) and len(d.default_value.value) < 10
+    }
+
+
+def only_introspects(node: OperationDefinitionNode) -> bool:
+    """Whether an operation asks for nothing but the schema."""
+    names = [s.name.value for s in node.selection_set.selections if isinstance(s, FieldNode)]
+    return len(names) == len(node.selection_set.selections) and set(names) <= {"__schema", "__type", "__typename"}
+
+
+def check(size: Size, spreads: int, introspects: bool) -> None:
+    """Raises OverLimit, by name."""
+    depth = INTROSPECTION_DEPTH if introspects else DEPTH
+    if size.depth > depth:
+        raise OverLimit(f"查询嵌套 {_said(size.depth)} 层，最多 {depth} 层。", "TOO_DEEP")
+    if size.aliases > ALIASES:
+        raise OverLimit(f"查询用了 {_said(size.aliases)} 个别名，最多 {ALIASES} 个。", "TOO_MANY_ALIASES")
+    if spreads > SPREADS:
+        raise OverLimit(f"查询引用了 {_said(spreads)} 次片段，最多 {SPREADS} 次。", "TOO_MANY_FRAGMENTS")
+    if size.fields > FIELDS:
+        raise OverLimit(f"查询展开后有 {_said(size.fields)} 个字段，最多 {FIELDS} 个。", "TOO_MANY_FIELDS")
+    if size.cost > COST:
+        raise OverLimit(
+            f"查询需要 {_said(size.cost)} 点，每次最多 {COST} 点：请减少每页条数或嵌套的列表。", "TOO_EXPENSIVE"
+        )
+
+
+def _said(n: int) -> str:
+    return "超过十亿" if n >= TOP else str(n)

@@ -1,0 +1,342 @@
+"""Lists: bounded ones, and connections with keyset cursors.
+
+The page is limited before it is joined, ordered where it is aggregated, and fenced (`OFFSET 0`) where its items are
+both counted and joined: PostgreSQL would otherwise pull the sub-select up and compute every item twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from graphql import (
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    get_named_type,
+)
+from graphql.execution.values import get_argument_values
+
+from resolvers.engine import plans, words
+from resolvers.engine.plans import BadInput, NotCompilable
+from resolvers.engine.scope import From, Scope
+from resolvers.engine.text import TEXT, L, Parts, concat, join, literal, number, or_null, sql_type, text
+
+if TYPE_CHECKING:
+    from resolvers.engine.compiler import Compiler, Details
+
+
+def _named(type_: GraphQLObjectType, field: str) -> GraphQLObjectType:
+    named = get_named_type(type_.fields[field].type)
+    assert isinstance(named, GraphQLObjectType)
+    return named
+
+
+def _table(type_: GraphQLNamedType) -> sa.Table:
+    entity = words.entity_of(type_)
+    if entity is None:
+        raise NotCompilable(f"{type_.name} has no table")
+    return entity.table
+
+
+def of_parent(c: Compiler, alias: Any, word: words.Many | words.Connection, scope: Scope | None) -> list[Any]:
+    """The conditions that tie a list's items to its parent, and narrow them."""
+    out = []
+    if word.on is not None and scope is not None:
+        out.append(alias.c[word.on] == scope.row.id)
+    if word.match is not None and scope is not None:
+        out.append(c.checked(word.match(alias.c, scope.row, c.view)))
+    if word.where is not None:
+        out.append(c.checked(word.where(alias.c, c.view)))
+    return out
+
+
+def within(select: Any, scope: Scope | None) -> Any:
+    """A sub-select that may read its parent's row."""
+    return select if scope is None else select.correlate(scope.alias)
+
+
+def many(
+    c: Compiler, field: GraphQLField, type_: GraphQLNamedType, word: words.Many, details: Details, scope: Scope | None
+) -> Parts:
+    """A bounded list."""
+    assert isinstance(type_, GraphQLObjectType)
+    node = details[0].node
+    check = plans.a_page_size(word.limit, least=0)
+    check(get_argument_values(field, node, c.values)["first"])
+    table = _table(type_)
+    alias = c.alias(table)
+    order = [alias.c[n].desc() if down else alias.c[n] for n, down in word.order]
+    limit = c.argument(field, node, ("first",), sa.Integer(), check)
+    conditions = [*of_parent(c, alias, word, scope), *c.seen(alias, table)]
+    numbered = sa.func.row_number().over(order_by=order).label("rn_")
+    page = within(sa.select(*alias.c, numbered).where(*conditions).order_by(*order).limit(limit), scope)
+    rows = page.subquery(c.name("p"))
+    c.made.add(rows.name)
+    source = From(rows)
+    doubts = c.doubts
+    inner = join(c.object(type_, details, Scope(rows.c, source, rows)))
+    listed = sa.select(inner.label("j"), rows.c.rn_.label("rn_")).select_from(source.clause)
+    return [as_list(c, listed, scope, sure=c.doubts == doubts)]
+
+
+def as_list(c: Compiler, items: Any, scope: Scope | None, *, sure: bool) -> Any:
+    """The rows of `items` (`j`, in the order of `rn_`) as a list; a NULL among them poisons it, unless sure."""
+    if not sure and c.strict:
+        items = items.offset(number(0))
+    rows = within(items, scope).subquery(c.name("q"))
+    whole = join([L("["), _aggregated(rows.name, "j"), L("]")])
+    if not sure and c.strict:
+        whole = sa.case((sa.func.count() == sa.func.count(rows.c.j), whole))
+    return sa.select(whole).select_from(rows).scalar_subquery()
+
+
+def connection(
+    c: Compiler,
+    field: GraphQLField,
+    type_: GraphQLNamedType,
+    word: words.Connection,
+    details: Details,
+    scope: Scope | None,
+) -> Parts:
+    """A page of a list that can grow."""
+    assert isinstance(type_, GraphQLObjectType)
+    return _Page(c, field, type_, word, details, scope).write()
+
+
+def filters(
+    c: Compiler, field: GraphQLField, node: Any, type_: GraphQLInputObjectType, given: dict[str, Any], row: Any
+) -> list[Any]:
+    """The conditions of a filter: those fields that are given; null where a field says what null means."""
+    out = []
+    for name, part in type_.fields.items():
+        key = part.out_name or name
+        if key not in given:
+            continue
+        word = words.word_of(part)
+        if given[key] is None:
+            if word.null is not None:
+                out.append(c.checked(word.null(row)))
+            continue
+        value = c.argument(field, node, ("filter", key), sql_type(part.type), plans.converter(part.type))
+        out.append(c.checked(word.build(row, value, c.view)))
+    return out
+
+
+def _aggregated(name: str, column: str, down: bool = False) -> Any:
+    order = sa.text(f"',' ORDER BY {name}.rn_" + (" DESC" if down else ""))
+    return sa.func.coalesce(
+        sa.func.string_agg(sa.literal_column(f"{name}.{column}", TEXT), order), literal(""), type_=TEXT
+    )
+
+
+class _Page:
+    """One connection under construction."""
+
+    def __init__(
+        self,
+        compiler: Compiler,
+        field: GraphQLField,
+        type_: GraphQLObjectType,
+        word: words.Connection,
+        details: Details,
+        scope: Scope | None,
+    ) -> None:
+        self.c, self.field, self.type, self.word, self.details, self.scope = (
+            compiler,
+            field,
+            type_,
+            word,
+            details,
+            scope,
+        )
+        self.node = details[0].node
+        self.edge = _named(type_, "edges")
+        self.item = _named(self.edge, "node")
+        self.given = get_argument_values(field, self.node, compiler.values)
+        order = self.given.get("order")
+        self.tag = None if order is None else getattr(order, "name", order)
+        self.order = word.orders[self.tag]
+        self.back = self._direction()
+        self.limit = self._limit()
+        self.columns: dict[str, Any] = {}
+
+    def _direction(self) -> bool:
+        """Whether the page is counted from the end. Checks the page's arguments."""
+        given = self.given
+        if given.get("first") is not None and given.get("last") is not None:
+            raise BadInput("first 与 last 不能同时使用。")
+        for name in ("first", "last"):
+            if given.get(name) is not None:
+                plans.a_page_size(self.word.maximum)(given[name])
+        for name in ("after", "before"):
+            if given.get(name) is not None:
+                plans.read_cursor(given[name], self._tag(), self._types())
+        return given.get("last") is not None
+
+    def _limit(self) -> Any:
+        name = "last" if self.back else "first"
+        if self.given.get(name) is None:
+            return number(self.word.default)
+        return self.c.argument(self.field, self.node, (name,), sa.Integer(), plans.a_page_size(self.word.maximum))
+
+    def _tag(self) -> str:
+        return self.tag or ""
+
+    def _types(self) -> tuple[type, ...]:
+        table = _table(self.item)
+        return tuple(plans.python_type(table.c[n]) for n, _ in self.order)
+
+    def write(self) -> Parts:
+        """The connection's text."""
+        c = self.c
+        selected = c.selection(self.type, self.details)
+        names = {d[0].node.name.value for d in selected.values()}
+        table = _table(self.item)
+        counted = self._rows(table, paged=False) if "totalCount" in names else None
+        if not names & {"edges", "pageInfo"}:
+            return self._object(self.type, self.details, {"totalCount": lambda _: self._total(counted)})
+        self._page(table, self._more_wanted(selected))
+        parts = self._object(
+            self.type,
+            self.details,
+            {"totalCount": lambda _: self._total(counted), "edges": self._edges, "pageInfo": self._info},
+        )
+        inner = sa.select(*[e.label(k) for k, e in self.columns.items()], self.page.c.rn_.label("rn_")).select_from(
+            self.source.clause
+        )
+        inner = within(inner.offset(number(0)), self.scope).subquery(self.q)
+        # HAVING: one row, even when nothing that is selected is an aggregate
+        return [sa.select(join(parts)).select_from(inner).having(sa.literal_column("true")).scalar_subquery()]
+
+    def _object(
+        self, type_: GraphQLObjectType, details: Details, write: dict[str, Callable[[Details], Parts]]
+    ) -> Parts:
+        parts: Parts = [L("{")]
+        for key, fields in self.c.selection(type_, details).items():
+            name = fields[0].node.name.value
+            parts.append(L(("" if len(parts) == 1 else ",") + f'"{key}":'))
+            parts += [L(f'"{type_.name}"')] if name == "__typename" else write[name](fields)
+        return [*parts, L("}")]
+
+    def _rows(self, table: sa.Table, *, paged: bool) -> tuple[Any, list[Any]]:
+        """An alias of the list's table, and the conditions on it."""
+        c = self.c
+        alias = c.alias(table)
+        conditions = [*of_parent(c, alias, self.word, self.scope)]
+        if self.given.get("filter") is not None:
+            filter_type = get_named_type(self.field.args["filter"].type)
+            assert isinstance(filter_type, GraphQLInputObjectType)
+            conditions += filters(c, self.field, self.node, filter_type, self.given["filter"], alias.c)
+        if paged:
+            for name, flip in (("after", False), ("before", True)):
+                if self.given.get(name) is not None:
+                    conditions.append(self._beyond(alias, name, flip))
+        return alias, [*conditions, *c.seen(alias, table)]
+
+    def _total(self, counted: tuple[Any, list[Any]] | None) -> Parts:
+        assert counted is not None
+        alias, conditions = counted
+        select = sa.select(text(sa.func.count())).select_from(alias).where(*conditions)
+        return [within(select, self.scope).scalar_subquery()]
+
+    def _beyond(self, alias: Any, name: str, flip: bool) -> Any:
+        """Rows after (or before) a cursor: one row comparison where every column runs the same way, so that an index serves."""
+        types = self._types()
+        cells = [
+            self.c.argument(
+                self.field, self.node, (name,), alias.c[n].type, plans.a_cursor_cell(self._tag(), types, i), tag=i
+            )
+            for i, (n, _) in enumerate(self.order)
+        ]
+        columns = [alias.c[n] for n, _ in self.order]
+        downs = [down != flip for _, down in self.order]
+        if len(set(downs)) == 1:
+            left, right = sa.tuple_(*columns), sa.tuple_(*cells)
+            return left < right if downs[0] else left > right
+        ors = []
+        for i, down in enumerate(downs):
+            beyond = columns[i] < cells[i] if down else columns[i] > cells[i]
+            ors.append(sa.and_(*[columns[k] == cells[k] for k in range(i)], beyond))
+        return sa.and_(columns[0] <= cells[0] if downs[0] else columns[0] >= cells[0], sa.or_(*ors))
+
+    def _more_wanted(self, selected: dict[str, Details]) -> bool:
+        """Whether the answer says if there is more: only then is one row more read."""
+        wanted = "hasPreviousPage" if self.back else "hasNextPage"
+        for fields in selected.values():
+            if fields[0].node.name.value == "pageInfo":
+                info = self.c.selection(_named(self.type, "pageInfo"), fields)
+                if any(d[0].node.name.value == wanted for d in info.values()):
+                    return True
+        return False
+
+    def _page(self, table: sa.Table, more: bool) -> None:
+        """The page: its rows limited, numbered, before anything is joined."""
+        c = self.c
+        alias, conditions = self._rows(table, paged=True)
+        order = [alias.c[n].desc() if down != self.back else alias.c[n].asc() for n, down in self.order]
+        numbered = sa.func.row_number().over(order_by=order).label("rn_")
+        limit = self.limit + number(1) if more else self.limit
+        page = sa.select(*alias.c, numbered).where(*conditions).order_by(*order).limit(limit)
+        self.page = within(page, self.scope).subquery(c.name("p"))
+        c.made.add(self.page.name)
+        self.source = From(self.page)
+        self.row = Scope(self.page.c, self.source, self.page)
+        self.q = c.name("q")
+        self.inside = self.page.c.rn_ <= self.limit if more else None
+
+    def _column(self, name: str) -> Any:
+        return sa.literal_column(f"{self.q}.{name}", TEXT)
+
+    def _cursor(self) -> Any:
+        cells = sa.func.json_build_array(literal(self._tag()), *[text(self.page.c[n]) for n, _ in self.order])
+        encoded = sa.func.encode(sa.func.convert_to(text(cells), literal("UTF8")), literal("base64"))
+        return sa.func.replace(encoded, literal("\n"), literal(""), type_=TEXT)
+
+    def _edges(self, details: Details) -> Parts:
+        c = self.c
+        doubts = c.doubts
+        write: dict[str, Callable[[Details], Parts]] = {
+            "cursor": lambda _: [L('"'), self._cursor(), L('"')],
+            "node": lambda fields: c.object(self.item, fields, self.row),
+        }
+        item = join(self._object(self.edge, details, write))
+        sure = c.doubts == doubts
+        name = f"e{len(self.columns)}"
+        self.columns[name] = item if self.inside is None else sa.case((self.inside, item))
+        whole = join([L("["), _aggregated(self.q, name, self.back), L("]")])
+        if c.strict and not sure:
+            if self.inside is not None:
+                self.columns.setdefault("inside", self.inside)
+                shown: Any = sa.func.count().filter(sa.literal_column(f"{self.q}.inside", sa.Boolean()))
+            else:
+                shown = sa.func.count()
+            whole = sa.case((shown == sa.func.count(self._column(name)), whole))
+        return [whole]
+
+    def _info(self, details: Details) -> Parts:
+        more: Parts = [text(sa.func.count() > self.limit)]
+        given = self.given
+
+        def edge(first: bool) -> Parts:
+            self.columns["cur"] = self._cursor() if self.inside is None else sa.case((self.inside, self._cursor()))
+            down = " DESC" if first == self.back else ""
+            name = f"{self.q}.cur"
+            picked = f"(array_agg({name} ORDER BY {self.q}.rn_{down}) FILTER (WHERE {name} IS NOT NULL))[1]"
+            return or_null([concat(literal('"'), sa.literal_column(picked, TEXT), literal('"'))])
+
+        def known(cursor: str) -> Parts:
+            return [L("true" if given.get(cursor) is not None else "false")]
+
+        return self._object(
+            _named(self.type, "pageInfo"),
+            details,
+            {
+                "hasNextPage": lambda _: known("before") if self.back else more,
+                "hasPreviousPage": lambda _: more if self.back else known("after"),
+                "startCursor": lambda _: edge(True),
+                "endCursor": lambda _: edge(False),
+            },
+        )

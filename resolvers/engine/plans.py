@@ -1,0 +1,204 @@
+"""A plan: a statement, and where each of its parameters comes from."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import datetime as dt
+import enum
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from graphql import (
+    FieldNode,
+    GraphQLEnumType,
+    GraphQLError,
+    GraphQLField,
+    GraphQLInputType,
+    VariableNode,
+    get_named_type,
+)
+from graphql.execution.values import VariableValues, get_argument_values
+
+
+class BadInput(GraphQLError):
+    """A value that cannot be what it should be: `extensions.code` is BAD_INPUT, BAD_ID or BAD_CURSOR."""
+
+    def __init__(self, message: str, code: str = "BAD_INPUT") -> None:
+        super().__init__(message, extensions={"code": code})
+
+
+class NotCompilable(Exception):
+    """The operation needs the standard path."""
+
+
+Convert = Callable[[Any], Any]
+Get = Callable[["Run"], Any]
+
+
+class Run:
+    """One run of a plan: the variables, the asker's values, and a payload's reference."""
+
+    __slots__ = ("_arguments", "asker", "coerced", "reference", "values")
+
+    def __init__(self, values: VariableValues, asker: Mapping[str, Any], reference: uuid.UUID | None = None) -> None:
+        self.values, self.coerced, self.asker, self.reference = values, values.coerced, asker, reference
+        self._arguments: dict[int, dict[str, Any]] = {}
+
+    def arguments(self, field: GraphQLField, node: FieldNode) -> dict[str, Any]:
+        """A field's arguments, exactly as graphql-core's executor would coerce them."""
+        found = self._arguments.get(id(node))
+        if found is None:
+            found = self._arguments[id(node)] = get_argument_values(field, node, self.values)
+        return found
+
+
+@dataclasses.dataclass(eq=False)
+class Plan:
+    """SQL whose one cell is the response (strict), or its data with every NULL written as null (loose)."""
+
+    sql: str
+    gets: list[Get]
+    failed: int
+    """How many fields have an error in their place: such a plan is not kept."""
+
+    def arguments(self, run: Run) -> list[Any]:
+        """The parameters in order. Raises BadInput."""
+        return [get(run) for get in self.gets]
+
+
+def argument(
+    field: GraphQLField, node: FieldNode, path: tuple[str, ...], convert: Convert | None, values: VariableValues
+) -> Get:
+    """Where an argument's value comes from: a variable that stands there alone is read without coercing again."""
+    ast = next((a.value for a in node.arguments or () if a.name.value == path[0]), None)
+    if isinstance(ast, VariableNode) and ast.name.value in values.coerced:
+        name, rest = ast.name.value, path[1:]
+
+        def variable(run: Run) -> Any:
+            value = run.coerced[name]
+            for key in rest:
+                value = value[key]
+            return value if convert is None or value is None else convert(value)
+
+        return variable
+
+    def general(run: Run) -> Any:
+        value: Any = run.arguments(field, node)
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        return value if convert is None or value is None else convert(value)
+
+    return general
+
+
+def asker(name: str) -> Get:
+    """A value of who asks, or the time."""
+    return lambda run: run.asker[name]
+
+
+def constant(value: Any) -> Get:
+    """A value that SQLAlchemy put into the statement."""
+    return lambda run: value
+
+
+def reference(run: Run) -> Any:
+    """The id of a mutation's outcome."""
+    return run.reference
+
+
+def an_id(value: Any) -> uuid.UUID:
+    """The UUID in a global id."""
+    text = str(value)
+    prefix, _, rest = text.rpartition("_")
+    try:
+        if len(rest) != 36 or not prefix:
+            raise ValueError
+        return uuid.UUID(rest)
+    except ValueError:
+        raise BadInput(f"“{text[:40]}”不是有效的 ID。", "BAD_ID") from None
+
+
+def a_page_size(maximum: int, least: int = 1) -> Convert:
+    """A check of `first` or `last`."""
+
+    def check(value: Any) -> int:
+        if not least <= value <= maximum:
+            raise BadInput(f"每页条数须在 {least} 至 {maximum} 之间。")
+        return int(value)
+
+    return check
+
+
+def storable(value: Any) -> Any:
+    """Text that PostgreSQL can hold."""
+    if "\x00" in value or (not value.isprintable() and any(0xD800 <= ord(c) < 0xE000 for c in value)):
+        raise BadInput("文字中含有无法存储的字符。")
+    return value
+
+
+def converter(type_: GraphQLInputType) -> Convert | None:
+    """How a value of a GraphQL type becomes a parameter."""
+    named = get_named_type(type_)
+    one: Convert | None = None
+    if isinstance(named, GraphQLEnumType):
+        one = _enum
+    elif named.name == "ID":
+        one = an_id
+    elif named.name == "String":
+        one = storable
+    if one is None:
+        return None
+    chosen = one
+    return lambda value: [None if v is None else chosen(v) for v in value] if isinstance(value, list) else chosen(value)
+
+
+def _enum(value: Any) -> Any:
+    return value.value if isinstance(value, enum.Enum) else value
+
+
+READ: dict[type, Callable[[str], Any]] = {
+    str: storable,
+    int: int,
+    uuid.UUID: uuid.UUID,
+    dt.datetime: dt.datetime.fromisoformat,
+    dt.date: dt.date.fromisoformat,
+    bool: lambda text: {"true": True, "false": False}[text],
+}
+
+
+def a_cursor_cell(tag: str, types: tuple[type, ...], index: int) -> Convert:
+    """One value of a cursor. `tag` names the order that it was made for."""
+
+    def read(value: Any) -> Any:
+        return read_cursor(value, tag, types)[index]
+
+    return read
+
+
+def read_cursor(value: str, tag: str, types: tuple[type, ...]) -> list[Any]:
+    """A cursor's values. Raises BadInput for text that is no cursor of this list in this order."""
+    try:
+        cells = orjson.loads(base64.b64decode(value, validate=True))
+        if (
+            type(cells) is not list
+            or len(cells) != len(types) + 1
+            or cells[0] != tag
+            or not all(type(c) is str for c in cells)
+        ):
+            raise ValueError
+        read = [READ[t](c) for t, c in zip(types, cells[1:], strict=True)]
+        if any(isinstance(x, int) and not -(2**63) <= x < 2**63 for x in read):
+            raise ValueError
+        return read
+    except (ValueError, KeyError, RecursionError, GraphQLError):
+        raise BadInput("分页游标无效：请使用上一页返回的游标，且排序方式不变。", "BAD_CURSOR") from None
+
+
+def python_type(column: sa.ColumnElement[Any]) -> type:
+    """The Python type of an order column."""
+    found: type = column.type.python_type
+    return found

@@ -1,0 +1,122 @@
+"""SQL that builds JSON text: literals folded, scalars in their one written form.
+
+A piece of text is a list of parts: `L` for what is known when the statement is written, SQL for the rest. `||` with a
+NULL is NULL: that is how a broken promise of "non-null" reaches the top (see `compiler`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from graphql import GraphQLEnumType, GraphQLInputType, GraphQLList, GraphQLNamedType, GraphQLNonNull, GraphQLOutputType
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+TEXT = sa.Text()
+Parts = list[Any]
+
+
+class L(str):
+    """JSON text that is known when the statement is written."""
+
+
+class concat(FunctionElement[str]):
+    """`a || b || c`, flat: a tree of binary operators would recurse once for each field."""
+
+    inherit_cache = False
+    type = TEXT
+    name = "concat"
+
+
+@compiles(concat)
+def _write(element: concat, compiler: SQLCompiler, **kw: Any) -> str:
+    return "(" + " || ".join(compiler.process(c, **kw) for c in element.clauses) + ")"
+
+
+def literal(text: str) -> Any:
+    """Text as an SQL literal."""
+    return sa.literal_column("'" + text.replace("'", "''") + "'", TEXT)
+
+
+def number(n: int) -> Any:
+    """A whole number as an SQL literal."""
+    return sa.literal_column(str(n), sa.Integer())
+
+
+def join(parts: Parts) -> Any:
+    """One SQL expression of a piece's parts, with neighbouring literals folded."""
+    folded: Parts = []
+    for part in parts:
+        if isinstance(part, L):
+            if not part:
+                continue
+            if folded and isinstance(folded[-1], L):
+                folded[-1] = L(folded[-1] + part)
+                continue
+        folded.append(part)
+    elements = [literal(p) if isinstance(p, L) else p for p in folded]
+    return elements[0] if len(elements) == 1 else concat(*elements) if elements else literal("")
+
+
+def text(e: Any) -> Any:
+    """An expression cast to text."""
+    return sa.cast(e, TEXT)
+
+
+def or_null(parts: Parts) -> Parts:
+    """A piece that is `null` where it is NULL."""
+    if len(parts) == 1 and isinstance(parts[0], L):
+        return parts
+    return [sa.func.coalesce(join(parts), literal("null"), type_=TEXT)]
+
+
+NOT_JSON = ("'NaN'::float8", "'Infinity'::float8", "'-Infinity'::float8")
+PLAIN = {"Int", "Boolean"}
+QUOTED = {"Decimal", "Date"}
+
+
+def scalar(type_: GraphQLOutputType, e: Any, prefix: str | None = None) -> Parts:
+    """The JSON text of a scalar or enumeration, or of a list of them; NULL where the value is NULL."""
+    if isinstance(type_, GraphQLNonNull):
+        type_ = type_.of_type
+    if isinstance(type_, GraphQLList):
+        return [text(sa.func.to_json(e))]
+    named: GraphQLNamedType = type_
+    if isinstance(named, GraphQLEnumType) or named.name in QUOTED:
+        return [L('"'), text(e), L('"')]
+    if named.name == "ID":
+        return [L(f'"{prefix}_' if prefix else '"'), text(e), L('"')]
+    if named.name in PLAIN:
+        return [text(e)]
+    if named.name == "Float":
+        for no in NOT_JSON:
+            e = sa.func.nullif(e, sa.literal_column(no))
+        return [text(e)]
+    if named.name == "DateTime":
+        local = sa.func.timezone(literal("Asia/Shanghai"), e)
+        return [L('"'), sa.func.to_char(local, literal('YYYY-MM-DD"T"HH24:MI:SS.MS"+08:00"'), type_=TEXT), L('"')]
+    return [text(sa.func.to_json(e))]
+
+
+SQL_TYPES: dict[str, sa.types.TypeEngine[Any]] = {
+    "Int": sa.Integer(),
+    "Float": sa.Float(),
+    "String": TEXT,
+    "Boolean": sa.Boolean(),
+    "ID": sa.Uuid(),
+    "DateTime": TIMESTAMP(timezone=True),
+    "Date": sa.Date(),
+    "Decimal": sa.Numeric(),
+}
+
+
+def sql_type(type_: GraphQLInputType) -> sa.types.TypeEngine[Any]:
+    """What an argument of a GraphQL type is bound as."""
+    if isinstance(type_, GraphQLNonNull):
+        return sql_type(type_.of_type)
+    if isinstance(type_, GraphQLList):
+        return ARRAY(sql_type(type_.of_type))
+    return TEXT if isinstance(type_, GraphQLEnumType) else SQL_TYPES[type_.name]
