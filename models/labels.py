@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+S = TypeVar("S", bound=enum.StrEnum)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +46,7 @@ def labelled(
     )
 
 
-def ahead(transitions: Mapping[tuple[str, enum.StrEnum], enum.StrEnum]) -> dict[enum.StrEnum, tuple[enum.StrEnum, ...]]:
+def ahead(transitions: Mapping[tuple[str, S], S]) -> dict[enum.StrEnum, tuple[enum.StrEnum, ...]]:
     """The next states of each state, from a table of transitions {(step, from): to}."""
     out: dict[enum.StrEnum, list[enum.StrEnum]] = {}
     for (_, before), after in transitions.items():
