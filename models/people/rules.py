@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 
-from models.access import Role
 from models.labels import ahead, labelled
 
 

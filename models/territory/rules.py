@@ -68,6 +68,8 @@ class Measure(enum.StrEnum):
     DISTRICTS = "DISTRICTS"
     STREETS = "STREETS"
     COMMUNITIES = "COMMUNITIES"
+    RESIDENT_COMMITTEES = "RESIDENT_COMMITTEES"
+    VILLAGE_COMMITTEES = "VILLAGE_COMMITTEES"
     GRIDS = "GRIDS"
     BUILDING_GROUPS = "BUILDING_GROUPS"
     PARTY_HOUSEHOLDS = "PARTY_HOUSEHOLDS"
@@ -79,6 +81,8 @@ labelled(
         Measure.DISTRICTS: "区县（市）数",
         Measure.STREETS: "街道（乡镇）数",
         Measure.COMMUNITIES: "社区数",
+        Measure.RESIDENT_COMMITTEES: "居民委员会数",
+        Measure.VILLAGE_COMMITTEES: "村民委员会数",
         Measure.GRIDS: "网格（党支部）数",
         Measure.BUILDING_GROUPS: "楼院（党小组）数",
         Measure.PARTY_HOUSEHOLDS: "党员中心户数",
@@ -88,6 +92,8 @@ labelled(
         Measure.DISTRICTS: "Districts, counties and county-level cities.",
         Measure.STREETS: "Streets, towns and townships.",
         Measure.COMMUNITIES: "Communities.",
+        Measure.RESIDENT_COMMITTEES: "Residents' committees.",
+        Measure.VILLAGE_COMMITTEES: "Villagers' committees.",
         Measure.GRIDS: "Grids, published as grid party branches.",
         Measure.BUILDING_GROUPS: "Buildings and courtyards, published as building party groups.",
         Measure.PARTY_HOUSEHOLDS: "Households of party members who serve as hubs.",

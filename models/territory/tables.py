@@ -93,7 +93,7 @@ class DivisionCount(Table, table=True):
 
     __tablename__ = "division_count"
     __table_args__ = (
-        sa.UniqueConstraint("division_id", "measure", "as_of", "source"),
+        sa.UniqueConstraint("division_id", "measure", "as_of", "source", postgresql_nulls_not_distinct=True),
         chosen("measure", Measure),
         check("value", "value >= 0"),
     )
@@ -101,5 +101,6 @@ class DivisionCount(Table, table=True):
     division_id: UUID = to("division.id", index=False)
     measure: Measure = choice(Measure)
     value: int = count()
-    as_of: date
+    as_of: date | None = None
+    """None when the source bears no date."""
     source: str = text()

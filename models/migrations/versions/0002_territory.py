@@ -45,17 +45,22 @@ def upgrade() -> None:
         sa.Column("division_id", sa.Uuid(), nullable=False),
         sa.Column("measure", sa.Text(), nullable=False),
         sa.Column("value", sa.Integer(), nullable=False),
-        sa.Column("as_of", sa.Date(), nullable=False),
+        sa.Column("as_of", sa.Date(), nullable=True),
         sa.Column("source", sa.Text(), nullable=False),
         sa.CheckConstraint(
-            "measure IN ('DISTRICTS', 'STREETS', 'COMMUNITIES', 'GRIDS', 'BUILDING_GROUPS', 'PARTY_HOUSEHOLDS')",
+            "measure IN ('DISTRICTS', 'STREETS', 'COMMUNITIES', 'RESIDENT_COMMITTEES', 'VILLAGE_COMMITTEES', 'GRIDS', 'BUILDING_GROUPS', 'PARTY_HOUSEHOLDS')",
             name="ck_division_count_measure",
         ),
         sa.CheckConstraint("value >= 0", name="ck_division_count_value"),
         sa.ForeignKeyConstraint(["division_id"], ["division.id"], name="fk_division_count_division_id"),
         sa.PrimaryKeyConstraint("id", name="pk_division_count"),
         sa.UniqueConstraint(
-            "division_id", "measure", "as_of", "source", name="uq_division_count_division_id_measure_as_of_source"
+            "division_id",
+            "measure",
+            "as_of",
+            "source",
+            name="uq_division_count_division_id_measure_as_of_source",
+            postgresql_nulls_not_distinct=True,
         ),
     )
     op.create_table(
