@@ -1,0 +1,1 @@
+"""Activity: service sessions, who takes part, and the ledger of volunteers' hours."""
