@@ -27,6 +27,8 @@ SQLModel.metadata.naming_convention = {
 INSTANT = TIMESTAMP(timezone=True)
 APPEND_ONLY = {"append_only": True}
 """`info` of a table that the API's database role may read and insert into, and no more."""
+READ_ONLY = {"read_only": True}
+"""`info` of a table that the API's database role may only read: triggers, which run as the owner, write it."""
 
 
 class Table(SQLModel):
@@ -106,6 +108,7 @@ def table(cls: type[SQLModel]) -> sa.Table:
 __all__ = [
     "APPEND_ONLY",
     "INSTANT",
+    "READ_ONLY",
     "UUID",
     "Table",
     "check",

@@ -124,7 +124,13 @@ def grants(api_role: str) -> list[str]:
         f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}",
     ]
     for table in METADATA.sorted_tables:
-        rights = "SELECT, INSERT" if table.info.get("append_only") else "SELECT, INSERT, UPDATE, DELETE"
+        rights = (
+            "SELECT"
+            if table.info.get("read_only")
+            else "SELECT, INSERT"
+            if table.info.get("append_only")
+            else "SELECT, INSERT, UPDATE, DELETE"
+        )
         out.append(f"GRANT {rights} ON {table.name} TO {role}")
     return out
 
