@@ -93,6 +93,15 @@ class Actor:
 PUBLIC_ACTOR = Actor()
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Claims:
+    """What a token says: who, as what, and by which membership. Whether it is true is asked when the token is read."""
+
+    person: UUID
+    role: Role
+    membership: UUID | None = None
+
+
 class Viewer(Protocol):
     """The asker, as a statement sees him: his role is known when it is written, the rest is bound when it runs."""
 

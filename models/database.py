@@ -160,9 +160,13 @@ FROM unnest($4::text[], $5::uuid[], $6::text[], $7::jsonb[]) AS told (topic, sub
 
 async def write_events(db: Db) -> None:
     """Inserts what the transaction has to tell; the relay reads it once it has committed."""
+    await db.connection.execute(WRITE_EVENTS, *event_rows(db))
+
+
+def event_rows(db: Db) -> tuple[Any, ...]:
+    """The parameters that insert what the transaction has to tell; it has then been told."""
     told, db.events = db.events, []
-    await db.connection.execute(
-        WRITE_EVENTS,
+    return (
         db.now,
         db.actor.person,
         db.actor.role.value,

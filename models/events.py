@@ -58,3 +58,13 @@ class IdempotencyRecord(Table, table=True):
     outcome_type: str = Field(sa_type=sa.Text)
     outcome_id: UUID
     at: datetime = Field(sa_type=INSTANT, index=True)
+
+
+class RelayPosition(Table, table=True):
+    """How far a relay has read the outbox: everything up to here has been told. Its row lock chooses the one that reads."""
+
+    __tablename__ = "relay_position"
+    name: str = Field(primary_key=True, sa_type=sa.Text)
+    xid: Any = Field(default=None, sa_type=Xid8, nullable=False)
+    event_id: int = Field(sa_type=sa.BigInteger)
+    at: datetime = Field(sa_type=INSTANT)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import Annotated, Any, Union, get_type_hints
 
 import strawberry
 
 from models import problems as p
 from resolvers.common import Money
+from resolvers.engine.engine import Told
 
-Code: Any = None
 strawberry.enum(p.Retry, description="What a client should do after a problem.")
 for value in p.Retry.__strawberry_definition__.values:  # type: ignore[attr-defined]
     value.description = p.RETRY_LABELS[p.Retry(value.name)]
@@ -25,9 +24,13 @@ class ProblemInterface:
     retry_after_seconds: int | None = strawberry.field(description="How long to wait, where waiting helps.")
 
 
-@functools.cache
+_made: dict[type[p.Problem], type] = {}
+
+
 def graphql_type(problem: type[p.Problem]) -> type:
     """The GraphQL type of a problem: its data fields behind those of the interface."""
+    if problem in _made:
+        return _made[problem]
     hints = get_type_hints(problem)
     space: dict[str, Any] = {"__annotations__": {}, "__module__": __name__, "__doc__": problem.__doc__}
     for field in dataclasses.fields(problem):
@@ -37,11 +40,12 @@ def graphql_type(problem: type[p.Problem]) -> type:
             description=f"{field.name.replace('_', ' ')}, as it was when this was refused."
         )
     made = type(problem.__name__, (ProblemInterface,), space)
-    return strawberry.type(made, name=problem.__name__, description=" ".join((problem.__doc__ or "").split()))
+    _made[problem] = strawberry.type(made, name=problem.__name__, description=" ".join((problem.__doc__ or "").split()))
+    return _made[problem]
 
 
-def answer(problem: p.Problem) -> dict[str, Any]:
-    """A problem as the data of its GraphQL type, keyed by Python names."""
+def told(problem: p.Problem) -> Told:
+    """A refusal as the data of its GraphQL type, by Python name."""
     out: dict[str, Any] = {
         "code": problem.code,
         "message": problem.message,
@@ -51,8 +55,9 @@ def answer(problem: p.Problem) -> dict[str, Any]:
     hints = get_type_hints(type(problem))
     for field in dataclasses.fields(problem):
         value = getattr(problem, field.name)
-        out[field.name] = {"amount": f"{value / 100:.2f}", "currency": "CNY"} if hints[field.name] is p.Fen else value
-    return out
+        money = hints[field.name] is p.Fen
+        out[field.name] = Told("Money", {"amount": f"{value / 100:.2f}", "currency": "CNY"}) if money else value
+    return Told(type(problem).__name__, out)
 
 
 def result(name: str, outcome: Any, refusals: tuple[type[p.Problem], ...]) -> Any:

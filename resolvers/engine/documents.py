@@ -36,8 +36,10 @@ _serials = itertools.count()
 class Refused(Exception):
     """A document that cannot be run: the errors to answer, and nothing else."""
 
-    def __init__(self, errors: list[GraphQLError]) -> None:
+    def __init__(self, errors: list[GraphQLError], *, variables: bool = False) -> None:
         self.errors = errors
+        self.variables = variables
+        """Whether it is the variables that do not fit, and not the document."""
 
 
 def shape(value: Any) -> Any:
@@ -136,7 +138,7 @@ class Document:
         """The variables as the executor would coerce them. Raises Refused."""
         found = get_variable_values(self.schema, self.definitions, variables)  # type: ignore[arg-type]
         if isinstance(found, list):
-            raise Refused(found)
+            raise Refused(found, variables=True)
         return found
 
     def key(self, coerced: Mapping[str, Any], role: Any, strict: bool) -> Any:

@@ -77,7 +77,10 @@ class Verb:
     name: str
     """The field's Python name."""
     run: Callable[..., Awaitable[uuid.UUID]]
+    given: dict[str, Any]
+    """Its arguments as GraphQL coerced them."""
     arguments: dict[str, Any]
+    """The same as Python values, by Python name."""
     payload: Payload
 
 
@@ -170,7 +173,7 @@ class Engine:
         try:
             found = await request.reads.fetchval(plan.sql, *plan.arguments(Run(values, request.asker)))
         except asyncpg.DataError as error:
-            raise Refused([BadInput("输入含有无法存储或超出范围的值。")]) from error
+            raise Refused([BadInput("输入含有无法存储或超出范围的值。")], variables=True) from error
         return orjson.loads(found)["data"]
 
     # plans
@@ -278,7 +281,11 @@ class Engine:
             words.word_of(field),
             definition.python_name,
             definition.base_resolver.wrapped_func,
+            given,
             arguments,
             payload,
         )
         return await self.perform(verb)
+
+
+__all__ = ["Engine", "Hidden", "Outcome", "Payload", "Perform", "Refused", "Request", "Rules", "Told", "Verb"]

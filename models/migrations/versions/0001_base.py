@@ -42,9 +42,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("actor", "mutation", "key", name="pk_idempotency_record"),
     )
     op.create_index("ix_idempotency_record_at", "idempotency_record", ["at"])
+    op.execute("""
+        CREATE TABLE relay_position (
+            name text NOT NULL,
+            xid xid8 NOT NULL,
+            event_id bigint NOT NULL,
+            at timestamptz NOT NULL,
+            CONSTRAINT pk_relay_position PRIMARY KEY (name)
+        )
+    """)
 
 
 def downgrade() -> None:
+    op.drop_table("relay_position")
     op.drop_table("idempotency_record")
     op.execute("DROP TABLE event")
     op.execute("DROP EXTENSION IF EXISTS btree_gist")

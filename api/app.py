@@ -1,0 +1,134 @@
+"""The application: the door in front, pages and health behind it, and what lives as long as the process."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from collections.abc import AsyncIterator
+
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from api import metrics
+from api.auth import NotSignedIn, Tokens
+from api.databases import Databases
+from api.http import Door
+from api.logs import configure
+from api.settings import Mode, Settings
+from api.web import pages
+from models import access, clock, migrate
+from models.access import Role
+from models.pool import LOST, Pool
+from models.problems import Busy
+from resolvers.context import perform
+from resolvers.engine.engine import Engine, Rules
+
+log = structlog.get_logger("wushe")
+
+
+def engine(*, production: bool) -> Engine:
+    """The engine over the whole schema, with this project's rules."""
+    from api.schema import build
+
+    rules = Rules(access.seen, access.PUBLIC, access.IMPLIED, access.VIEWER_TYPES)
+    return Engine(
+        build(), rules, set(access.VISIBLE), perform, introspection=not production, suggestions=not production
+    )
+
+
+def create(settings: Settings) -> Door:
+    """The ASGI application. The database is reached when the first request comes, so that it may start later."""
+    configure(settings.log_level)
+    assert settings.database_url is not None
+
+    def pool(url: str) -> Pool:
+        return Pool(
+            url,
+            settings.pool_size,
+            patience=settings.acquire_timeout,
+            statement_timeout_ms=int(settings.statement_timeout * 1000),
+        )
+
+    databases = Databases(pool(settings.database_url), [pool(url) for url in settings.replica_urls])
+    tokens = Tokens(settings.secret(), databases.primary)
+    made = engine(production=settings.production)
+    inside = Starlette(routes=_routes(settings, databases, tokens, made), lifespan=_lifespan(databases))
+    return Door(made, databases, tokens, inside, deadline=settings.deadline, given_clock=not settings.production)
+
+
+def _lifespan(databases: Databases) -> object:
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        gc.collect()
+        gc.freeze()  # what the start made stays: no collection has to look at it again
+        try:
+            yield
+        finally:
+            await databases.close()
+
+    return lifespan
+
+
+def _routes(settings: Settings, databases: Databases, tokens: Tokens, made: Engine) -> list[BaseRoute]:
+    head = migrate.head()
+
+    async def healthz(request: Request) -> Response:
+        return PlainTextResponse("ok")
+
+    async def readyz(request: Request) -> Response:
+        """Whether requests can be answered: the database is there, and migrated as far as this code is."""
+        try:
+            found = await databases.primary.fetchval("SELECT version_num FROM alembic_version")
+        except (*LOST, Busy, TimeoutError) as no:
+            return JSONResponse({"ready": False, "reason": f"database: {type(no).__name__}"}, 503)
+        except Exception as no:
+            log.warning("not ready", error=type(no).__name__)
+            return JSONResponse({"ready": False, "reason": f"database: {type(no).__name__}"}, 503)
+        if found != head:
+            return JSONResponse({"ready": False, "reason": f"migrations: at {found}, this code is at {head}"}, 503)
+        return JSONResponse({"ready": True})
+
+    async def counted(request: Request) -> Response:
+        """For Prometheus: with an administrator's token, unless the settings make it public."""
+        if not settings.metrics_public:
+            try:
+                actor = await tokens.actor(request.headers.get("authorization"), clock.now())
+            except NotSignedIn:
+                return PlainTextResponse("not signed in", 401)
+            if actor.role is not Role.ADMIN:
+                return PlainTextResponse("not found", 404)
+        metrics.COMPILED.set(made.compiled)
+        for state, value in (
+            ("made", databases.primary.made),
+            ("free", databases.primary.free),
+            ("waiting", databases.primary.waiting),
+        ):
+            metrics.CONNECTIONS.labels(state).set(value)
+        return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    routes: list[BaseRoute] = [
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", counted),
+        *pages.routes(settings.mode.value),
+    ]
+    if settings.mode is not Mode.PRODUCTION:
+        routes.append(Route("/demo/token/{role}", _demo_token(databases, tokens)))
+    return routes
+
+
+def _demo_token(databases: Databases, tokens: Tokens) -> object:
+    async def demo_token(request: Request) -> Response:
+        """A token of a role's demo account. Never in production."""
+        from models.seed import account
+
+        async with databases.primary.connection() as connection:
+            claims = await account(connection, request.path_params["role"])
+        if claims is None:
+            return JSONResponse({"error": "没有这个演示账号。"}, 404)
+        return JSONResponse({"token": tokens.issue(claims, clock.now())}, headers={"Cache-Control": "no-store"})
+
+    return demo_token

@@ -1,0 +1,94 @@
+"""The primary and its replicas: where a query is read.
+
+An answer to a mutation carries the position in the write-ahead log that it had reached, in `X-Wushe-Wal`; a client
+that sends it back reads from a replica only once that replica has replayed so far, and from the primary until then.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import time
+
+import asyncpg
+
+from models.pool import LOST, Pool
+from models.problems import Busy
+
+POSITION = re.compile(rb"[0-9A-F]{1,8}/[0-9A-F]{1,8}")
+DOWN_FOR = 3.0
+"""Seconds for which a replica that failed is left alone."""
+
+
+def place(position: bytes | str) -> int:
+    """A log position as a number that can be compared."""
+    high, _, low = (position.decode() if isinstance(position, bytes) else position).partition("/")
+    return (int(high, 16) << 32) | int(low, 16)
+
+
+@dataclasses.dataclass(eq=False)
+class Replica:
+    """A streaming replica: how far it is known to have come, and whether it was heard of lately."""
+
+    pool: Pool
+    replayed: int = 0
+    down_until: float = 0.0
+
+    async def has(self, position: int) -> bool:
+        """Whether it has replayed a position. False when it cannot say."""
+        if self.replayed >= position > 0:
+            return True
+        try:
+            found = await self.pool.fetchval("SELECT pg_last_wal_replay_lsn()::text")
+        except (*LOST, Busy, asyncpg.PostgresError, TimeoutError):
+            self.down_until = time.monotonic() + DOWN_FOR
+            return False
+        self.replayed = place(found) if found else 0
+        return self.replayed >= position
+
+
+class Reader:
+    """Reads from a replica; what a replica cannot answer, being gone or in conflict with its recovery, the primary does."""
+
+    def __init__(self, replica: Replica, primary: Pool) -> None:
+        self.replica, self.primary = replica, primary
+
+    async def fetchval(self, sql: str, *args: object) -> object:
+        """The first cell of the answer."""
+        try:
+            return await self.replica.pool.fetchval(sql, *args)
+        except (*LOST, asyncpg.SerializationError, TimeoutError):
+            self.replica.down_until = time.monotonic() + DOWN_FOR
+            return await self.primary.fetchval(sql, *args)
+
+
+class Databases:
+    """One primary, and any number of replicas."""
+
+    def __init__(self, primary: Pool, replicas: list[Pool]) -> None:
+        self.primary = primary
+        self.replicas = [Replica(pool) for pool in replicas]
+        self._turn = 0
+
+    async def reads(self, seen: bytes | None) -> Pool | Reader:
+        """Where a query goes: a replica that has all that its client has seen, else the primary."""
+        position = place(seen) if seen is not None and POSITION.fullmatch(seen) else 0
+        at = time.monotonic()
+        for _ in self.replicas:
+            self._turn = (self._turn + 1) % len(self.replicas)
+            replica = self.replicas[self._turn]
+            if replica.down_until <= at and (position == 0 or await replica.has(position)):
+                return Reader(replica, self.primary)
+        return self.primary
+
+    async def position(self) -> bytes | None:
+        """How far the primary's log has come; None where there is no replica to wait for."""
+        if not self.replicas:
+            return None
+        found: str = await self.primary.fetchval("SELECT pg_current_wal_insert_lsn()::text")
+        return found.encode()
+
+    async def close(self) -> None:
+        """Ends every connection."""
+        for pool in (self.primary, *[r.pool for r in self.replicas]):
+            await pool.close()

@@ -1,0 +1,108 @@
+"""Errors at the top level of an answer, as clients see them: Chinese, with a code and advice, and nothing inside out."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from graphql import GraphQLError, GraphQLSyntaxError
+
+from models.problems import Retry
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Failure:
+    """A kind of failure that is no refusal of a verb: its code, what to say and what to do."""
+
+    code: str
+    message: str
+    retry: Retry
+    status: int
+    retry_after_seconds: int | None = None
+
+
+MALFORMED = Failure("MALFORMED_REQUEST", "请求格式不正确。", Retry.CHANGE_INPUT, 400)
+TOO_LARGE = Failure("BODY_TOO_LARGE", "请求体过大，最多 1 MB。", Retry.CHANGE_INPUT, 413)
+MEDIA_TYPE = Failure("UNSUPPORTED_MEDIA_TYPE", "请求体须为 application/json。", Retry.CHANGE_INPUT, 415)
+NOT_ACCEPTABLE = Failure(
+    "NOT_ACCEPTABLE", "只能返回 application/json 或 application/graphql-response+json。", Retry.CHANGE_INPUT, 406
+)
+METHOD = Failure("METHOD_NOT_ALLOWED", "请用 POST；查询也可用 GET。", Retry.CHANGE_INPUT, 405)
+BAD_DOCUMENT = Failure("BAD_DOCUMENT", "查询文档无效。", Retry.CHANGE_INPUT, 400)
+BAD_VARIABLES = Failure("BAD_VARIABLES", "变量与查询文档声明的类型不符。", Retry.CHANGE_INPUT, 400)
+BAD_INPUT = Failure("BAD_INPUT", "输入无效。", Retry.CHANGE_INPUT, 400)
+UNAUTHENTICATED = Failure("UNAUTHENTICATED", "登录已失效，请重新登录。", Retry.SIGN_IN, 401)
+BUSY = Failure("BUSY", "系统繁忙，请稍后再试。", Retry.LATER, 503, 1)
+DEADLINE = Failure("DEADLINE", "处理超时，没有任何改动，请稍后再试或缩小查询范围。", Retry.LATER, 503, 2)
+UNAVAILABLE = Failure("UNAVAILABLE", "数据库暂时无法连接，请稍后用同一幂等键重试。", Retry.LATER, 503, 2)
+INTERNAL = Failure("INTERNAL", "服务器内部错误，已记录。", Retry.LATER, 500, 5)
+STANDING = (
+    MALFORMED,
+    TOO_LARGE,
+    MEDIA_TYPE,
+    NOT_ACCEPTABLE,
+    METHOD,
+    BAD_DOCUMENT,
+    BAD_VARIABLES,
+    BAD_INPUT,
+    UNAUTHENTICATED,
+    BUSY,
+    DEADLINE,
+    UNAVAILABLE,
+    INTERNAL,
+)
+OURS = {
+    "BAD_INPUT",
+    "BAD_ID",
+    "BAD_CURSOR",
+    "TOO_DEEP",
+    "TOO_MANY_ALIASES",
+    "TOO_MANY_FRAGMENTS",
+    "TOO_MANY_FIELDS",
+    "TOO_EXPENSIVE",
+    "TOO_LONG",
+    "UNKNOWN_OPERATION",
+    "INTROSPECTION_OFF",
+}
+"""Codes of errors that the engine raises, with a message of its own."""
+LONGEST = 300
+
+
+def failed(failure: Failure, request_id: str, detail: str | None = None) -> dict[str, Any]:
+    """A failure as an error of the answer."""
+    extensions: dict[str, Any] = {"code": failure.code, "retry": failure.retry.value}
+    if failure.retry_after_seconds is not None:
+        extensions["retryAfterSeconds"] = failure.retry_after_seconds
+    if detail:
+        extensions["detail"] = detail[:LONGEST]
+    extensions["requestId"] = request_id
+    return {"message": failure.message, "extensions": extensions}
+
+
+def told(error: GraphQLError, request_id: str, failure: Failure = BAD_DOCUMENT) -> dict[str, Any]:
+    """An error of graphql-core or of the engine, as clients see it. `failure` is what an unnamed one counts as."""
+    original = getattr(error, "original_error", None)
+    own = next(
+        (e for e in (error, original) if getattr(e, "extensions", None) and e.extensions.get("code") in OURS), None
+    )
+    if own is not None:
+        code = own.extensions["code"]
+        out: dict[str, Any] = {
+            "message": _only(own.message),
+            "extensions": {"code": code, "retry": Retry.CHANGE_INPUT.value, "requestId": request_id},
+        }
+    elif original is not None and not isinstance(original, GraphQLError):
+        out = failed(INTERNAL, request_id)
+    else:
+        kind = BAD_DOCUMENT if isinstance(error, GraphQLSyntaxError) else failure
+        out = failed(kind, request_id, error.message)
+    if error.path:
+        out["path"] = error.path
+    if error.locations:
+        out["locations"] = [{"line": at.line, "column": at.column} for at in error.locations[:5]]
+    return out
+
+
+def _only(message: str) -> str:
+    """Our own sentence, where graphql-core has put its words before it."""
+    return message.rpartition("; ")[2] if "got invalid value" in message else message

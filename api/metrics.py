@@ -1,0 +1,34 @@
+"""What is counted, for Prometheus."""
+
+from __future__ import annotations
+
+import time
+
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
+
+REQUESTS = Counter(
+    "wushe_requests_total", "GraphQL requests, by the status of their answer (or gone: the client left).", ["status"]
+)
+SECONDS = Histogram(
+    "wushe_request_seconds",
+    "How long GraphQL requests took.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+COMPILED = Gauge("wushe_plans_compiled", "Statements that the engine has written since it started.")
+CONNECTIONS = Gauge("wushe_connections", "Database connections of the API's pool.", ["state"])
+RELAY_LAG = Gauge("wushe_relay_lag_seconds", "Age of the oldest event that the relay had not read at its last look.")
+_by_status: dict[str, Counter] = {}
+
+
+def ended(status: str, began: float) -> None:
+    """Counts a request that began at `time.perf_counter()` = `began`."""
+    counter = _by_status.get(status)
+    if counter is None:
+        counter = _by_status[status] = REQUESTS.labels(status)
+    counter.inc()
+    SECONDS.observe(time.perf_counter() - began)
+
+
+def text() -> bytes:
+    """Everything that is counted, in Prometheus' text format."""
+    return generate_latest(REGISTRY)

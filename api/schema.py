@@ -1,0 +1,30 @@
+"""The API: every area's part of it, in one list, and nothing else."""
+
+from __future__ import annotations
+
+import strawberry
+from resolvers.activity import ActivityMutation, ActivityQuery
+from resolvers.exchange import ExchangeMutation, ExchangeQuery
+from resolvers.funds import FundsMutation, FundsQuery
+from resolvers.people import PeopleMutation, PeopleQuery
+from resolvers.reports import ReportsQuery
+from strawberry.schema.config import StrawberryConfig
+
+from resolvers.scalars import SCALARS
+from resolvers.system import SystemQuery
+from resolvers.territory import TerritoryQuery
+
+
+@strawberry.type(description="Everything that can be read. What the caller may not see is absent.")
+class Query(TerritoryQuery, PeopleQuery, ExchangeQuery, ActivityQuery, FundsQuery, ReportsQuery, SystemQuery):
+    pass
+
+
+@strawberry.type(description="Everything that can be done. Each field is a transaction of its own.")
+class Mutation(PeopleMutation, ExchangeMutation, ActivityMutation, FundsMutation):
+    pass
+
+
+def build() -> strawberry.Schema:
+    """The schema."""
+    return strawberry.Schema(Query, Mutation, config=StrawberryConfig(scalar_map=SCALARS))
