@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from models.base import APPEND_ONLY, Table, check, choice, chosen, fen, flag, instant, key, text, to
+from models.exchange.tables import numbered
 from models.funds.books import Account, AccountKind, TxnKind
 
 
@@ -68,11 +69,7 @@ class LedgerTxn(Table, table=True):
         {"info": APPEND_ONLY},
     )
     id: UUID = key()
-    no: str = Field(
-        default=None,
-        sa_type=sa.Text,
-        sa_column_kwargs={"server_default": sa.text("'PZ' || lpad(nextval('ledger_txn_no')::text, 9, '0')")},
-    )
+    no: str = numbered("PZ", "ledger_txn_no")
     organization_id: UUID = to("organization.id", index=False)
     kind: TxnKind = choice(TxnKind)
     at: datetime = instant()

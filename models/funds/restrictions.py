@@ -12,17 +12,13 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Generic, TypeVar
 
+from models.exchange.rules import lies_in
 from models.funds.problems import OutsideFundRestriction
 from models.problems import InvalidInput
 
 K = TypeVar("K")
 WIDEST = 1_000_000
 """The breadth of a gift that is bound to nothing."""
-
-
-def in_category(inner: str | None, outer: str) -> bool:
-    """Whether a category is another one or lies below it in the tree of codes; no category lies nowhere."""
-    return inner is not None and (inner == outer or inner.startswith(outer + "."))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +60,7 @@ class Restriction:
 
     def refusal(self, purpose: Purpose) -> str | None:
         """Why a purpose does not lie in it, in a sentence; None when it does."""
-        if self.category is not None and not in_category(purpose.category, self.category):
+        if self.category is not None and (purpose.category is None or not lies_in(purpose.category, self.category)):
             return f"限定用途为 {self.category}，不含 {purpose.category or '无类别支出'}。"
         if self.area is not None and not purpose.area.startswith(self.area):
             return f"限定受益地区为 {self.area}，不含 {purpose.area}。"
@@ -91,7 +87,7 @@ def bound(given: Restriction, fund: Restriction) -> Restriction:
 
     Raises OutsideFundRestriction when the donor's lies outside the fund's.
     """
-    if given.category is not None and fund.category is not None and not in_category(given.category, fund.category):
+    if given.category is not None and fund.category is not None and not lies_in(given.category, fund.category):
         raise OutsideFundRestriction(reason=f"该基金限定用途为 {fund.category}。")
     if given.area is not None and fund.area is not None and not given.area.startswith(fund.area):
         raise OutsideFundRestriction(reason=f"该基金限定受益地区为 {fund.area}。")

@@ -7,10 +7,13 @@ Money moves by three pairs of hands: a maker, a checker and, above the threshold
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
+from typing import TypeVar
 
 from models.access import FUND_ROLES, Role
 from models.funds.books import Spending
-from models.labels import ahead, labelled
+from models.labels import ahead, label, labelled
+from models.problems import InvalidTransition
 
 AUTHORISE_ABOVE_FEN = 10_000_00
 """Disbursements of an allocation whose total is above this need an authoriser."""
@@ -361,6 +364,18 @@ MAY: dict[str, frozenset[Role]] = {
 
 FINANCE = FUND_ROLES - {Role.FUND_REPORTER}
 """The roles of a foundation that see donors' names; its reporter sees them masked."""
+
+
+S = TypeVar("S", bound=enum.StrEnum)
+
+
+def step(steps: Mapping[tuple[str, S], S], name: str, status: str) -> S:
+    """The state that a step leads to from a stored one. Raises InvalidTransition where the table has no such step."""
+    before = type(next(iter(steps.values())))(status)
+    after = steps.get((name, before))
+    if after is None:
+        raise InvalidTransition(status=status, label=label(before))
+    return after
 
 
 def same_hands(*hands: object | None) -> bool:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from models.base import APPEND_ONLY, READ_ONLY, Table, check, choice, chosen, count, fen, flag, instant, key, text, to
+from models.exchange.tables import ROOM, numbered
 from models.funds.books import Spending
 from models.funds.ledger import LedgerAccount, LedgerEntry, LedgerTxn
 from models.funds.rules import (
@@ -30,14 +31,6 @@ from models.funds.rules import (
 
 WINDOW = "restricted_from <= restricted_to"
 HANDED_OVER_SQL = "status NOT IN (" + ", ".join(f"'{s.value}'" for s in HANDED_OVER) + ")"
-ROOM = {"postgresql_with": {"fillfactor": "80"}}
-"""Room on each page, so that a counter's change touches no index."""
-
-
-def numbered(prefix: str, sequence: str) -> Any:
-    """A number that people read out: a prefix and nine digits."""
-    default = sa.text(f"'{prefix}' || lpad(nextval('{sequence}')::text, 9, '0')")
-    return Field(default=None, sa_type=sa.Text, sa_column_kwargs={"server_default": default})
 
 
 def category(*, optional: bool = True) -> Any:
@@ -228,12 +221,7 @@ class Donation(Table, table=True):
             "id",
             postgresql_where=sa.text("person_id IS NOT NULL"),
         ),
-        sa.Index(
-            "ix_donation_published_received_at_id",
-            "received_at",
-            "id",
-            postgresql_where=sa.text("publish_name"),
-        ),
+        sa.Index("ix_donation_received_at_id", "received_at", "id"),
         sa.Index("ix_donation_amount_fen_id", "organization_id", "amount_fen", "id"),
         ROOM,
     )
@@ -282,7 +270,6 @@ class Allocation(Table, table=True):
         sa.ForeignKeyConstraint(["fund_id", "organization_id"], ["fund.id", "fund.organization_id"]),
         chosen("spending", Spending),
         chosen("status", AllocationStatus),
-        check("area", "area ~ '^([0-9]{4}|[0-9]{6}|[0-9]{9}|[0-9]{12}|[0-9]{15})$'"),
         check("amount", "amount_fen > 0"),
         check("spent", "spent_fen >= 0 AND spent_fen <= committed_fen AND committed_fen <= amount_fen"),
         check("category", "(spending = 'CHARITY') = (category_code IS NOT NULL)"),
@@ -319,9 +306,11 @@ class Allocation(Table, table=True):
     purpose: str | None = text(optional=True)
     spending: Spending = choice(Spending, default=Spending.CHARITY)
     category_code: str | None = category()
-    area: str = text()
-    """Whose people it is for: the code of a division or, for a need, of its grid."""
+    area: str = Field(foreign_key="division.code", sa_type=sa.Text)
+    """Whose people it is for: the code of a division; for a need, of its community."""
     need_id: UUID | None = to("need.id", optional=True, index=False)
+    sealed: bool = flag()
+    """Whether the need is a RESTRICTED one: then staff of the area do not see it."""
     amount_fen: int = fen()
     committed_fen: int = Field(default=0, sa_type=sa.BigInteger, sa_column_kwargs={"server_default": sa.text("0")})
     """What its disbursements hold, the spent part included."""
@@ -369,6 +358,7 @@ class AllocationLine(Table, table=True):
     organization_id: UUID = Field()
     area: str = text()
     requested_by: UUID = Field()
+    sealed: bool = flag()
 
 
 class Disbursement(Table, table=True):
@@ -423,6 +413,10 @@ class Disbursement(Table, table=True):
     area: str = text()
     """The allocation's."""
     requested_by: UUID = Field()
+    """The allocation's."""
+    requester_organization_id: UUID | None = None
+    """The allocation's."""
+    sealed: bool = flag()
     """The allocation's."""
     spending: Spending = choice(Spending)
     """The allocation's."""
@@ -498,6 +492,7 @@ class SpendTrace(Table, table=True):
     category_code: str | None = text(optional=True)
     area: str = text()
     requested_by: UUID = Field()
+    sealed: bool = flag()
     donor_person_id: UUID | None = None
     """The gift's account, so that a donor can follow his money (Charity Law art. 42). Never shown."""
 

@@ -411,13 +411,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("person_id IS NOT NULL"),
     )
-    op.create_index(
-        "ix_donation_published_received_at_id",
-        "donation",
-        ["received_at", "id"],
-        unique=False,
-        postgresql_where=sa.text("publish_name"),
-    )
+    op.create_index("ix_donation_received_at_id", "donation", ["received_at", "id"], unique=False)
     op.create_index(
         "uq_donation_organization_id_channel_external_txn",
         "donation",
@@ -525,6 +519,7 @@ def upgrade() -> None:
         sa.Column("category_code", sa.Text(), nullable=True),
         sa.Column("area", sa.Text(), nullable=False),
         sa.Column("need_id", sa.Uuid(), nullable=True),
+        sa.Column("sealed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("amount_fen", sa.BigInteger(), nullable=False),
         sa.Column("committed_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("spent_fen", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
@@ -539,9 +534,6 @@ def upgrade() -> None:
         sa.Column("closed_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.CheckConstraint("(spending = 'CHARITY') = (category_code IS NOT NULL)", name=op.f("ck_allocation_category")),
-        sa.CheckConstraint(
-            "area ~ '^([0-9]{4}|[0-9]{6}|[0-9]{9}|[0-9]{12}|[0-9]{15})$'", name=op.f("ck_allocation_area")
-        ),
         sa.CheckConstraint("spending IN ('CHARITY', 'MGMT', 'FUNDRAISING')", name=op.f("ck_allocation_spending")),
         sa.CheckConstraint(
             "status IN ('DRAFT', 'SUBMITTED', 'APPROVED', 'ACTIVE', 'CLOSED', 'REJECTED')",
@@ -562,6 +554,7 @@ def upgrade() -> None:
             name=op.f("ck_allocation_spent"),
         ),
         sa.ForeignKeyConstraint(["approved_by"], ["person.id"], name=op.f("fk_allocation_approved_by")),
+        sa.ForeignKeyConstraint(["area"], ["division.code"], name=op.f("fk_allocation_area")),
         sa.ForeignKeyConstraint(["category_code"], ["service_category.code"], name=op.f("fk_allocation_category_code")),
         sa.ForeignKeyConstraint(
             ["fund_id", "organization_id"],
@@ -626,6 +619,7 @@ def upgrade() -> None:
         sa.Column("organization_id", sa.Uuid(), nullable=False),
         sa.Column("area", sa.Text(), nullable=False),
         sa.Column("requested_by", sa.Uuid(), nullable=False),
+        sa.Column("sealed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.CheckConstraint("amount_fen > 0", name=op.f("ck_allocation_line_amount")),
         sa.CheckConstraint(
             "consumed_fen >= 0 AND returned_fen >= 0 AND consumed_fen + returned_fen <= amount_fen",
@@ -653,6 +647,8 @@ def upgrade() -> None:
         sa.Column("allocation_id", sa.Uuid(), nullable=False),
         sa.Column("area", sa.Text(), nullable=False),
         sa.Column("requested_by", sa.Uuid(), nullable=False),
+        sa.Column("requester_organization_id", sa.Uuid(), nullable=True),
+        sa.Column("sealed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("spending", sa.Text(), nullable=False),
         sa.Column("needs_authoriser", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("payee_name", sa.Text(), nullable=True),
@@ -835,6 +831,7 @@ def upgrade() -> None:
         sa.Column("category_code", sa.Text(), nullable=True),
         sa.Column("area", sa.Text(), nullable=False),
         sa.Column("requested_by", sa.Uuid(), nullable=False),
+        sa.Column("sealed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("donor_person_id", sa.Uuid(), nullable=True),
         sa.CheckConstraint(
             "amount_fen <> 0 AND (amount_fen < 0) = (reverses_id IS NOT NULL)", name=op.f("ck_spend_trace_amount")
