@@ -31,12 +31,12 @@ def numbered(prefix: str, sequence: str) -> Any:
 
 
 class ServiceCategory(Table, table=True):
-    """服务类别: a tree of codes; a child's code is its parent's, a dot, and a word of its own."""
+    """服务类别: a tree of two levels; a child's code is its parent's, a dot, and a word of its own."""
 
     __tablename__ = "service_category"
     __table_args__ = (
         sa.UniqueConstraint("code"),
-        check("code", r"code ~ '^[A-Z][A-Z_]*(\.[A-Z][A-Z_]*)*$'"),
+        check("code", r"code ~ '^[A-Z][A-Z_]*(\.[A-Z][A-Z_]*)?$'"),
         check("parent", "(parent_id IS NULL) = (position('.' in code) = 0)"),
         sa.Index("ix_service_category_parent_id_place", "parent_id", "place"),
     )

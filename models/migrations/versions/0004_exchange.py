@@ -87,7 +87,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "(parent_id IS NULL) = (position('.' in code) = 0)", name=op.f("ck_service_category_parent")
         ),
-        sa.CheckConstraint("code ~ '^[A-Z][A-Z_]*(\\.[A-Z][A-Z_]*)*$'", name=op.f("ck_service_category_code")),
+        sa.CheckConstraint("code ~ '^[A-Z][A-Z_]*(\\.[A-Z][A-Z_]*)?$'", name=op.f("ck_service_category_code")),
         sa.ForeignKeyConstraint(["parent_id"], ["service_category.id"], name="fk_service_category_parent_id"),
         sa.PrimaryKeyConstraint("id", name="pk_service_category"),
         sa.UniqueConstraint("code", name="uq_service_category_code"),
@@ -407,10 +407,18 @@ def upgrade() -> None:
         "ix_booking_commitment_id", "booking", ["commitment_id"], postgresql_where=sa.text("commitment_id IS NOT NULL")
     )
     op.execute("ALTER TABLE booking ADD CONSTRAINT pk_booking PRIMARY KEY (person_id, during WITHOUT OVERLAPS)")
+    for holder in ("need", "offer"):
+        op.execute(f"""
+            CREATE FUNCTION {holder}_overdue({holder} uuid, at timestamptz) RETURNS integer
+            LANGUAGE sql STABLE PARALLEL SAFE
+            RETURN (SELECT coalesce(sum(c.qty), 0)::integer FROM commitment c
+                    WHERE c.{holder}_id = {holder}_overdue.{holder} AND c.status = 'PROPOSED' AND c.hold_until <= at)
+        """)
 
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
+    op.execute("DROP FUNCTION need_overdue, offer_overdue")
     op.drop_table("booking")
     op.drop_table("commitment")
     op.drop_table("offer")

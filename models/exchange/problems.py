@@ -1,0 +1,110 @@
+"""What the marketplace refuses, by name."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from models.problems import Problem, Retry
+
+
+@dataclasses.dataclass(eq=False)
+class NeedFullyCommitted(Problem):
+    """Less of the need is left than was asked for; others were first."""
+
+    says = "该需求只剩 {remaining} 个名额，无法按此数量认领。"
+    retry = Retry.REFRESH
+    remaining: int
+    """How much is still left, overdue holds counted as released."""
+
+
+@dataclasses.dataclass(eq=False)
+class OfferExhausted(Problem):
+    """Less of the offer is left than was asked for."""
+
+    says = "该供给只剩 {remaining}，数量不足。"
+    retry = Retry.REFRESH
+    remaining: int
+    """How much is still left, overdue holds counted as released."""
+
+
+@dataclasses.dataclass(eq=False)
+class AlreadyCommitted(Problem):
+    """This provider has a live commitment to the need already (I3)."""
+
+    says = "该服务方已认领此需求，请勿重复认领。"
+
+
+@dataclasses.dataclass(eq=False)
+class OwnNeed(Problem):
+    """Nobody earns hours by serving a need of his own or of his household."""
+
+    says = "不能认领本人或本户提出的需求。"
+
+
+@dataclasses.dataclass(eq=False)
+class VolunteerInactive(Problem):
+    """The volunteer's registration is not active, or he is none of this organization's."""
+
+    says = "该志愿者尚未注册生效，或不是本组织的志愿者。"
+
+
+@dataclasses.dataclass(eq=False)
+class OfferDoesNotFit(Problem):
+    """The offer cannot serve this need."""
+
+    says = "该供给与需求不符：{reason}。"
+    retry = Retry.CHANGE_INPUT
+    reason: str
+    """What does not fit, in a phrase."""
+
+
+@dataclasses.dataclass(eq=False)
+class NotYourTurn(Problem):
+    """The other side has to answer, not the one that made the first move."""
+
+    says = "正在等待对方答复，您不能代为接受。"
+
+
+@dataclasses.dataclass(eq=False)
+class OverlappingBooking(Problem):
+    """The volunteer has promised this time to something else (I6)."""
+
+    says = "该志愿者在这个时间段已有其他安排。"
+    retry = Retry.CHANGE_INPUT
+
+
+@dataclasses.dataclass(eq=False)
+class CommitmentsUnderWay(Problem):
+    """Commitments stand in the way: end them first."""
+
+    says = "还有 {count} 个进行中的对接，须先处理。"
+    retry = Retry.REFRESH
+    count: int
+    """How many."""
+
+
+@dataclasses.dataclass(eq=False)
+class QuantityBelowCommitted(Problem):
+    """The quantity cannot go below what is promised already."""
+
+    says = "数量不能少于已对接的 {committed}。"
+    retry = Retry.CHANGE_INPUT
+    committed: int
+    """How much is promised already."""
+
+
+@dataclasses.dataclass(eq=False)
+class ReopenTooLate(Problem):
+    """A closed need may be asked for again for 15 days, and once."""
+
+    says = "办结满 {days} 天或已重新提出过一次，不能再次提出，请新建需求。"
+    days: int
+    """For how many days it was possible."""
+
+
+@dataclasses.dataclass(eq=False)
+class TooEarly(Problem):
+    """The agreed time has not begun."""
+
+    says = "约定的服务时间还没有开始。"
+    retry = Retry.LATER

@@ -1,0 +1,205 @@
+"""What is derived from needs, offers and commitments, as SQL over a row that somebody already sees.
+
+`view` is what the engine hands to expressions: `view.actor` who asks, `view.rows(Table)` what of a table he may see.
+`need_overdue` and `offer_overdue` are functions of the database (see the migration): they count holds that nobody has
+answered in time, whoever looks, so that what is left is right for everybody from the moment on which a hold is due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, array
+
+from models.access import NOBODY, STAFF_ROLES, Role
+from models.exchange import rules
+from models.exchange.kinds import Fulfilment, Origin
+from models.exchange.states import (
+    CLAIMABLE,
+    COMMITMENT_STEPS,
+    LIVE,
+    NEED_STEPS,
+    OFFER_STEPS,
+    CommitmentStatus,
+    NeedStatus,
+    OfferStatus,
+)
+from models.exchange.tables import Commitment
+from models.exchange.visible import ancestors, is_any, normal, own, served, touches
+from models.people.tables import Resident
+
+Can = Callable[[Any, Any], sa.ColumnElement[bool]]
+UNCLEAR = (CommitmentStatus.IN_SERVICE, CommitmentStatus.DELIVERED, CommitmentStatus.DISPUTED)
+"""Commitments that stand in the way of cancelling a need: something is being, or was, done."""
+
+
+def need_left(row: Any, now: Any) -> Any:
+    """How much of a need may still be claimed, overdue holds counted as released."""
+    overdue = sa.case(
+        (row.qty_committed > row.qty_delivered, sa.func.need_overdue(row.id, now, type_=sa.Integer())), else_=0
+    )
+    return row.qty_total - row.qty_committed + overdue
+
+
+def offer_left(row: Any, now: Any) -> Any:
+    """How much of an offer may still be taken up, overdue holds counted as released."""
+    overdue = sa.case((row.qty_reserved > 0, sa.func.offer_overdue(row.id, now, type_=sa.Integer())), else_=0)
+    return row.qty_total - row.qty_reserved - row.qty_consumed + overdue
+
+
+def fulfilment(row: Any) -> Any:
+    """How much of a need has been delivered (`rules.fulfilment`)."""
+    return sa.case(
+        (row.qty_delivered == 0, Fulfilment.NONE.value),
+        (row.qty_delivered >= row.qty_total, Fulfilment.FULL.value),
+        else_=Fulfilment.PARTIAL.value,
+    )
+
+
+def standing(row: Any, now: Any) -> Any:
+    """Where a commitment stands: LAPSED from the moment its hold is due, whether or not a job has written so."""
+    due = sa.and_(is_any(row.status, (CommitmentStatus.PROPOSED,)), row.hold_until <= now)
+    return sa.case((due, CommitmentStatus.LAPSED.value), else_=row.status)
+
+
+def in_category(column: Any, code: Any) -> Any:
+    """Whether a category's code is another one's, or below it. A range, so that an index on it serves."""
+    return sa.or_(column == code, sa.and_(column > code.concat("."), column < code.concat("/")))
+
+
+def related(column: Any, code: Any) -> Any:
+    """Whether one of two categories lies in the other (`rules.related`); the tree has two levels."""
+    above = sa.cast(array([sa.func.split_part(code, ".", 1), code]), ARRAY(sa.Text()))
+    return sa.or_(column == sa.any_(above), sa.and_(column > code.concat("."), column < code.concat("/")))
+
+
+def fits(offer: Any, need: Any, *, searched: str) -> Any:
+    """Whether an offer can serve a need (`rules.misfit`). `searched`: which of the two is looked for, by its index."""
+    category = (
+        related(offer.category_code, need.category_code)
+        if searched == "offer"
+        else related(need.category_code, offer.category_code)
+    )
+    return sa.and_(
+        offer.kind == need.kind,
+        offer.unit == need.unit,
+        category,
+        offer.service_areas.overlap(ancestors(need.area)),
+        sa.or_(
+            need.window_from.is_(None),
+            sa.and_(offer.window_from < need.window_to, need.window_from < offer.window_to),
+        ),
+    )
+
+
+def matching_offers(offer: Any, need: Any, view: Any) -> Any:
+    """Published offers with something left that can serve a need which may still be claimed."""
+    now = view.actor.now
+    return sa.and_(
+        is_any(offer.status, (OfferStatus.PUBLISHED,)),
+        fits(offer, need, searched="offer"),
+        offer.window_to > now,
+        is_any(need.status, CLAIMABLE),
+        offer_left(offer, now) > 0,
+    )
+
+
+def matching_needs(need: Any, offer: Any, view: Any) -> Any:
+    """Open needs with something left that a published offer can serve."""
+    now = view.actor.now
+    return sa.and_(
+        is_any(need.status, CLAIMABLE),
+        normal(need),
+        fits(offer, need, searched="need"),
+        need.due_at > now,
+        is_any(offer.status, (OfferStatus.PUBLISHED,)),
+        need_left(need, now) > 0,
+    )
+
+
+def need_can(step: str) -> Can:
+    """Whether the asker may take a step on a need: the same tables as the verbs'."""
+
+    def can(row: Any, view: Any) -> sa.ColumnElement[bool]:
+        role = view.actor.role
+        if role not in rules.MAY[f"need.{step}"]:
+            return NOBODY
+        return sa.and_(_own(row, view), *_need_conditions(step, row, view))
+
+    return can
+
+
+def _own(row: Any, view: Any) -> sa.ColumnElement[bool]:
+    if view.actor.role is Role.RESIDENT:
+        return own(row, view.actor, view.rows(Resident))
+    return sa.true()  # what staff see lies in their area; what providers may claim is whatever they see
+
+
+def _need_conditions(step: str, row: Any, view: Any) -> list[Any]:
+    now, role = view.actor.now, view.actor.role
+    match step:
+        case "edit":
+            return [is_any(row.status, tuple(s for s, roles in rules.EDITABLE.items() if role in roles))]
+        case "claim":
+            open_ = [is_any(row.status, CLAIMABLE), row.due_at > now, need_left(row, now) > 0, normal(row)]
+            again = served(row.id, view.actor, view.rows(Commitment), LIVE)
+            return [*open_, sa.not_(again), row.requester_id != view.actor.person]
+        case "propose":
+            return [is_any(row.status, CLAIMABLE), row.due_at > now, need_left(row, now) > 0]
+        case "close":
+            ready = is_any(row.status, (NeedStatus.DELIVERED, NeedStatus.IN_PROGRESS))
+            disputed = _has(row, view, (CommitmentStatus.DISPUTED,))
+            return [ready, row.qty_committed == row.qty_delivered, sa.not_(disputed)]
+        case "reopen":
+            since = now - sa.literal_column(f"interval '{rules.REOPEN_DAYS} days'")
+            return [is_any(row.status, rules.sources(NEED_STEPS, step)), sa.not_(row.reopened), row.closed_at > since]
+        case "cancel":
+            return [is_any(row.status, rules.sources(NEED_STEPS, step)), sa.not_(_has(row, view, UNCLEAR))]
+    return [is_any(row.status, rules.sources(NEED_STEPS, step))]
+
+
+def _has(row: Any, view: Any, statuses: tuple[CommitmentStatus, ...]) -> Any:
+    c = view.rows(Commitment).c
+    return sa.exists(sa.select(sa.literal_column("1")).where(c.need_id == row.id, is_any(c.status, statuses)))
+
+
+def offer_can(step: str) -> Can:
+    """Whether the asker may take a step on an offer."""
+
+    def can(row: Any, view: Any) -> sa.ColumnElement[bool]:
+        actor = view.actor
+        if actor.role not in rules.MAY[f"offer.{step}"]:
+            return NOBODY
+        if actor.role is Role.NGO_STAFF:
+            mine = row.organization_id == actor.organization
+        elif actor.role is Role.VOLUNTEER:
+            mine = row.person_id == actor.person
+        else:
+            mine = touches(row, actor) if actor.role in STAFF_ROLES else sa.true()
+        states = rules.OFFER_EDITABLE if step == "edit" else rules.sources(OFFER_STEPS, step)
+        return sa.and_(mine, is_any(row.status, states))
+
+    return can
+
+
+def commitment_can(step: str) -> Can:
+    """Whether the asker may take a step on a commitment that he sees."""
+
+    def can(row: Any, view: Any) -> sa.ColumnElement[bool]:
+        role = view.actor.role
+        if role not in rules.MAY[f"commitment.{step}"]:
+            return NOBODY
+        now = view.actor.now
+        conditions = [is_any(row.status, rules.sources(COMMITMENT_STEPS, step))]
+        if step in ("accept", "decline"):
+            conditions.append(row.hold_until > now)
+        if step == "accept":
+            turns = tuple(o for o in Origin if rules.SIDES[role] in rules.ANSWERS[o])
+            conditions.append(is_any(row.origin, turns) if turns else NOBODY)
+        if step == "no_show":
+            conditions.append(sa.or_(row.slot_from.is_(None), row.slot_from <= now))
+        return sa.and_(*conditions)
+
+    return can

@@ -1,0 +1,240 @@
+"""The laws of the marketplace: who may take which step, which input is sound, and what is derived from quantities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from models.access import Role
+from models.clock import EARLIEST, LATEST
+from models.exchange.kinds import Fulfilment, Kind, Origin, Side, Unit
+from models.exchange.states import NeedStatus, OfferStatus, Status
+from models.labels import label
+from models.problems import InvalidInput, InvalidTransition
+from models.rules_text import clean
+
+HOLD = timedelta(hours=24)
+"""How long a claim or a proposal holds its quantity (D.3)."""
+REOPEN_DAYS = 15
+"""For how long after closing a need may be asked for again (D.3)."""
+ANSWER_DAYS = 3
+"""Working days within which the community answers (条例 art. 13)."""
+DUE_DAYS = 30
+"""When a need is due that names neither a window nor a day."""
+GRANT_AFTER = timedelta(hours=24)
+"""How long after the service a provider may still ask for the contact (D.5)."""
+LONGEST_SLOT = timedelta(hours=24)
+"""A window up to this long is an appointment and books its volunteer; a longer one is a period to choose from."""
+LONGEST_WINDOW = timedelta(days=400)
+MOST = 10_000
+"""The largest quantity that one need or offer may ask for."""
+
+TRIAGERS = frozenset({Role.COMMUNITY_STAFF, Role.SOCIAL_WORKER})
+STAFF = frozenset({*TRIAGERS, Role.GRID_OFFICER})
+PROVIDERS = frozenset({Role.VOLUNTEER, Role.NGO_STAFF})
+ASKERS = frozenset({Role.RESIDENT, *STAFF})
+
+MAY: dict[str, frozenset[Role]] = {
+    "need.submit": ASKERS,
+    "need.edit": ASKERS,
+    "need.cancel": ASKERS,
+    "need.verify": TRIAGERS,
+    "need.reject": TRIAGERS,
+    "need.refer": TRIAGERS,
+    "need.open": TRIAGERS,
+    "need.close": TRIAGERS,
+    "need.reopen": frozenset({Role.RESIDENT, *TRIAGERS}),
+    "need.name_staff": TRIAGERS,
+    "need.claim": PROVIDERS,
+    "need.propose": TRIAGERS,
+    "offer.submit": PROVIDERS,
+    "offer.edit": PROVIDERS,
+    "offer.pause": PROVIDERS,
+    "offer.resume": PROVIDERS,
+    "offer.withdraw": PROVIDERS,
+    "offer.publish": frozenset({Role.COMMUNITY_STAFF, Role.ADMIN}),
+    "offer.reject": frozenset({Role.COMMUNITY_STAFF, Role.ADMIN}),
+    "commitment.accept": frozenset({Role.RESIDENT, *PROVIDERS, *TRIAGERS}),
+    "commitment.decline": frozenset({Role.RESIDENT, *PROVIDERS, *TRIAGERS}),
+    "commitment.cancel": frozenset({Role.RESIDENT, *PROVIDERS, *TRIAGERS}),
+    "commitment.confirm": TRIAGERS,
+    "commitment.no_show": frozenset({Role.RESIDENT, *TRIAGERS}),
+    "commitment.complete": frozenset({Role.RESIDENT, *TRIAGERS}),
+    "commitment.dispute": frozenset({Role.RESIDENT, *TRIAGERS}),
+    "commitment.uphold": TRIAGERS,
+    "commitment.void": TRIAGERS,
+}
+"""Who may take which step, scope apart: everybody acts only on rows that he may see."""
+
+SIDES: dict[Role, Side] = {
+    Role.VOLUNTEER: Side.PROVIDER,
+    Role.NGO_STAFF: Side.PROVIDER,
+    Role.RESIDENT: Side.BENEFICIARY,
+    Role.SOCIAL_WORKER: Side.STAFF,
+    Role.GRID_OFFICER: Side.STAFF,
+    Role.COMMUNITY_STAFF: Side.STAFF,
+}
+"""On which side of a commitment that he may see somebody of a role stands."""
+
+ANSWERS: dict[Origin, frozenset[Side]] = {
+    Origin.CLAIM: frozenset({Side.BENEFICIARY, Side.STAFF}),
+    Origin.PROPOSAL: frozenset({Side.PROVIDER}),
+}
+"""Who accepts: the side that did not make the first move."""
+
+UNITS: dict[Kind, Unit] = {
+    Kind.SERVICE: Unit.HELPER,
+    Kind.GOODS: Unit.PIECE,
+    Kind.CASH_AID: Unit.HOUSEHOLD,
+    Kind.VENUE: Unit.SESSION,
+    Kind.JOB: Unit.POST,
+    Kind.LIVELIHOOD_ITEM: Unit.ITEM,
+}
+"""The unit of each kind, where none is said."""
+
+S = TypeVar("S", bound=Status)
+
+
+def step(steps: Mapping[tuple[str, S], S], name: str, status: S) -> S:
+    """The state that a step leads to. Raises InvalidTransition where the table has no such step."""
+    after = steps.get((name, status))
+    if after is None:
+        raise InvalidTransition(status=status.value, label=label(status))
+    return after
+
+
+def sources(steps: Mapping[tuple[str, S], S], name: str) -> tuple[S, ...]:
+    """The states in which a step may be taken."""
+    return tuple(status for (taken, status) in steps if taken == name)
+
+
+def fulfilment(total: int, delivered: int) -> Fulfilment:
+    """How much of a need has been delivered."""
+    if delivered == 0:
+        return Fulfilment.NONE
+    return Fulfilment.FULL if delivered >= total else Fulfilment.PARTIAL
+
+
+def lies_in(code: str, category: str) -> bool:
+    """Whether a category is another one, or below it."""
+    return code == category or code.startswith(category + ".")
+
+
+def related(one: str, other: str) -> bool:
+    """Whether one of two categories lies in the other: an offer of all 为老 serves 陪诊, and one of 陪诊 serves 为老."""
+    return lies_in(one, other) or lies_in(other, one)
+
+
+def misfit(offer: Mapping[str, Any], need: Mapping[str, Any]) -> str | None:
+    """Why an offer cannot serve a need, in a phrase; None when it can. `queries.fits` says the same in SQL."""
+    if offer["kind"] != need["kind"]:
+        return "种类不同"
+    if offer["unit"] != need["unit"]:
+        return "计量单位不同"
+    if not related(offer["category_code"], need["category_code"]):
+        return "服务类别不同"
+    if not any(need["area"].startswith(area) for area in offer["service_areas"]):
+        return "不在服务区域内"
+    if need["window_from"] is not None and not (
+        offer["window_from"] < need["window_to"] and need["window_from"] < offer["window_to"]
+    ):
+        return "服务时间不重叠"
+    return None
+
+
+def after_working_days(at: datetime, days: int) -> datetime:
+    """The same time of day, so many working days later: Monday to Friday; public holidays are not yet known here."""
+    while days:
+        at += timedelta(days=1)
+        days -= at.weekday() < 5
+    return at
+
+
+def slot(start: datetime | None, end: datetime | None) -> tuple[datetime, datetime] | None:
+    """The appointment that a window is; None for none, and for one so long that a time in it is still to be agreed."""
+    return (start, end) if start is not None and end is not None and end - start <= LONGEST_SLOT else None
+
+
+def quantity(given: int, field: str = "quantity") -> int:
+    """A quantity, 1 to 10,000. Raises InvalidInput outside."""
+    if not 1 <= given <= MOST:
+        raise InvalidInput(field=field, reason=f"数量须在 1 至 {MOST} 之间。")
+    return given
+
+
+def urgency(given: int) -> int:
+    """1 to 4. Raises InvalidInput outside."""
+    if not 1 <= given <= 4:
+        raise InvalidInput(field="urgency", reason="紧急程度须在 1 至 4 之间，4 为最急。")
+    return given
+
+
+def rating(given: int | None) -> int | None:
+    """1 to 5 stars. Raises InvalidInput outside."""
+    if given is not None and not 1 <= given <= 5:
+        raise InvalidInput(field="rating", reason="评分须在 1 至 5 星之间。")
+    return given
+
+
+def window(
+    start: datetime | None, end: datetime | None, now: datetime, fields: tuple[str, str] = ("windowFrom", "windowTo")
+) -> tuple[datetime | None, datetime | None]:
+    """A time window that is not over: both ends or neither. Raises InvalidInput naming the end that is wrong."""
+    if start is None and end is None:
+        return None, None
+    if start is None or end is None:
+        raise InvalidInput(field=fields[0] if start is None else fields[1], reason="起止时间须同时填写。")
+    if not EARLIEST <= start < end < LATEST:
+        raise InvalidInput(field=fields[1], reason="结束时间须晚于开始时间。")
+    if end <= now:
+        raise InvalidInput(field=fields[1], reason="结束时间须晚于现在。")
+    if end - start > LONGEST_WINDOW:
+        raise InvalidInput(field=fields[1], reason="时间跨度过长，最多 400 天。")
+    return start, end
+
+
+def due(given: datetime, now: datetime) -> datetime:
+    """A day by which something is wanted. Raises InvalidInput unless it lies ahead, by at most 400 days."""
+    if not now < given <= now + LONGEST_WINDOW:
+        raise InvalidInput(field="dueAt", reason="截止时间须晚于现在，且在 400 天以内。")
+    return given
+
+
+def title(given: str) -> str:
+    """A title of 2 to 60 characters. Raises InvalidInput."""
+    return clean(given, "title", most=60, least=2)
+
+
+def note(given: str | None, field: str = "note") -> str | None:
+    """A longer text of at most 2,000 characters; empty counts as none. Raises InvalidInput."""
+    return (clean(given, field, most=2000, least=0, lines=True) or None) if given is not None else None
+
+
+def reason(given: str, field: str = "reason") -> str:
+    """Why: 2 to 200 characters. Raises InvalidInput."""
+    return clean(given, field, most=200, least=2)
+
+
+CHECKS: dict[str, Callable[[Any], Any]] = {"title": title, "note": note, "qty_total": quantity, "urgency": urgency}
+"""What each editable field must be, by its column; what is not named here is a choice or is checked beside others."""
+
+EDITABLE: dict[NeedStatus, frozenset[Role]] = {
+    NeedStatus.DRAFT: ASKERS,
+    NeedStatus.SUBMITTED: ASKERS,
+    NeedStatus.VERIFIED: STAFF,
+    NeedStatus.REOPENED: STAFF,
+    NeedStatus.OPEN: TRIAGERS,
+    NeedStatus.IN_PROGRESS: TRIAGERS,
+}
+"""Who may still change a need's words and numbers, by where it stands."""
+
+OFFER_EDITABLE: tuple[OfferStatus, ...] = (
+    OfferStatus.DRAFT,
+    OfferStatus.PENDING_REVIEW,
+    OfferStatus.PUBLISHED,
+    OfferStatus.PAUSED,
+)
+"""Where its provider may still change an offer."""
+REVIEWED = frozenset({"title", "category_id", "service_areas"})
+"""What of an offer stays as it was reviewed, once it is published."""

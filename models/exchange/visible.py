@@ -1,0 +1,165 @@
+"""Who may see the marketplace (domain model D.5).
+
+Open needs of the NORMAL kind are public by title, category and community; what else a need says is for those in whom
+`in_full` trusts. RESTRICTED ones are for those whom they concern and the staff named for them, nobody else. Published
+offers are public. A commitment is for its two sides and the staff of its area.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, array
+
+from models.access import FUND_ROLES, NOBODY, STAFF_ROLES, VIEWER_ROLES, Role, Viewer, public, visible, within
+from models.base import table
+from models.exchange.kinds import Sensitivity
+from models.exchange.states import AGREED, CLAIMABLE, CommitmentStatus, NeedStatus, OfferStatus
+from models.exchange.tables import Commitment, Need, NeedStaff
+from models.people.tables import Resident
+
+Where = sa.ColumnElement[bool]
+
+public("service_category")
+
+FUNDED = (
+    NeedStatus.VERIFIED,
+    NeedStatus.OPEN,
+    NeedStatus.IN_PROGRESS,
+    NeedStatus.DELIVERED,
+    NeedStatus.CLOSED,
+)
+"""States in which a fund's people may find a need that they may pay for."""
+
+
+def is_any(column: Any, values: tuple[Any, ...]) -> Where:
+    """Whether a column holds one of some constants, written into the statement so that partial indexes serve."""
+    return sa.or_(*(column == sa.literal_column(f"'{v.value}'") for v in values))
+
+
+def normal(row: Any) -> Where:
+    """Whether a need, or a commitment to it, is of the kind that may be listed."""
+    return is_any(row.sensitivity, (Sensitivity.NORMAL,))
+
+
+def listed(row: Any) -> Where:
+    """Whether a need stands in the public list."""
+    return sa.and_(normal(row), is_any(row.status, CLAIMABLE))
+
+
+def own(row: Any, viewer: Viewer, residents: Any) -> Where:
+    """Whether a need is the asker's own: he submitted it, or it is for his household. `residents`: a FROM."""
+    mine = sa.select(residents.c.household).where(residents.c.person_id == viewer.person).scalar_subquery()
+    return sa.or_(row.requester_id == viewer.person, row.household == mine)
+
+
+def served(
+    need_id: Any, viewer: Viewer, commitments: Any, statuses: tuple[CommitmentStatus, ...] | None = None
+) -> Where:
+    """Whether the asker, or his organization, is or was a provider for a need. `commitments`: a FROM."""
+    c = commitments.c
+    side = (
+        c.organization_id == viewer.organization
+        if viewer.role is Role.NGO_STAFF
+        else (c.volunteer_person_id == viewer.person)
+    )
+    narrowed = () if statuses is None else (is_any(c.status, statuses),)
+    return sa.exists(sa.select(sa.literal_column("1")).where(c.need_id == need_id, side, *narrowed))
+
+
+def in_full(row: Any, viewer: Viewer, commitments: Any) -> Where:
+    """Whether the asker may read a need's note and other particulars, given that he sees the need."""
+    if viewer.role in STAFF_ROLES:
+        return sa.true()
+    if viewer.role in (Role.VOLUNTEER, Role.NGO_STAFF):
+        return served(row.id, viewer, commitments, AGREED)
+    return NOBODY
+
+
+def named(need_id: Any, viewer: Viewer) -> Where:
+    """Whether the asker is of the staff named for a need."""
+    staff = table(NeedStaff).alias()
+    return sa.exists(
+        sa.select(sa.literal_column("1")).where(staff.c.need_id == need_id, staff.c.person_id == viewer.person)
+    )
+
+
+@visible("need")
+def need(row: Any, viewer: Viewer) -> Where:
+    role = viewer.role
+    if role in STAFF_ROLES:
+        submitted = sa.and_(normal(row), row.status != sa.literal_column("'DRAFT'"))
+        return sa.and_(
+            within(row.area, viewer), sa.or_(submitted, row.requester_id == viewer.person, named(row.id, viewer))
+        )
+    if role in VIEWER_ROLES:
+        return sa.and_(within(row.area, viewer), normal(row), row.status != sa.literal_column("'DRAFT'"))
+    if role in FUND_ROLES:
+        return sa.and_(normal(row), is_any(row.status, FUNDED))
+    if role is Role.RESIDENT:
+        return sa.or_(listed(row), own(row, viewer, table(Resident).alias()))
+    if role in (Role.VOLUNTEER, Role.NGO_STAFF):
+        return sa.or_(listed(row), sa.and_(normal(row), served(row.id, viewer, table(Commitment).alias())))
+    return listed(row)
+
+
+@visible("need_staff")
+def need_staff(row: Any, viewer: Viewer) -> Where:
+    if viewer.role not in STAFF_ROLES:
+        return NOBODY
+    return sa.or_(row.person_id == viewer.person, named(row.need_id, viewer))
+
+
+@visible("offer")
+def offer(row: Any, viewer: Viewer) -> Where:
+    role = viewer.role
+    published = is_any(row.status, (OfferStatus.PUBLISHED,))
+    if role is Role.VOLUNTEER:
+        return sa.or_(published, row.person_id == viewer.person)
+    if role is Role.NGO_STAFF:
+        return sa.or_(published, row.organization_id == viewer.organization)
+    submitted: Where = row.status != sa.literal_column("'DRAFT'")
+    if role in STAFF_ROLES:
+        return sa.or_(published, sa.and_(submitted, touches(row, viewer)))
+    if role in VIEWER_ROLES:
+        return sa.or_(published, sa.and_(submitted, within(row.area, viewer)))
+    if role is Role.ADMIN:
+        return submitted
+    return published
+
+
+def ancestors(area: Any) -> Any:
+    """A code and those of the units around it, as an array: it lies in whatever is among them."""
+    parts = [sa.func.left(area, digits) for digits in (4, 6, 9, 12)]
+    return sa.cast(array([*parts, area]), ARRAY(sa.Text()))
+
+
+def touches(row: Any, viewer: Viewer) -> Where:
+    """Whether an offer comes from the asker's area, or is meant for it."""
+    meant: Where = row.service_areas.overlap(ancestors(viewer.area))
+    return sa.or_(within(row.area, viewer), meant)
+
+
+@visible("commitment", implies=("need_id",))
+def commitment(row: Any, viewer: Viewer) -> Where:
+    role = viewer.role
+    if role in STAFF_ROLES:
+        return sa.and_(within(row.area, viewer), sa.or_(normal(row), named(row.need_id, viewer)))
+    if role in VIEWER_ROLES:
+        return sa.and_(within(row.area, viewer), normal(row))
+    if role is Role.VOLUNTEER:
+        return sa.and_(row.volunteer_person_id == viewer.person, normal(row))
+    if role is Role.NGO_STAFF:
+        return sa.and_(row.organization_id == viewer.organization, normal(row))
+    if role is Role.RESIDENT:
+        asked, residents = table(Need).alias(), table(Resident).alias()
+        return sa.exists(
+            sa.select(sa.literal_column("1")).where(asked.c.id == row.need_id, own(asked.c, viewer, residents))
+        )
+    return NOBODY
+
+
+@visible("booking")
+def booking(row: Any, viewer: Viewer) -> Where:
+    return row.person_id == viewer.person if viewer.role is Role.VOLUNTEER else NOBODY
