@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from types import FrameType
 
-from api.settings import Settings, Trouble
+from api.settings import Settings, Stopped, Trouble
 
 Arguments = argparse.Namespace
 Describe = Callable[[argparse.ArgumentParser], object]
@@ -83,11 +83,7 @@ COMMANDS = (
 )
 
 
-class Stopped(BaseException):
-    """Somebody asked us to stop: Ctrl-C, a service manager, a terminal that closed."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -101,7 +97,7 @@ def main(arguments: list[str] | None = None) -> int:
     if rest and not command.passes_on:
         parser.error(f"{command.name} does not know {' '.join(rest)}")
     args.rest = rest
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in STOPS:
         signal.signal(number, _stop)
     try:
         body = getattr(import_module(f"api.commands.{command.module}"), command.name.replace("-", "_"))

@@ -25,6 +25,13 @@ class Trouble(Exception):
     """An expected failure of setting up or running. Its text is the one sentence that an operator needs."""
 
 
+class Stopped(BaseException):
+    """Somebody asked this process to end: Ctrl-C, a service manager, a terminal that closed."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
 class Mode(Enum):
     DEMO = "demo"
     TEST = "test"

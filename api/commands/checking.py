@@ -39,7 +39,7 @@ def bench(args: argparse.Namespace, settings: Settings) -> int:
 
 def export_schema(args: argparse.Namespace, settings: Settings) -> int:
     """Writes the contract, or compares it with the committed one."""
-    from resolvers.schema_text import sdl
+    from api.schema import sdl
 
     printed = sdl()
     if not args.check:

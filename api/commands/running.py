@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import errno
+import shlex
+import signal
 import socket
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
 from api.commands.database import connected, is_empty, load, up_to_date
-from api.settings import Settings, Trouble
+from api.settings import Settings, Stopped, Trouble, default_data
 
 GRACE = 10
 """Seconds that requests in flight are given to finish when the server is told to stop."""
@@ -25,7 +27,7 @@ def demo(args: argparse.Namespace, settings: Settings) -> int:
         up_to_date(ready)
         if is_empty(ready):
             load(ready, "demo")
-        return served(ready, door, greeting(ready), with_worker=True)
+        return served(ready, door, greeting(settings, ready), with_worker=True)
 
 
 def serve(args: argparse.Namespace, settings: Settings) -> int:
@@ -109,44 +111,57 @@ def served(settings: Settings, door: socket.socket, ready: str, *, with_worker: 
             with suppress(asyncio.CancelledError):
                 await job
 
-    in_loop(both() if with_worker else alone())
+    in_loop(both() if with_worker else alone(), lambda: setattr(server, "should_exit", True))
     return 0 if server.started else 1
 
 
-def in_loop(work: Coroutine[Any, Any, Any]) -> None:
-    """Runs until it ends or somebody asks to stop, which is how it is meant to end."""
+def in_loop(work: Coroutine[Any, Any, Any], stop: Callable[[], object] | None = None) -> None:
+    """Runs until it ends or somebody asks to stop, which is how it is meant to end.
+
+    `stop` is what a closed terminal calls when uvicorn, which handles the other signals, runs inside. Without it
+    every signal cancels the work. (uvloop loses an exception that a plain signal handler raises.)
+    """
     import uvloop
 
-    from api.cli import Stopped
+    async def heeding() -> None:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None
+        for number in (signal.SIGHUP,) if stop else (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, stop or task.cancel)
+        await work
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            runner.run(work)
+            runner.run(heeding())
         except (Stopped, asyncio.CancelledError):
             return
 
 
-def greeting(settings: Settings) -> str:
-    """Where to look, and how to sign in as whom."""
+def greeting(asked: Settings, ready: Settings) -> str:
+    """Where to look, and how to sign in as whom. `asked` are the settings before a database was put into them."""
+    from api.embedded import place
     from models.seed import accounts
 
-    assert settings.database_url is not None
-    roles = ", ".join(role for role, _ in asyncio.run(accounts(settings.database_url)))
+    assert ready.database_url is not None
+    roles = ", ".join(role for role, _ in asyncio.run(accounts(ready.database_url)))
+    where = "the PostgreSQL of DATABASE_URL" if asked.database_url else place.find(asked.data).folder
+    command = "./wushe" if asked.data == default_data() else f"WUSHE_DATA={shlex.quote(str(asked.data))} ./wushe"
     return f"""
-wushe serves on {address(settings)}
+wushe serves on {address(ready)}
 
-  GraphiQL  {address(settings)}/graphql
-  sign in   ./wushe token ROLE   prints a token; send it as the header Authorization: Bearer TOKEN
-            ROLE is one of: {roles}
-  data      {settings.data}
+  GraphiQL  {address(ready)}/graphql
+  sign in   {command} token ROLE
+            prints a token; send it as the header Authorization: Bearer TOKEN
+            ROLE is one of {roles}
+  data      {where}
   stop      Ctrl-C
 """
 
 
 def address(settings: Settings) -> str:
-    """Where this process is reached, as a browser writes it."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)
-    return f"http://[{host}]:{settings.port}" if ":" in host and "[" not in host else f"http://{host}:{settings.port}"
+    """Where this process is reached from this machine, as a browser writes it."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
 def _why_not(settings: Settings, problem: Exception) -> str:

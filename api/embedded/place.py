@@ -7,6 +7,7 @@ go where he can reach them, and no existing folder's permissions are touched.
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 import secrets
@@ -103,15 +104,15 @@ def find(folder: Path) -> Place:
         if os.geteuid() != 0:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not os.access(folder, os.W_OK | os.X_OK):
-                raise PermissionError(13, "permission denied")
-            return Place(folder, None)
+                raise PermissionError(errno.EACCES, "permission denied")
+            return _ours(Place(folder, None))
         servant = _servant()
         if folder.parent != SYSTEM:
             _make_reachable(folder)
             if servant.reaches(folder):
-                return Place(folder, servant)
+                return _ours(Place(folder, servant))
             folder = system_folder(folder)
-        return Place(_system(folder, servant), servant)
+        return _ours(Place(_system(folder, servant), servant))
     except OSError as problem:
         raise unusable(folder, problem) from problem
 
@@ -123,7 +124,7 @@ def wheel_programs() -> Path:
 
 def make_private(path: Path, servant: Servant | None) -> None:
     """A new folder that only the server's user (and root) can enter."""
-    path.mkdir(mode=0o700)
+    path.mkdir(mode=0o700, exist_ok=True)  # two processes may come here at once
     if servant is not None:
         os.chown(path, servant.uid, servant.gid)
 
@@ -131,6 +132,17 @@ def make_private(path: Path, servant: Servant | None) -> None:
 def clean_environment() -> dict[str, str]:
     """For PostgreSQL's programs: nothing of the caller's PG* settings, and messages in one language."""
     return {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
+
+
+def _ours(place: Place) -> Place:
+    """Raises Trouble for data that another user's server made: PostgreSQL serves its own alone."""
+    expected = os.geteuid() if place.servant is None else place.servant.uid
+    if place.data.exists() and place.data.stat().st_uid != expected:
+        raise Trouble(
+            f"The data in {place.folder} belong to the user {place.data.owner()!r}:"
+            " run this as whoever made them, or set WUSHE_DATA to another folder."
+        )
+    return place
 
 
 def _servant() -> Servant:
@@ -149,7 +161,7 @@ def _make_reachable(folder: Path) -> None:
     """Makes what is missing of a path, so that others may pass through it whatever root's umask is."""
     if not folder.exists():
         _make_reachable(folder.parent)
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         folder.chmod(0o755)
 
 
