@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import structlog
 from starlette.applications import Starlette
@@ -59,7 +59,7 @@ def create(settings: Settings) -> Door:
     return Door(made, databases, tokens, inside, deadline=settings.deadline, given_clock=not settings.production)
 
 
-def _lifespan(databases: Databases) -> object:
+def _lifespan(databases: Databases) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         gc.collect()
@@ -120,7 +120,7 @@ def _routes(settings: Settings, databases: Databases, tokens: Tokens, made: Engi
     return routes
 
 
-def _demo_token(databases: Databases, tokens: Tokens) -> object:
+def _demo_token(databases: Databases, tokens: Tokens) -> Callable[[Request], Awaitable[Response]]:
     async def demo_token(request: Request) -> Response:
         """A token of a role's demo account. Never in production."""
         from models.seed import account

@@ -81,16 +81,11 @@ def failed(failure: Failure, request_id: str, detail: str | None = None) -> dict
 
 def told(error: GraphQLError, request_id: str, failure: Failure = BAD_DOCUMENT) -> dict[str, Any]:
     """An error of graphql-core or of the engine, as clients see it. `failure` is what an unnamed one counts as."""
-    original = getattr(error, "original_error", None)
-    own = next(
-        (e for e in (error, original) if getattr(e, "extensions", None) and e.extensions.get("code") in OURS), None
-    )
-    if own is not None:
-        code = own.extensions["code"]
-        out: dict[str, Any] = {
-            "message": _only(own.message),
-            "extensions": {"code": code, "retry": Retry.CHANGE_INPUT.value, "requestId": request_id},
-        }
+    original = error.original_error
+    code = (error.extensions or {}).get("code")
+    if code in OURS:
+        advice = {"code": code, "retry": Retry.CHANGE_INPUT.value, "requestId": request_id}
+        out: dict[str, Any] = {"message": _only(error.message), "extensions": advice}
     elif original is not None and not isinstance(original, GraphQLError):
         out = failed(INTERNAL, request_id)
     else:

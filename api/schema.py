@@ -28,3 +28,8 @@ class Mutation(PeopleMutation, ExchangeMutation, ActivityMutation, FundsMutation
 def build() -> strawberry.Schema:
     """The schema."""
     return strawberry.Schema(Query, Mutation, config=StrawberryConfig(scalar_map=SCALARS))
+
+
+def sdl() -> str:
+    """The schema as text, as `schema.graphql` holds it."""
+    return build().as_str().rstrip() + "\n"

@@ -68,29 +68,58 @@ def _with(url: str, database: str) -> str:
     return urlsplit(url)._replace(path=f"/{database}").geturl()
 
 
+QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+"""A test run's server need not survive the machine."""
+
+
 @contextlib.contextmanager
 def running(factory: pytest.TempPathFactory, worker: str) -> Iterator[Server]:
-    """The run's server. `WUSHE_TEST_POSTGRES` (a superuser's URL) names one that runs already."""
-    given = os.environ["WUSHE_TEST_POSTGRES"]
-    address = urlsplit(given).netloc.rpartition("@")[2]
-    server = Server(
-        given,
-        f"postgresql://wushe_owner:o@{address}/",
-        f"postgresql://wushe_api:a@{address}/",
-        os.environ.get("WUSHE_TEST_TEMPLATE", TEMPLATE),
-    )
+    """The run's server: the embedded one, in a folder of this run; its workers share it and the last removes it.
+
+    `WUSHE_TEST_POSTGRES` (a superuser's URL) names one that runs already, with the roles wushe_owner and wushe_api.
+    """
+    given = os.environ.get("WUSHE_TEST_POSTGRES")
+    if given is not None:
+        address = urlsplit(given).netloc.rpartition("@")[2]
+        template = os.environ.get("WUSHE_TEST_TEMPLATE", TEMPLATE)
+        server = Server(
+            given, f"postgresql://wushe_owner:o@{address}/", f"postgresql://wushe_api:a@{address}/", template
+        )
+        prepare(server, factory, worker)
+        yield server
+        return
+    from api import embedded
+    from api.settings import Trouble
+
+    cluster = embedded.start(shared(factory, worker) / "postgres", QUICK)
+    try:
+        server = Server(cluster.superuser_url, cluster.owner_url, cluster.api_url)
+        prepare(server, factory, worker)
+        yield server
+    finally:
+        with contextlib.suppress(Trouble):  # another worker still uses it
+            cluster.destroy()
+
+
+def prepare(server: Server, factory: pytest.TempPathFactory, worker: str) -> None:
+    """The template, made by the first worker that comes."""
     with once(factory, worker, "template") as first:
         if first:
             server.prepare()
-    yield server
+
+
+def shared(factory: pytest.TempPathFactory, worker: str) -> Path:
+    """The folder that a run's workers share."""
+    base = factory.getbasetemp()
+    return Path(base if worker == "main" else base.parent)
 
 
 @contextlib.contextmanager
 def once(factory: pytest.TempPathFactory, worker: str, what: str) -> Iterator[bool]:
     """True for the first of the run's workers to come here; the others wait for it."""
-    shared = factory.getbasetemp() if worker == "main" else factory.getbasetemp().parent
-    done = Path(shared) / f"{what}.done"
-    with open(Path(shared) / f"{what}.lock", "w") as lock:
+    folder = shared(factory, worker)
+    done = folder / f"{what}.done"
+    with open(folder / f"{what}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield not done.exists()
         done.touch()

@@ -32,7 +32,7 @@ def test(args: argparse.Namespace, settings: Settings) -> int:
 
 def bench(args: argparse.Namespace, settings: Settings) -> int:
     """The benchmark on the city data."""
-    from bench import run  # type: ignore[import-not-found,unused-ignore]
+    from bench.run import run
 
     return int(run(args.rest, settings) or 0)
 
