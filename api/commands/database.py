@@ -29,7 +29,14 @@ def connected(settings: Settings) -> Iterator[Settings]:
     from api import embedded
 
     with embedded.start(settings.data) as cluster:
-        yield replace(settings, database_url=cluster.api_url, owner_url=cluster.owner_url)
+        said = cluster.log_size()
+        try:
+            yield replace(settings, database_url=cluster.api_url, owner_url=cluster.owner_url)
+        except Exception as problem:
+            # A full disk shows as many errors, down to a lost connection. The server's log knows.
+            if cluster.ran_out_of_disk(said):
+                raise Trouble(f"The disk that holds {cluster.folder} is full: make room and start again.") from problem
+            raise
 
 
 def check(settings: Settings) -> None:

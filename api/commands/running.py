@@ -140,10 +140,9 @@ def in_loop(work: Coroutine[Any, Any, Any], stop: Callable[[], object] | None = 
 def greeting(asked: Settings, ready: Settings) -> str:
     """Where to look, and how to sign in as whom. `asked` are the settings before a database was put into them."""
     from api.embedded import place
-    from models.seed import accounts
+    from models.access import Role
 
-    assert ready.database_url is not None
-    roles = ", ".join(role for role, _ in asyncio.run(accounts(ready.database_url)))
+    roles = ", ".join(role.slug for role in Role if role is not Role.PUBLIC)
     where = "the PostgreSQL of DATABASE_URL" if asked.database_url else place.find(asked.data).folder
     command = "./wushe" if asked.data == default_data() else f"WUSHE_DATA={shlex.quote(str(asked.data))} ./wushe"
     return f"""

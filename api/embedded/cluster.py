@@ -105,6 +105,14 @@ class Cluster:
         """Removes a database and whoever is connected to it. Nothing happens when there is none."""
         self.sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
+    def log_size(self) -> int:
+        """How much the server has said so far, in bytes of its log."""
+        return self.place.log.stat().st_size
+
+    def ran_out_of_disk(self, since: int) -> bool:
+        """Whether the server has complained of a full disk since its log had a size."""
+        return initial.DISK_FULL in postmaster.said_since(self.place.log, since)
+
     def stop(self) -> None:
         """Gives up this process's share; when it was the last, the server stops (open transactions roll back).
 

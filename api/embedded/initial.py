@@ -20,6 +20,9 @@ SUPERUSER, OWNER_ROLE, API_ROLE = "postgres", "wushe_owner", "wushe_api"
 ROLES = (SUPERUSER, OWNER_ROLE, API_ROLE)
 DATABASE = "wushe"
 
+DISK_FULL = "No space left on device"
+"""How the kernel's ENOSPC reads in every program's words."""
+
 HBA = """# Written by wushe: everybody shows a password, on this machine too.
 local all         all scram-sha-256
 local replication all scram-sha-256
@@ -143,7 +146,7 @@ def run(place: Place, program: str, *arguments: str, stdin: str = "") -> str:
 
 def last_words(text: str) -> str:
     """What a program of PostgreSQL complained about, on one line."""
-    if "No space left on device" in text:
+    if DISK_FULL in text:
         return "the disk is full"
     wrong = re.findall(r"(?:PANIC|FATAL|ERROR|error|fatal):\s*(.*)", text)
     lines = text.strip().splitlines() or ["it said nothing"]

@@ -82,7 +82,7 @@ def launch(place: Place, command: list[str], log: int) -> None:
             _reap()
             _children.append(process)
             return
-        said = _since(place.log, begun)
+        said = said_since(place.log, begun)
         # The children of a server that was killed notice it a moment later, and hold its memory until then.
         if "shared memory block" not in said or time.monotonic() > patience:
             raise _refusal(place, said)
@@ -168,7 +168,8 @@ def _state(data: Path) -> str:
     return lines[7].strip() if len(lines) > 7 else ""
 
 
-def _since(log: Path, offset: int) -> str:
+def said_since(log: Path, offset: int) -> str:
+    """What the server wrote to its log after an offset in bytes."""
     with open(log, "rb") as file:
         file.seek(offset)
         return file.read().decode(errors="replace")

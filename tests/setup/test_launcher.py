@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -15,8 +17,9 @@ import psutil
 import pytest
 
 from api import embedded
+from api.commands.database import connected
 from api.embedded import place
-from api.settings import ROOT, SYSTEM, Trouble
+from api.settings import ROOT, SYSTEM, Settings, Trouble
 from tests.setup.conftest import eventually
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another user")
@@ -221,22 +224,57 @@ def test_a_file_in_the_way_is_a_sentence(tmp_path: Path) -> None:
         embedded.start(tmp_path / "file" / "data")
 
 
+@pytest.fixture
+def small_disk() -> Iterator[Callable[[int], Path]]:
+    """Mounts a disk of so many megabytes."""
+    where = Path(f"/run/wushe-small-{os.getpid()}")
+
+    def mount(megabytes: int) -> Path:
+        where.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "none", where]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("no disk can be mounted here")
+        return where
+
+    yield mount
+    subprocess.run(["umount", where], check=False)
+    where.rmdir()
+
+
 @AS_ROOT
-def test_a_full_disk_is_a_sentence(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    small = Path(f"/run/wushe-small-{os.getpid()}")
-    small.mkdir()
-    if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m,mode=755", "none", small], capture_output=True
-    ).returncode:
-        small.rmdir()
-        pytest.skip("no disk can be mounted here")
+def test_a_full_disk_at_the_first_start_is_a_sentence(small_disk: Callable[[int], Path]) -> None:
+    with pytest.raises(Trouble, match="the disk is full"):
+        embedded.start(small_disk(8) / "data")
+
+
+@AS_ROOT
+def test_a_disk_that_fills_up_later_is_a_sentence(small_disk: Callable[[int], Path]) -> None:
+    settings = Settings.from_env({"WUSHE_DATA": str(small_disk(80) / "data")})
+    with pytest.raises(Trouble, match="is full: make room"), connected(settings) as ready:
+        assert ready.owner_url is not None
+        asyncio.run(fill(ready.owner_url))
+    with connected(settings):
+        pass
+
+
+async def fill(url: str) -> None:
+    connection = await asyncpg.connect(url)
     try:
-        with pytest.raises(Trouble, match="the disk is full"):
-            embedded.start(small / "data")
+        await connection.execute("CREATE TABLE filler AS SELECT repeat('x', 1000) FROM generate_series(1, 100000)")
     finally:
-        subprocess.run(["umount", small], check=True)
-        small.rmdir()
+        connection.terminate()
+
+
+@AS_ROOT
+def test_data_of_another_user_are_left_alone() -> None:
+    shared = Path(f"/run/wushe-shared-{os.getpid()}")
+    (shared / "pg").mkdir(parents=True)
+    try:
+        with pytest.raises(Trouble, match="belong to the user 'root'"):
+            embedded.start(shared)
+    finally:
+        (shared / "pg").rmdir()
+        shared.rmdir()
 
 
 @AS_ROOT
