@@ -103,8 +103,15 @@ VOLUNTEER_STEPS: dict[tuple[str, VolunteerRegistration], VolunteerRegistration] 
     ("withdraw", V.PENDING_VERIFICATION): V.WITHDRAWN,
     ("withdraw", V.ACTIVE): V.WITHDRAWN,
     ("withdraw", V.SUSPENDED): V.WITHDRAWN,
+    ("unconsent", V.PENDING_VERIFICATION): V.PENDING_GUARDIAN,
+    ("unconsent", V.ACTIVE): V.SUSPENDED,
+    ("register", V.REJECTED): V.PENDING_VERIFICATION,
+    ("register", V.WITHDRAWN): V.PENDING_VERIFICATION,
 }
-"""(step, from) -> to. A minor begins at PENDING_GUARDIAN, everybody else at PENDING_VERIFICATION (I10)."""
+"""(step, from) -> to. A minor begins at PENDING_GUARDIAN, everybody else at PENDING_VERIFICATION (I10).
+
+Who was refused or has left may register again, under the number that he has.
+"""
 
 labelled(
     V,

@@ -1,0 +1,55 @@
+"""Verbs about people: registering, applying, granting capacities, revealing contacts."""
+
+from models.people.actions.contacts import end_contact_grants, grant_contact, reveal_contacts
+from models.people.actions.guardians import record_consent, withdraw_consent
+from models.people.actions.memberships import grant_membership, revoke_membership
+from models.people.actions.organizations import (
+    OrganizationInput,
+    apply_for_organization,
+    edit_organization,
+    reject_organization,
+    submit_organization,
+    take_volunteer,
+    verify_organization,
+)
+from models.people.actions.residents import PersonInput, ResidentInput, register_resident
+from models.people.actions.social_workers import register_social_worker
+from models.people.actions.volunteers import (
+    VolunteerInput,
+    edit_volunteer,
+    register_volunteer,
+    reject_volunteer,
+    resume_volunteer,
+    suspend_volunteer,
+    verify_volunteer,
+    withdraw_volunteer,
+)
+
+__all__ = [
+    "OrganizationInput",
+    "PersonInput",
+    "ResidentInput",
+    "VolunteerInput",
+    "apply_for_organization",
+    "edit_organization",
+    "edit_volunteer",
+    "end_contact_grants",
+    "grant_contact",
+    "grant_membership",
+    "record_consent",
+    "register_resident",
+    "register_social_worker",
+    "register_volunteer",
+    "reject_organization",
+    "reject_volunteer",
+    "resume_volunteer",
+    "reveal_contacts",
+    "revoke_membership",
+    "submit_organization",
+    "suspend_volunteer",
+    "take_volunteer",
+    "verify_organization",
+    "verify_volunteer",
+    "withdraw_consent",
+    "withdraw_volunteer",
+]

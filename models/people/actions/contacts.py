@@ -1,0 +1,186 @@
+"""Revealing plain names, phone numbers and addresses (I27), and the grants that later areas give and end.
+
+A reveal writes one row of `pii_access` for each person, in this transaction; only while it runs do the rules of
+`visible.py` show the plain values that these rows name. It is never replayed: a retry is another reading, and another
+row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from models.access import STAFF_ROLES, Role, require, seen, within
+from models.base import INSTANT, table
+from models.database import AsViewer, Db, Seen, Statement
+from models.people.problems import RevealNotAllowed
+from models.people.rules import AccessPurpose, ContactField
+from models.people.scopes import MAY
+from models.people.tables import ContactGrant, ContactReveal, Person, PiiAccess, Resident, Volunteer
+from models.people.visible import granted
+from models.problems import InvalidInput, NotFound, refuses
+from models.rules_text import clean
+
+MOST = 100
+"""People in one reveal."""
+
+person, resident, volunteer = table(Person), table(Resident), table(Volunteer)
+grant, reveal, access = table(ContactGrant), table(ContactReveal), table(PiiAccess)
+
+
+def allowed(viewer: AsViewer) -> sa.ColumnElement[bool]:
+    """Whose contact the asker may read (D.5): staff the residents of their area, community staff its volunteers too; others by a grant."""
+    if viewer.role in STAFF_ROLES:
+        live = person.c.id.in_(sa.select(resident.c.person_id).where(within(resident.c.area, viewer)))
+        if viewer.role is not Role.COMMUNITY_STAFF:
+            return live
+        serve = person.c.id.in_(sa.select(volunteer.c.person_id).where(within(volunteer.c.area, viewer)))
+        return sa.or_(live, serve)
+    return person.c.id.in_(granted(viewer))
+
+
+SUBJECTS = Seen(
+    lambda viewer: sa.select(person.c.id, person.c.area, allowed(viewer).label("allowed")).where(
+        person.c.id == sa.any_(sa.bindparam("persons", type_=postgresql.ARRAY(sa.Uuid()))),
+        *seen(person, "person", viewer),
+    )
+)
+REVEAL = Statement(
+    sa.insert(reveal)
+    .values(
+        at=sa.bindparam("now"),
+        person_id=sa.bindparam("person"),
+        role=sa.bindparam("role"),
+        organization_id=sa.bindparam("organization"),
+        purpose=sa.bindparam("purpose"),
+        reason=sa.bindparam("reason"),
+        subject_count=sa.bindparam("count"),
+    )
+    .returning(reveal.c.id)
+)
+_subject = sa.func.unnest(
+    sa.bindparam("subjects", type_=postgresql.ARRAY(sa.Uuid())),
+    sa.bindparam("areas", type_=postgresql.ARRAY(sa.Text())),
+).table_valued("subject", "area", name="subjects")
+ACCESS = Statement(
+    sa.insert(access).from_select(
+        [
+            "reveal_id",
+            "at",
+            "actor_id",
+            "role",
+            "organization_id",
+            "subject_id",
+            "fields",
+            "purpose",
+            "reason",
+            "area",
+        ],
+        sa.select(
+            sa.bindparam("reveal", type_=sa.Uuid()),
+            sa.bindparam("now", type_=INSTANT),
+            sa.bindparam("person", type_=sa.Uuid()),
+            sa.bindparam("role", type_=sa.Text()),
+            sa.bindparam("organization", type_=sa.Uuid()),
+            _subject.c.subject,
+            sa.bindparam("fields", type_=postgresql.ARRAY(sa.Text())),
+            sa.bindparam("purpose", type_=sa.Text()),
+            sa.bindparam("reason", type_=sa.Text()),
+            _subject.c.area,
+        ),
+        include_defaults=False,
+    )
+)
+GRANT = Statement(
+    postgresql.insert(grant)
+    .values(
+        viewer_person_id=sa.bindparam("viewer_person"),
+        viewer_organization_id=sa.bindparam("viewer_organization"),
+        subject_id=sa.bindparam("subject"),
+        source_id=sa.bindparam("source"),
+        since=sa.bindparam("now"),
+        until=sa.bindparam("until"),
+    )
+    .on_conflict_do_update(constraint="uq_contact_grant_source_id", set_={"until": sa.bindparam("until")})
+)
+END = Statement(
+    sa.update(grant)
+    .where(
+        grant.c.source_id == sa.bindparam("source", type_=sa.Uuid()),
+        sa.or_(grant.c.until.is_(None), grant.c.until > sa.bindparam("at", type_=INSTANT, unique=False)),
+    )
+    .values(until=sa.func.greatest(grant.c.since, sa.bindparam("at", type_=INSTANT, unique=False)))
+)
+
+
+@refuses(RevealNotAllowed)
+async def reveal_contacts(
+    db: Db,
+    persons: Sequence[UUID],
+    purpose: AccessPurpose,
+    fields: Sequence[ContactField] = (ContactField.NAME, ContactField.PHONE),
+    reason: str | None = None,
+) -> UUID:
+    """Reads the plain contacts of up to 100 people, all or none; returns the id of the reveal.
+
+    Writes one row of `pii_access` for each, which the person himself can see. Raises Forbidden, InvalidInput, NotFound
+    when one of them does not exist or is hidden, RevealNotAllowed when the contact of one may not be read now.
+    """
+    require(db.actor, MAY["contact.reveal"])
+    wanted = list(dict.fromkeys(persons))
+    if not 1 <= len(wanted) <= MOST:
+        raise InvalidInput(field="persons", reason=f"每次须选择 1 至 {MOST} 人。")
+    if not fields:
+        raise InvalidInput(field="fields", reason="请选择要查看的信息。")
+    if reason is not None:
+        reason = clean(reason, "reason", most=200)
+    elif purpose is AccessPurpose.OTHER:
+        raise InvalidInput(field="reason", reason="用途为“其他”时须说明理由。")
+    rows = await db.all(SUBJECTS, persons=wanted)
+    if len(rows) != len(wanted):
+        raise NotFound(what="其中的人员")
+    refused = [f"person_{row['id']}" for row in rows if not row["allowed"]]
+    if refused:
+        raise RevealNotAllowed(count=len(refused), persons=refused)
+    actor = db.actor
+    who = {"person": actor.person, "role": actor.role, "organization": actor.organization}
+    what = {"purpose": purpose, "reason": reason}
+    id_: UUID = await db.value(REVEAL, count=len(rows), **who, **what)
+    await db.one(
+        ACCESS,
+        reveal=id_,
+        subjects=[row["id"] for row in rows],
+        areas=[row["area"] for row in rows],
+        fields=[f for f in ContactField if f in fields],
+        **who,
+        **what,
+    )
+    db.tell("contact.revealed", id_, area=actor.area, count=len(rows), purpose=purpose.value)
+    return id_
+
+
+async def grant_contact(
+    db: Db,
+    subject: UUID,
+    source: UUID,
+    *,
+    to_person: UUID | None = None,
+    to_organization: UUID | None = None,
+    until: datetime | None = None,
+) -> None:
+    """Lets a person, or an organization, reveal somebody's contact until an instant: for later areas, on confirmation.
+
+    `source` is what it is for (a commitment); granting again for the same source moves the end.
+    """
+    await db.one(
+        GRANT, viewer_person=to_person, viewer_organization=to_organization, subject=subject, source=source, until=until
+    )
+
+
+async def end_contact_grants(db: Db, source: UUID, at: datetime | None = None) -> None:
+    """Ends what was granted for a source at an instant (now): 24 h after the session, or when it is cancelled."""
+    await db.one(END, source=source, at=at or db.now)

@@ -1,0 +1,111 @@
+"""What can be refused about people, organizations and their capacities."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from models.problems import Problem, Retry
+
+
+@dataclasses.dataclass(eq=False)
+class AlreadyRegistered(Problem):
+    """The person is registered already; his registration is the one that counts."""
+
+    says = "已经登记过{what}，无需重复登记。"
+    retry = Retry.REFRESH
+    what: str
+    """As what: 居民 or 志愿者."""
+
+
+@dataclasses.dataclass(eq=False)
+class TooYoung(Problem):
+    """Under the age of 8 nobody can register as a volunteer (Civil Code, art. 20)."""
+
+    says = "不满 {age} 周岁不能登记为志愿者。"
+    age: int
+    """The least age."""
+
+
+@dataclasses.dataclass(eq=False)
+class GuardianConsentMissing(Problem):
+    """The volunteer is a minor, and no guardian's consent is on record (I10)."""
+
+    says = "未成年人须先有监护人同意的记录。"
+    retry = Retry.LATER
+
+
+@dataclasses.dataclass(eq=False)
+class GuardianUnfit(Problem):
+    """That person cannot consent for this minor."""
+
+    says = "{reason}"
+    retry = Retry.CHANGE_INPUT
+    reason: str
+    """Why not."""
+
+
+@dataclasses.dataclass(eq=False)
+class DuplicateOrganization(Problem):
+    """An organization with this credit code, or this name in this division, is there already."""
+
+    says = "已有相同{what}的组织，请核对后再提交。"
+    retry = Retry.CHANGE_INPUT
+    what: str
+    """What is the same: 统一社会信用代码 or 名称."""
+
+
+@dataclasses.dataclass(eq=False)
+class OrganizationNotVerified(Problem):
+    """The organization has not been verified, so nobody can act for it."""
+
+    says = "该组织尚未通过核验。"
+    retry = Retry.LATER
+
+
+@dataclasses.dataclass(eq=False)
+class MembershipExists(Problem):
+    """The person holds the same capacity on some of these days already."""
+
+    says = "该人员在所选期间已有相同任职。"
+    retry = Retry.REFRESH
+
+
+@dataclasses.dataclass(eq=False)
+class OwnCase(Problem):
+    """Nobody decides on his own application, or gives himself a capacity."""
+
+    says = "不能办理本人的事项，请由其他人员办理。"
+
+
+@dataclasses.dataclass(eq=False)
+class ScopeExceeded(Problem):
+    """Nobody gives a capacity that is wider than his own."""
+
+    says = "不能授予超出本人管理范围的任职。"
+
+
+@dataclasses.dataclass(eq=False)
+class LastAdministrator(Problem):
+    """The platform cannot be left without an administrator."""
+
+    says = "这是最后一位平台管理员，不能撤销。"
+
+
+@dataclasses.dataclass(eq=False)
+class LicenceMissing(Problem):
+    """The person has no social worker's licence on record that is valid on these days."""
+
+    says = "该人员没有有效的社会工作者证书记录。"
+    retry = Retry.CHANGE_INPUT
+
+
+@dataclasses.dataclass(eq=False)
+class RevealNotAllowed(Problem):
+    """Some of these people's contacts may not be read: not in the caller's scope, or no commitment confirmed. None was."""
+
+    says = "其中 {count} 人的联系方式当前无权查看，本次未查看任何人的信息。"
+    retry = Retry.CHANGE_INPUT
+    count: int
+    """How many of them."""
+    persons: list[str]
+    """Their ids."""

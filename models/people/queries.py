@@ -1,0 +1,81 @@
+"""Who may sign in as what, and the SQL that GraphQL fields about people name."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import sqlalchemy as sa
+
+from models import clock
+from models.access import Actor, Role
+from models.base import table
+from models.database import Statement
+from models.people.rules import PersonState, VolunteerRegistration
+from models.people.tables import Membership, Person, Resident, Volunteer
+
+person, membership = table(Person), table(Membership)
+resident, volunteer = table(Resident), table(Volunteer)
+
+PRESENT = sa.exists().where(
+    person.c.id == sa.bindparam("person", type_=sa.Uuid(), unique=False), person.c.state == PersonState.PRESENT.value
+)
+IN_OFFICE = Statement(
+    sa.select(membership.c.role, membership.c.organization_id, membership.c.area).where(
+        membership.c.id == sa.bindparam("membership", type_=sa.Uuid()),
+        membership.c.person_id == sa.bindparam("person", type_=sa.Uuid(), unique=False),
+        membership.c.revoked_at.is_(None),
+        membership.c.starts_on <= sa.bindparam("today", type_=sa.Date(), unique=False),
+        sa.or_(
+            membership.c.ends_on.is_(None), membership.c.ends_on >= sa.bindparam("today", type_=sa.Date(), unique=False)
+        ),
+        PRESENT,
+    )
+)
+AS_RESIDENT = Statement(
+    sa.select(resident.c.area).where(
+        resident.c.person_id == sa.bindparam("person", type_=sa.Uuid(), unique=False), PRESENT
+    )
+)
+AS_VOLUNTEER = Statement(
+    sa.select(volunteer.c.area).where(
+        volunteer.c.person_id == sa.bindparam("person", type_=sa.Uuid(), unique=False),
+        volunteer.c.state == VolunteerRegistration.ACTIVE.value,
+        PRESENT,
+    )
+)
+
+
+async def actor_of(
+    connection: asyncpg.Connection, person: UUID, role: Role, membership: UUID | None, now: datetime
+) -> Actor | None:
+    """The capacity that a token claims, if its person has it today; None when he does not.
+
+    With a membership: its role must be the one claimed, it must not be revoked, and today must be one of its days.
+    Without: a resident, or an active volunteer, in the area that he is registered in.
+    """
+    values = {"person": person, "membership": membership, "today": clock.day(now)}
+    if membership is not None:
+        row = await connection.fetchrow(IN_OFFICE.sql, *IN_OFFICE.arguments(values))
+        if row is None or row["role"] != role.value:
+            return None
+        return Actor(role, person, row["organization_id"], row["area"])
+    statement = {Role.RESIDENT: AS_RESIDENT, Role.VOLUNTEER: AS_VOLUNTEER}.get(role)
+    if statement is None:
+        return None
+    row = await connection.fetchrow(statement.sql, *statement.arguments(values))
+    return None if row is None else Actor(role, person, None, row["area"])
+
+
+def covered(viewer: Any, area: Any) -> sa.ColumnElement[bool]:
+    """Whether an area lies in the asker's scope; an administrator without an area has the whole platform."""
+    inside = sa.and_(area >= viewer.area, area < viewer.area_end)
+    return sa.or_(viewer.area.is_(None), inside) if viewer.role is Role.ADMIN else inside
+
+
+def plain(values: Any, column: str, person_id: Any) -> sa.ColumnElement[Any]:
+    """One plain value of a person, from those rows of `person_name` or `person_contact` that the asker may see."""
+    chosen: sa.ColumnElement[Any] = sa.select(values.c[column]).where(values.c.person_id == person_id).scalar_subquery()
+    return chosen

@@ -1,0 +1,242 @@
+"""Who may see which rows about people (D.5 of the domain model). A person always sees what is his.
+
+Plain names and contacts: `person_name` and `person_contact` are shown to the person himself; names also to the staff
+of an organization that took him as a volunteer; and both, besides, to whoever reveals them, **in the answer of that
+very mutation only**: a reveal first writes a row of `pii_access`, which carries the id of its transaction, and the
+rules below show what that row names while `pg_current_xact_id_if_assigned()` is that id. The payload is read inside
+the mutation's transaction; any later query runs in another one, or in none that has an id, and finds nothing. So
+no plain value leaves without its row, and no row opens anything twice.
+
+References that are not correlated to the row (`IN (SELECT …)`) are small sets that PostgreSQL reads once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from models.access import NOBODY, STAFF_ROLES, VIEWER_ROLES, Role, Viewer, public, visible, within
+from models.base import table
+from models.people.identity import ADULT
+from models.people.rules import ContactField, VerifiedState
+from models.people.tables import ContactGrant, OrganizationVolunteer, PiiAccess, Resident, Volunteer
+
+Shown = sa.ColumnElement[bool] | None
+OVERSEEN = (Role.ADMIN, Role.AUDITOR)
+"""They see that somebody is there, masked: to give capacities, and to read the logs."""
+UNNAMED = (*VIEWER_ROLES, Role.DEPARTMENT, Role.PUBLIC)
+"""They see no person but themselves."""
+XID = sa.func.pg_current_xact_id_if_assigned()
+
+
+def today(viewer: Viewer) -> Any:
+    """The day in Shanghai on which is looked."""
+    return sa.cast(sa.func.timezone("Asia/Shanghai", viewer.now), sa.Date())
+
+
+def ongoing(rows: Any, viewer: Viewer) -> sa.ColumnElement[bool]:
+    """Whether something `since … until` holds now."""
+    return sa.and_(rows.since <= viewer.now, sa.or_(rows.until.is_(None), rows.until > viewer.now))
+
+
+def granted(viewer: Viewer) -> sa.Select[Any]:
+    """The people whose contact the asker may reveal because a commitment was confirmed."""
+    grant = table(ContactGrant).alias("granted")
+    whose = (
+        grant.c.viewer_organization_id == viewer.organization
+        if viewer.role is Role.NGO_STAFF
+        else grant.c.viewer_person_id == viewer.person
+    )
+    return sa.select(grant.c.subject_id).where(whose, ongoing(grant.c, viewer))
+
+
+def household(viewer: Viewer) -> sa.Select[Any]:
+    """The people of the asker's household."""
+    own, other = table(Resident).alias("own"), table(Resident).alias("other")
+    key = sa.select(own.c.household).where(own.c.person_id == viewer.person).scalar_subquery()
+    return sa.select(other.c.person_id).where(other.c.household == key)
+
+
+def taken(viewer: Viewer) -> sa.Select[Any]:
+    """The volunteers whom the asker's organization took."""
+    took = table(OrganizationVolunteer).alias("took")
+    return sa.select(took.c.person_id).where(took.c.organization_id == viewer.organization, ongoing(took.c, viewer))
+
+
+def registered(viewer: Viewer) -> sa.Select[Any]:
+    """The volunteers registered in the asker's area, in whatever state."""
+    there = table(Volunteer).alias("there")
+    return sa.select(there.c.person_id).where(within(there.c.area, viewer))
+
+
+def revealed(person: Any, viewer: Viewer, fields: list[ContactField]) -> sa.ColumnElement[bool]:
+    """Whether this transaction has written that the asker reads one of these fields of a person."""
+    read = table(PiiAccess).alias("read")
+    wanted: sa.ColumnElement[Any] = sa.literal_column(
+        "ARRAY[" + ", ".join(f"'{f.value}'" for f in fields) + "]::text[]"
+    )
+    return sa.exists().where(
+        read.c.subject_id == person,
+        read.c.at == viewer.now,
+        read.c.xid == XID,
+        read.c.actor_id == viewer.person,
+        read.c.fields.op("&&", is_comparison=True)(wanted),
+    )
+
+
+@visible("person")
+def person(row: Any, viewer: Viewer) -> Shown:
+    """Masked. Staff: their area, and whoever acts. Others signed in: grown-ups who act, their household, grants."""
+    own = row.id == viewer.person
+    if viewer.role in OVERSEEN:
+        return None
+    if viewer.role in UNNAMED:
+        return own if viewer.role is not Role.PUBLIC else NOBODY
+    if viewer.role in STAFF_ROLES or viewer.role is Role.PARTY_SECRETARY:
+        return sa.or_(own, row.acts, within(row.area, viewer), row.id.in_(registered(viewer)))
+    if viewer.role is Role.NGO_STAFF:
+        return sa.or_(own, row.acts, row.id.in_(granted(viewer)), row.id.in_(taken(viewer)))
+    born = row.birth_date + sa.literal_column(f"interval '{ADULT} years'")
+    grown = sa.and_(row.acts, sa.or_(row.birth_date.is_(None), born <= today(viewer)))
+    if viewer.role in (Role.RESIDENT, Role.VOLUNTEER):
+        return sa.or_(own, grown, row.id.in_(granted(viewer)), row.id.in_(household(viewer)))
+    return sa.or_(own, grown)
+
+
+@visible("person_name")
+def person_name(row: Any, viewer: Viewer) -> Shown:
+    """Plain: one's own; an organization's own volunteers; one reveal's answer."""
+    if viewer.role is Role.PUBLIC:
+        return NOBODY
+    shown = [row.person_id == viewer.person, revealed(row.person_id, viewer, [ContactField.NAME])]
+    if viewer.role is Role.NGO_STAFF:
+        shown.append(row.person_id.in_(taken(viewer)))
+    return sa.or_(*shown)
+
+
+@visible("person_contact")
+def person_contact(row: Any, viewer: Viewer) -> Shown:
+    """Plain: one's own; one reveal's answer."""
+    if viewer.role is Role.PUBLIC:
+        return NOBODY
+    fields = [ContactField.PHONE, ContactField.ADDRESS]
+    return sa.or_(row.person_id == viewer.person, revealed(row.person_id, viewer, fields))
+
+
+@visible("resident")
+def resident(row: Any, viewer: Viewer) -> Shown:
+    """One's own household; staff their area; others those whose contact they were granted."""
+    own = row.person_id == viewer.person
+    if viewer.role in STAFF_ROLES:
+        return sa.or_(own, within(row.area, viewer))
+    if viewer.role is Role.NGO_STAFF:
+        return sa.or_(own, row.person_id.in_(granted(viewer)))
+    if viewer.role in (Role.RESIDENT, Role.VOLUNTEER):
+        return sa.or_(own, row.person_id.in_(granted(viewer)), row.person_id.in_(household(viewer)))
+    return own if viewer.role is not Role.PUBLIC else NOBODY
+
+
+@visible("volunteer")
+def volunteer(row: Any, viewer: Viewer) -> Shown:
+    """Active ones, for all who are signed in; minors among them for staff, organizations and their household only."""
+    own = row.person_id == viewer.person
+    active = row.state == sa.any_(sa.literal_column("ARRAY['ACTIVE', 'SUSPENDED']"))
+    if viewer.role in OVERSEEN:
+        return None
+    if viewer.role in VIEWER_ROLES:
+        return sa.or_(own, within(row.area, viewer))
+    if viewer.role in (Role.DEPARTMENT, Role.PUBLIC):
+        return own if viewer.role is Role.DEPARTMENT else NOBODY
+    if viewer.role in STAFF_ROLES:
+        return sa.or_(own, active, within(row.area, viewer))
+    if viewer.role is Role.NGO_STAFF:
+        return sa.or_(own, active)
+    grown = sa.and_(active, row.adult_on <= today(viewer))
+    if viewer.role in (Role.RESIDENT, Role.VOLUNTEER):
+        return sa.or_(own, grown, row.person_id.in_(household(viewer)))
+    return sa.or_(own, grown)
+
+
+@visible("guardian_consent")
+def guardian_consent(row: Any, viewer: Viewer) -> Shown:
+    """The minor, the guardian, staff of the area, and auditors."""
+    if viewer.role is Role.AUDITOR:
+        return None
+    if viewer.role is Role.PUBLIC:
+        return NOBODY
+    own = sa.or_(row.minor_id == viewer.person, row.guardian_id == viewer.person)
+    return sa.or_(own, within(row.area, viewer)) if viewer.role is Role.COMMUNITY_STAFF else own
+
+
+public("social_worker")
+"""A licence is public; who holds it is a person, with a rule of his own."""
+
+
+@visible("organization")
+def organization(row: Any, viewer: Viewer) -> Shown:
+    """Verified ones, for everybody; applications for who applied and for those who decide."""
+    verified: sa.ColumnElement[bool] = row.verified_state == VerifiedState.VERIFIED.value
+    if viewer.role in OVERSEEN:
+        return None
+    if viewer.role is Role.PUBLIC:
+        return verified
+    if viewer.role is Role.COMMUNITY_STAFF:
+        return sa.or_(verified, row.contact_id == viewer.person, within(row.area, viewer))
+    return sa.or_(verified, row.contact_id == viewer.person)
+
+
+@visible("membership")
+def membership(row: Any, viewer: Viewer) -> Shown:
+    """One's own; an organization's, for its staff; an area's, for the community's staff."""
+    own: sa.ColumnElement[bool] = row.person_id == viewer.person
+    if viewer.role in OVERSEEN:
+        return None
+    if viewer.role is Role.PUBLIC:
+        return NOBODY
+    if viewer.role is Role.NGO_STAFF:
+        return sa.or_(own, row.organization_id == viewer.organization)
+    if viewer.role is Role.COMMUNITY_STAFF:
+        return sa.or_(own, within(row.area, viewer))
+    return own
+
+
+@visible("organization_volunteer")
+def organization_volunteer(row: Any, viewer: Viewer) -> Shown:
+    """The volunteer himself, and the organization's staff."""
+    own = row.person_id == viewer.person
+    if viewer.role is Role.NGO_STAFF:
+        return sa.or_(own, row.organization_id == viewer.organization)
+    return own if viewer.role is not Role.PUBLIC else NOBODY
+
+
+@visible("contact_grant")
+def contact_grant(row: Any, viewer: Viewer) -> Shown:
+    """The person whose contact it is, whoever may read it, and auditors."""
+    if viewer.role is Role.AUDITOR:
+        return None
+    if viewer.role is Role.PUBLIC:
+        return NOBODY
+    own = sa.or_(row.subject_id == viewer.person, row.viewer_person_id == viewer.person)
+    return sa.or_(own, row.viewer_organization_id == viewer.organization) if viewer.role is Role.NGO_STAFF else own
+
+
+@visible("contact_reveal")
+def contact_reveal(row: Any, viewer: Viewer) -> Shown:
+    """Who revealed, and auditors."""
+    if viewer.role is Role.AUDITOR:
+        return None
+    return row.person_id == viewer.person if viewer.role is not Role.PUBLIC else NOBODY
+
+
+@visible("pii_access")
+def pii_access(row: Any, viewer: Viewer) -> Shown:
+    """The person who was read about, who read, and auditors."""
+    if viewer.role is Role.AUDITOR:
+        return None
+    if viewer.role is Role.PUBLIC:
+        return NOBODY
+    return sa.or_(row.subject_id == viewer.person, row.actor_id == viewer.person)
+
+
+__all__ = ["granted", "household", "ongoing", "taken", "today"]
