@@ -26,6 +26,8 @@ from models.tables import METADATA
 HERE = Path(__file__).parent / "migrations"
 PARTITIONED = ("event",)
 MONTHS_AHEAD = 3
+QUEUE = ("pgqueuer", "pgqueuer_log", "pgqueuer_schedules", "pgqueuer_statistics")
+"""The job queue's tables: pgqueuer declares them, the first migration makes them."""
 
 
 def config(owner_url: str) -> Config:
@@ -100,16 +102,21 @@ async def _settle(owner_url: str, api_role: str) -> None:
 
 
 async def make_partitions(connection: asyncpg.Connection, first: dt.date) -> None:
-    """The monthly partitions from `first` on, a few months ahead. Rows of other months fall into the default one."""
+    """The monthly partitions from `first` on, a few months ahead. Rows of other months fall into the default one.
+
+    A month of which the default one has rows already stays there: PostgreSQL refuses a partition that would take them.
+    """
     for parent in PARTITIONED:
         month = first
         for _ in range(MONTHS_AHEAD + 1):
             after = clock.next_month(month)
-            name = f"{parent}_p{month:%Y%m}"
-            if await connection.fetchval("SELECT to_regclass($1)", name) is None:
+            name, since, until = f"{parent}_p{month:%Y%m}", clock.midnight(month), clock.midnight(after)
+            made = await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", name)
+            kept = f"SELECT EXISTS (SELECT FROM {parent}_pdefault WHERE at >= $1 AND at < $2)"  # noqa: S608
+            if not made and not await connection.fetchval(kept, since, until):
                 await connection.execute(
                     f"CREATE TABLE {name} PARTITION OF {parent} FOR VALUES"
-                    f" FROM ('{clock.midnight(month).isoformat()}') TO ('{clock.midnight(after).isoformat()}')"
+                    f" FROM ('{since.isoformat()}') TO ('{until.isoformat()}')"
                 )
             month = after
 
@@ -132,6 +139,7 @@ def grants(api_role: str) -> list[str]:
             else "SELECT, INSERT, UPDATE, DELETE"
         )
         out.append(f"GRANT {rights} ON {table.name} TO {role}")
+    out += [f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {role}" for table in QUEUE]
     return out
 
 
