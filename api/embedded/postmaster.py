@@ -107,11 +107,12 @@ def end(data: Path) -> None:
 
 def _ended(process: int) -> bool:
     # Asked of the process, not of postmaster.pid, which goes a moment before.
-    _reap()
     try:
-        return bool(psutil.Process(process).status() == psutil.STATUS_ZOMBIE)
+        gone = psutil.Process(process).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
-        return True
+        gone = True
+    _reap()
+    return bool(gone)
 
 
 def _reap() -> None:

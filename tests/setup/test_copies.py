@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,19 @@ def test_half_a_backup_is_refused_and_leaves_nothing(folder: Path, other: Path, 
     found = place.find(other)
     assert not found.data.exists()
     assert not (found.folder / "pg.new").exists()
+
+
+@pytest.mark.parametrize("name", ["../out", "/tmp/wushe-out", "link"])
+def test_a_file_that_would_write_elsewhere_is_refused(other: Path, tmp_path: Path, name: str) -> None:
+    evil = tmp_path / "evil"
+    with tarfile.open(evil, "w:gz") as tar:
+        member = tarfile.TarInfo(name)
+        if name == "link":
+            member.type, member.linkname = tarfile.SYMTYPE, "/etc"
+        tar.addfile(member)
+    with pytest.raises(Trouble, match="is not a whole backup"):
+        embedded.restore(evil, other)
+    assert not Path("/tmp/wushe-out").exists()
 
 
 def test_a_backup_that_cannot_be_written_is_a_sentence(folder: Path, tmp_path: Path) -> None:
