@@ -35,7 +35,7 @@ from graphql.execution.values import VariableValues, get_argument_values
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
 
 from resolvers.engine import pages, plans, words
-from resolvers.engine.guard import covered
+from resolvers.engine.guard import correlated, covered
 from resolvers.engine.plans import NotCompilable, Plan
 from resolvers.engine.scope import Columns, From, Scope
 from resolvers.engine.text import TEXT, L, Parts, join, literal, or_null, scalar, sql_type, text
@@ -152,12 +152,12 @@ class Compiler:
 
     def seen(self, alias: Any, table: sa.Table) -> tuple[Any, ...]:
         """The conditions under which the asker may see a table's rows."""
-        return self.rules.seen(alias, table.name, self.asker)
+        return tuple(correlated(condition) for condition in self.rules.seen(alias, table.name, self.asker))
 
     def checked(self, expression: Any) -> Any:
         """A hand-written expression, after a look that it reads nothing but rows that may be seen."""
         covered(expression, self.made)
-        return expression
+        return correlated(expression)
 
     # selections
 
@@ -335,7 +335,8 @@ class Compiler:
                 return self.report(field, type_, word, details)
             case words.Constant():
                 arguments = get_argument_values(field, details[0].node, self.values)
-                return [L(self.constant(field.type, word.value(**arguments), details))]
+                known = word.value(**words.by_python_name(field, arguments))
+                return [L(self.constant(field.type, known, details))]
         raise NotCompilable(f"the root {details[0].node.name.value} has no word")
 
     def row(
@@ -389,10 +390,10 @@ class Compiler:
         node = details[0].node
         get_argument_values(field, node, self.values)
         binds = {
-            a.out_name or k: self.argument(field, node, (k,), sql_type(a.type), plans.converter(a.type))
-            for k, a in field.args.items()
+            name: self.argument(field, node, (name,), sql_type(a.type), plans.converter(a.type))
+            for name, a in field.args.items()
         }
-        select = self.checked(word.rows(self.view, **binds))
+        select = self.checked(word.rows(self.view, **words.by_python_name(field, binds)))
         order = select._order_by_clauses  # a join above an ordered sub-select would lose its order
         numbered = select.add_columns(sa.func.row_number().over(order_by=order).label("rn_")).order_by(None)
         rows = numbered.subquery(self.name("r"))

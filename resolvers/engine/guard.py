@@ -1,10 +1,11 @@
-"""No expression that people write may read a table past the asker's conditions."""
+"""SQL that people write: it may read no table past the asker's conditions, and means the rows that it names."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql import visitors
 
 
 class Uncovered(Exception):
@@ -31,3 +32,15 @@ def covered(expression: Any, made: set[str]) -> None:
             waiting.extend(element.get_final_froms())
         elif isinstance(element, sa.Column) and element.table is not None:
             waiting.append(element.table)
+
+
+def correlated(expression: Any) -> Any:
+    """The same expression, in which a sub-select reads the rows around it at any depth.
+
+    SQLAlchemy by itself looks one level up: an EXISTS in the condition of a list would get its parent's table as a
+    FROM of its own, and be true for every parent.
+    """
+    for element in visitors.iterate(expression):
+        if isinstance(element, sa.Select) and element._auto_correlate:
+            sa.Select.correlate_except.non_generative(element)  # type: ignore[attr-defined]
+    return expression

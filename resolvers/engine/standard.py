@@ -52,7 +52,7 @@ def install(schema: GraphQLSchema) -> None:
         for field in type_.fields.values():
             word = words.word_of(field)
             if isinstance(word, words.Computed):
-                field.resolve = _computed(type_, word)
+                field.resolve = _computed(type_, field, word)
             else:
                 field.resolve = _by_key(field)
 
@@ -87,16 +87,15 @@ READ: dict[type, Callable[[str], Any]] = {
 }
 
 
-def _computed(type_: GraphQLObjectType, word: words.Computed) -> Callable[..., Any]:
+def _computed(type_: GraphQLObjectType, field: GraphQLField, word: words.Computed) -> Callable[..., Any]:
     entity = words.entity_of(type_)
     assert entity is not None
     reads = {name: _reader(entity.table.c[name]) for name in word.needs}
 
     def resolve(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
         columns = source[info.path.key]
-        return word.run(
-            Row({k: None if columns[k] is None else read(columns[k]) for k, read in reads.items()}), **arguments
-        )
+        row = Row({k: None if columns[k] is None else read(columns[k]) for k, read in reads.items()})
+        return word.run(row, **words.by_python_name(field, arguments))
 
     return resolve
 

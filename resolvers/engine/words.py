@@ -365,6 +365,11 @@ def word_of(field: GraphQLField | GraphQLInputField) -> Any:
     return definition.metadata.get(Word) if definition is not None else None
 
 
+def by_python_name(field: GraphQLField, given: Mapping[str, Any]) -> dict[str, Any]:
+    """A field's arguments under the names that its Python has for them."""
+    return {field.args[name].extensions[BACKREF].python_name: value for name, value in given.items()}
+
+
 def entity_of(type_: GraphQLNamedType) -> Entity | None:
     """The entity of a type of the built schema, or None."""
     definition = type_.extensions.get(BACKREF)
