@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import sqlalchemy as sa
 import strawberry
 
+from models.labels import labelled
 from models.territory import tables, visible
 from models.territory.queries import under
 from models.territory.rules import DivisionLevel, Measure
@@ -62,17 +63,22 @@ class Grid(Node):
 
 
 class DivisionOrder(enum.StrEnum):
+    """In which order divisions come."""
+
     CODE = "CODE"
     NAME = "NAME"
 
 
-strawberry.enum(DivisionOrder, description="In which order divisions come.")
-for value, told in zip(
-    DivisionOrder.__strawberry_definition__.values,  # type: ignore[attr-defined]
-    ("By code, so that each unit's parts follow it.", "By the pinyin of the name."),
-    strict=True,
-):
-    value.description = told
+labelled(
+    DivisionOrder,
+    {DivisionOrder.CODE: "按代码", DivisionOrder.NAME: "按名称拼音"},
+    description="In which order divisions come.",
+    describe={
+        DivisionOrder.CODE: "By code, so that each unit's parts follow it.",
+        DivisionOrder.NAME: "By the pinyin of the name.",
+    },
+)
+shown(DivisionOrder)
 
 
 @strawberry.input(description="Which divisions. What is not given does not narrow.")

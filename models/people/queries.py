@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,14 @@ from models import clock
 from models.access import Actor, Role
 from models.base import table
 from models.database import Statement
-from models.people.rules import PersonState, VolunteerRegistration
+from models.people.rules import (
+    ORGANIZATION_STEPS,
+    VOLUNTEER_STEPS,
+    LegalStatus,
+    PersonState,
+    VolunteerRegistration,
+)
+from models.people.scopes import GRANTS, MAY
 from models.people.tables import Membership, Person, Resident, Volunteer
 
 person, membership = table(Person), table(Membership)
@@ -79,3 +87,49 @@ def plain(values: Any, column: str, person_id: Any) -> sa.ColumnElement[Any]:
     """One plain value of a person, from those rows of `person_name` or `person_contact` that the asker may see."""
     chosen: sa.ColumnElement[Any] = sa.select(values.c[column]).where(values.c.person_id == person_id).scalar_subquery()
     return chosen
+
+
+NO = sa.literal_column("false", sa.Boolean())
+
+
+def _from(steps: Mapping[tuple[str, Any], Any], step: str) -> Any:
+    """The states that a step leads on from, as an SQL array."""
+    states = ", ".join(f"'{before.value}'" for named, before in steps if named == step)
+    return sa.literal_column(f"ARRAY[{states}]")
+
+
+def may_move_volunteer(row: Any, viewer: Any, step: str) -> sa.ColumnElement[bool]:
+    """Whether the asker may take a step of a volunteer's registration now, as its verb decides."""
+    possible = row.state == sa.any_(_from(VOLUNTEER_STEPS, step))
+    if step == "withdraw":
+        return sa.func.coalesce(sa.and_(possible, row.person_id == viewer.person), NO)
+    if viewer.role not in MAY["volunteer.decide"]:
+        return NO
+    return sa.func.coalesce(sa.and_(possible, covered(viewer, row.area), row.person_id != viewer.person), NO)
+
+
+def may_edit_organization(row: Any, viewer: Any) -> sa.ColumnElement[bool]:
+    """Whether the asker may edit and submit an application now."""
+    possible = row.verified_state == sa.any_(_from(ORGANIZATION_STEPS, "submit"))
+    return sa.func.coalesce(sa.and_(possible, row.contact_id == viewer.person), NO)
+
+
+def may_decide_organization(row: Any, viewer: Any, step: str) -> sa.ColumnElement[bool]:
+    """Whether the asker may verify or reject an application now."""
+    if viewer.role not in MAY["organization.decide"]:
+        return NO
+    possible = [row.verified_state == sa.any_(_from(ORGANIZATION_STEPS, step)), covered(viewer, row.area)]
+    if viewer.role is not Role.ADMIN:
+        possible.append(row.legal_status != LegalStatus.REGISTERED.value)
+    possible.append(row.contact_id.is_distinct_from(viewer.person))
+    return sa.func.coalesce(sa.and_(*possible), NO)
+
+
+def may_revoke_membership(row: Any, viewer: Any) -> sa.ColumnElement[bool]:
+    """Whether the asker may revoke a membership now; the last administrator's is refused besides."""
+    whose = row.person_id == viewer.person
+    if viewer.role is Role.NGO_STAFF:
+        whose = sa.or_(whose, sa.and_(row.role == Role.NGO_STAFF.value, row.organization_id == viewer.organization))
+    elif viewer.role in GRANTS:
+        whose = sa.or_(whose, viewer.area.is_(None), covered(viewer, row.area))
+    return sa.func.coalesce(sa.and_(row.revoked_at.is_(None), whose), NO)
