@@ -108,3 +108,10 @@ class TooEarly(Problem):
 
     says = "约定的服务时间还没有开始。"
     retry = Retry.LATER
+
+
+@dataclasses.dataclass(eq=False)
+class RestrictedNeed(Problem):
+    """A RESTRICTED need is served by the staff named for it, nobody else."""
+
+    says = "敏感需求只能由指定的工作人员承接。"

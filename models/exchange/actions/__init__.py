@@ -1,0 +1,78 @@
+"""Verbs of the marketplace, and what later areas and the worker call."""
+
+from models.exchange.actions.asking import NeedInput, name_staff, submit_need
+from models.exchange.actions.claims import claim_need, propose_commitment
+from models.exchange.actions.commitments import (
+    accept_commitment,
+    cancel_commitment,
+    complete_commitment,
+    confirm_commitment,
+    decline_commitment,
+    deliver,
+    dispute_commitment,
+    mark_no_show,
+    resolve_commitment,
+    start_service,
+)
+from models.exchange.actions.jobs import expire_needs, expire_offers, lapse_due_holds
+from models.exchange.actions.needs import (
+    cancel_need,
+    close_need,
+    edit_need,
+    open_need,
+    refer_need,
+    reject_need,
+    reopen_need,
+    submit_draft,
+    verify_need,
+)
+from models.exchange.actions.offers import (
+    OfferInput,
+    edit_offer,
+    pause_offer,
+    publish_offer,
+    reject_offer,
+    resume_offer,
+    submit_offer,
+    submit_offer_draft,
+    withdraw_offer,
+)
+
+__all__ = [
+    "NeedInput",
+    "OfferInput",
+    "accept_commitment",
+    "cancel_commitment",
+    "cancel_need",
+    "claim_need",
+    "close_need",
+    "complete_commitment",
+    "confirm_commitment",
+    "decline_commitment",
+    "deliver",
+    "dispute_commitment",
+    "edit_need",
+    "edit_offer",
+    "expire_needs",
+    "expire_offers",
+    "lapse_due_holds",
+    "mark_no_show",
+    "name_staff",
+    "open_need",
+    "pause_offer",
+    "propose_commitment",
+    "publish_offer",
+    "refer_need",
+    "reject_need",
+    "reject_offer",
+    "reopen_need",
+    "resolve_commitment",
+    "resume_offer",
+    "start_service",
+    "submit_draft",
+    "submit_need",
+    "submit_offer",
+    "submit_offer_draft",
+    "verify_need",
+    "withdraw_offer",
+]

@@ -1,0 +1,241 @@
+"""Verbs that make commitments: a provider claims a need, or staff propose a provider for it.
+
+A claim is what is done most at once. Its way is one statement, which takes the quantity under the need's row lock and
+inserts the commitment; only when that finds nothing does `place` look closer: it writes down overdue holds, tries
+again with the rows locked, and says what was wrong. No count is ever read outside a lock and trusted.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from models.access import Role, Viewer, require, seen
+from models.base import table
+from models.database import AsViewer, Db, Seen, Statement
+from models.exchange import rules
+from models.exchange.actions.ground import bound, commitment, need
+from models.exchange.actions.placing import UUID_, Provider, Slot, is_own, locked_offer_of, place, volunteer
+from models.exchange.kinds import Origin, Sensitivity
+from models.exchange.problems import (
+    AlreadyCommitted,
+    NeedFullyCommitted,
+    OfferDoesNotFit,
+    OfferExhausted,
+    OwnNeed,
+    RestrictedNeed,
+    VolunteerInactive,
+)
+from models.exchange.states import CLAIMABLE, LIVE, CommitmentStatus
+from models.exchange.visible import is_any
+from models.people.rules import VerifiedState, VolunteerRegistration
+from models.people.tables import Organization, SocialWorker
+from models.people.visible import taken
+from models.problems import InvalidInput, InvalidTransition, NotFound, refuses
+
+organization, social_worker = table(Organization), table(SocialWorker)
+ONE: Any = sa.literal_column("1")
+
+
+def interval(length: timedelta) -> Any:
+    """A length of time, written into a statement."""
+    return sa.literal_column(f"interval '{int(length.total_seconds())} seconds'")
+
+
+def _short(column: Any) -> Any:
+    """A need's window as an appointment (`rules.slot`)."""
+    return sa.case((need.c.window_to - need.c.window_from <= interval(rules.LONGEST_SLOT), column))
+
+
+def _claim(viewer: AsViewer) -> sa.ClauseElement:
+    """Take the quantity from the need if it is there, and insert the commitment; nothing, if anything is in the way."""
+    qty = bound("qty", sa.Integer())
+    alone = viewer.role is Role.VOLUNTEER
+    nobody = sa.cast(sa.null(), UUID_)
+    serving = viewer.person if alone else bound("serving", UUID_)
+    by = (
+        (commitment.c.organization_id.is_(None), commitment.c.person_id == viewer.person)
+        if alone
+        else (commitment.c.organization_id == viewer.organization, commitment.c.person_id.is_(None))
+    )
+    again = sa.select(ONE).where(
+        commitment.c.need_id == need.c.id, commitment.c.offer_id.is_(None), *by, is_any(commitment.c.status, LIVE)
+    )
+    conditions = [
+        need.c.id == bound("need", UUID_),
+        *seen(need, "need", viewer),
+        is_any(need.c.status, CLAIMABLE),
+        is_any(need.c.sensitivity, (Sensitivity.NORMAL,)),
+        need.c.due_at > viewer.now,
+        need.c.qty_committed + qty <= need.c.qty_total,
+        sa.not_(sa.exists(again)),
+        sa.not_(is_own(serving)),
+    ]
+    if alone:
+        active = is_any(volunteer.c.state, (VolunteerRegistration.ACTIVE,))
+        conditions.append(sa.exists(sa.select(ONE).where(volunteer.c.person_id == viewer.person, active)))
+    held = (
+        sa.update(need)
+        .where(*conditions)
+        .values(qty_committed=need.c.qty_committed + qty)
+        .returning(
+            need.c.id,
+            need.c.community_id,
+            need.c.area,
+            need.c.sensitivity,
+            _short(need.c.window_from).label("slot_from"),
+            _short(need.c.window_to).label("slot_to"),
+        )
+        .cte("held")
+    )
+    values = {
+        "need_id": held.c.id,
+        "organization_id": nobody if alone else viewer.organization,
+        "person_id": viewer.person if alone else nobody,
+        "volunteer_person_id": serving,
+        "community_id": held.c.community_id,
+        "area": held.c.area,
+        "sensitivity": held.c.sensitivity,
+        "qty": qty,
+        "origin": sa.literal_column(f"'{Origin.CLAIM.value}'"),
+        "status": sa.literal_column(f"'{CommitmentStatus.PROPOSED.value}'"),
+        "hold_until": viewer.now + interval(rules.HOLD),
+        "slot_from": held.c.slot_from,
+        "slot_to": held.c.slot_to,
+        "created_at": viewer.now,
+    }
+    rows = sa.select(*(value.label(f"v_{name}") for name, value in values.items())).select_from(held)
+    return (
+        insert(commitment)
+        .from_select(list(values), rows, include_defaults=False)
+        .returning(commitment.c.id, commitment.c.area)
+    )
+
+
+CLAIM = Seen(_claim)
+VOLUNTEER = Seen(
+    lambda viewer: sa.select(volunteer.c.person_id, volunteer.c.state, _ours(viewer).label("ours")).where(
+        volunteer.c.id == bound("id"), *seen(volunteer, "volunteer", viewer)
+    )
+)
+ORGANIZATION = Seen(
+    lambda viewer: sa.select(organization.c.id).where(
+        organization.c.id == bound("id"),
+        is_any(organization.c.verified_state, (VerifiedState.VERIFIED,)),
+        *seen(organization, "organization", viewer),
+    )
+)
+SOCIAL_WORKER = Statement(sa.select(social_worker.c.id).where(social_worker.c.id == bound("id")))
+
+
+def _ours(viewer: Viewer) -> Any:
+    return volunteer.c.person_id.in_(taken(viewer)) if viewer.role is Role.NGO_STAFF else sa.true()
+
+
+@refuses(
+    NeedFullyCommitted,
+    AlreadyCommitted,
+    OwnNeed,
+    VolunteerInactive,
+    OfferDoesNotFit,
+    OfferExhausted,
+    RestrictedNeed,
+    InvalidTransition,
+)
+async def claim_need(
+    db: Db, need: UUID, quantity: int = 1, *, offer: UUID | None = None, volunteer: UUID | None = None
+) -> UUID:
+    """Claims some of a need for 24 hours: a volunteer for himself, an organization's staff for it.
+
+    `offer`: out of which of the provider's own offers; `volunteer`: whom the organization names, of its own. Returns
+    the commitment's id; it waits for the beneficiary or the community to accept.
+    """
+    require(db.actor, rules.MAY["need.claim"])
+    rules.quantity(quantity)
+    alone = db.actor.role is Role.VOLUNTEER
+    if volunteer is not None and alone:
+        raise InvalidInput(field="volunteerId", reason="志愿者只能为自己认领。")
+    serving = db.actor.person if alone else await named_volunteer(db, volunteer)
+    if offer is None:
+        try:
+            made = await db.one(CLAIM, need=need, qty=quantity, serving=serving)
+        except asyncpg.UniqueViolationError:
+            raise AlreadyCommitted() from None
+        if made is not None:
+            db.tell("commitment.proposed", made["id"], area=made["area"], need=need)
+            return made["id"]  # type: ignore[no-any-return]
+    provider = Provider(None if alone else db.actor.organization, db.actor.person if alone else None, serving)
+    return await place(db, need, provider, quantity, Origin.CLAIM, offer=offer)
+
+
+@refuses(
+    NeedFullyCommitted,
+    AlreadyCommitted,
+    OwnNeed,
+    VolunteerInactive,
+    OfferDoesNotFit,
+    OfferExhausted,
+    RestrictedNeed,
+    InvalidTransition,
+)
+async def propose_commitment(
+    db: Db,
+    need: UUID,
+    quantity: int = 1,
+    *,
+    offer: UUID | None = None,
+    organization: UUID | None = None,
+    volunteer: UUID | None = None,
+    staff: UUID | None = None,
+    social_worker: UUID | None = None,
+    slot: Slot = (None, None),
+) -> UUID:
+    """Proposes a provider for some of a need, for 24 hours; the provider accepts.
+
+    The provider is the offer's, or the organization (with the volunteer named, if any), or the volunteer himself; for
+    a RESTRICTED need, `staff`: a person of the staff named for it. Returns the commitment's id.
+    """
+    require(db.actor, rules.MAY["need.propose"])
+    rules.quantity(quantity)
+    agreed = rules.window(*slot, db.now, ("slotFrom", "slotTo"))
+    await social_worker_exists(db, social_worker)
+    serving = await named_volunteer(db, volunteer)
+    if offer is not None:
+        given = await locked_offer_of(db, offer, need)
+        organization, person = given["organization_id"], given["person_id"]
+    elif organization is not None:
+        if await db.value(ORGANIZATION, id=organization) is None:
+            raise NotFound(what="该组织")
+        person = None
+    else:
+        person = serving or staff
+        if person is None:
+            raise InvalidInput(field="volunteerId", reason="请指定志愿者、组织或供给。")
+    provider = Provider(organization, person, person if organization is None else serving)
+    return await place(
+        db, need, provider, quantity, Origin.PROPOSAL, offer=offer, social_worker=social_worker, slot=agreed
+    )
+
+
+async def named_volunteer(db: Db, volunteer: UUID | None) -> UUID | None:
+    """The person of a volunteer who may be named. Raises NotFound, or VolunteerInactive when he is not active or, for
+    an organization's staff, none of its own."""
+    if volunteer is None:
+        return None
+    found = await db.one(VOLUNTEER, id=volunteer)
+    if found is None:
+        raise NotFound(what="该志愿者")
+    if found["state"] != VolunteerRegistration.ACTIVE or not found["ours"]:
+        raise VolunteerInactive()
+    return found["person_id"]  # type: ignore[no-any-return]
+
+
+async def social_worker_exists(db: Db, social_worker: UUID | None) -> None:
+    """Raises NotFound for a social worker who does not exist."""
+    if social_worker is not None and await db.value(SOCIAL_WORKER, id=social_worker) is None:
+        raise NotFound(what="该社会工作者")

@@ -1,0 +1,234 @@
+"""Verbs of a need that exists: checked by the community, opened, changed, taken back, closed, asked for again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from models import clock
+from models.access import Role, require
+from models.base import table
+from models.database import Db, Seen, Statement
+from models.exchange import rules
+from models.exchange.actions.asking import name_somebody, the_category
+from models.exchange.actions.commitments import UNJUDGED, complete, end
+from models.exchange.actions.ground import (
+    NEED_COLUMNS,
+    Row,
+    bound,
+    commitment,
+    locked_need,
+    move_need,
+    need,
+    write_need,
+)
+from models.exchange.actions.placing import lapse
+from models.exchange.kinds import Sensitivity, Side
+from models.exchange.problems import CommitmentsUnderWay, QuantityBelowCommitted, ReopenTooLate
+from models.exchange.states import COMMITMENT_STEPS, LIVE, NEED_STEPS, CommitmentStatus, NeedStatus
+from models.exchange.visible import is_any, own
+from models.labels import label
+from models.people.tables import Resident
+from models.problems import Forbidden, InvalidInput, InvalidTransition, StaleVersion, refuses
+
+resident = table(Resident)
+C = CommitmentStatus
+
+MINE = Seen(
+    lambda viewer: sa.select(sa.func.coalesce(own(need.c, viewer, resident.alias()), sa.false())).where(
+        need.c.id == bound("id")
+    )
+)
+LIVE_ROWS = Statement(
+    sa.select(commitment)
+    .where(commitment.c.need_id == bound("need", sa.Uuid()), is_any(commitment.c.status, LIVE))
+    .order_by(commitment.c.id)
+    .with_for_update(key_share=True)
+)
+
+
+async def mine(db: Db, row: Row) -> bool:
+    """Whether a need is the actor's own: he submitted it, or it is for his household."""
+    return bool(await db.value(MINE, id=row["id"]))
+
+
+async def _own_or_staff(db: Db, id: UUID, name: str) -> Row:
+    """A locked need that the actor may take a step on: staff in their area, a resident on what is his own."""
+    require(db.actor, rules.MAY[f"need.{name}"])
+    row = await locked_need(db, id)
+    if db.actor.role is Role.RESIDENT and not await mine(db, row):
+        raise Forbidden()
+    return row
+
+
+@refuses(InvalidTransition)
+async def submit_draft(db: Db, need: UUID) -> UUID:
+    """Sends a draft to the community. The time to answer runs from now."""
+    row = await _own_or_staff(db, need, "submit")
+    answer_due_at = rules.after_working_days(db.now.astimezone(clock.SHANGHAI), rules.ANSWER_DAYS)
+    if row["due_at"] <= db.now:
+        raise InvalidInput(field="dueAt", reason="截止时间已过，请先修改。")
+    await move_need(db, row, "submit", answer_due_at=answer_due_at)
+    return need
+
+
+@refuses(InvalidTransition, StaleVersion, QuantityBelowCommitted, CommitmentsUnderWay)
+async def edit_need(db: Db, need: UUID, version: int, changes: dict[str, Any]) -> UUID:
+    """Changes a need's words and numbers: by who asked until it is verified, by staff until it is delivered.
+
+    `changes`: what is to change, by column, with `category` for a category's id. The quantity cannot go below what is
+    promised; what a commitment was made for (category, sensitivity, window) stays while there is one.
+    """
+    row = await _own_or_staff(db, need, "edit")
+    status = NeedStatus(row["status"])
+    if db.actor.role not in rules.EDITABLE.get(status, ()):
+        raise InvalidTransition(status=status.value, label=label(status))
+    if row["version"] != version:
+        raise StaleVersion(current=row["version"])
+    await lapse(db, {need})
+    row = await locked_need(db, need)
+    new = {name: rules.CHECKS[name](value) if name in rules.CHECKS else value for name, value in changes.items()}
+    if "category" in new:
+        new |= await the_category(db, new.pop("category"))
+    if {"window_from", "window_to"} & new.keys():
+        start, end_ = new.get("window_from", row["window_from"]), new.get("window_to", row["window_to"])
+        new["window_from"], new["window_to"] = rules.window(start, end_, db.now)
+        if new["window_to"] is not None and "due_at" not in new:
+            new["due_at"] = max(row["due_at"], new["window_to"])
+    if "due_at" in new:
+        rules.due(new["due_at"], db.now)
+    assert new.keys() <= set(NEED_COLUMNS), new.keys()
+    fixed = {"category_id", "sensitivity", "window_from", "window_to"}
+    held = row["qty_committed"]
+    if held and any(new.get(name, row[name]) != row[name] for name in fixed):
+        raise CommitmentsUnderWay(count=len(await db.all(LIVE_ROWS, need=need)))
+    if new.get("qty_total", held) < held:
+        raise QuantityBelowCommitted(committed=held)
+    await write_need(db, row, **new)
+    if new.get("sensitivity", row["sensitivity"]) == Sensitivity.RESTRICTED != row["sensitivity"]:
+        await name_somebody(db, need, row["area"])
+    if status is NeedStatus.IN_PROGRESS and new.get("qty_total", row["qty_total"]) == row["qty_delivered"]:
+        await _finish(db, await locked_need(db, need))
+    return need
+
+
+async def _finish(db: Db, row: Row) -> None:
+    """No more is wanted than was delivered: DELIVERED, and CLOSED when all of it is completed."""
+    if await db.value(UNJUDGED, need=row["id"]):
+        await move_need(db, row, "settle")
+    else:
+        await move_need(db, row, "settle", "close", closed_at=db.now)
+
+
+@refuses(InvalidTransition)
+async def verify_need(db: Db, need: UUID, *, publish: bool = True) -> UUID:
+    """The community found it true; it opens at once, unless it is to be held back."""
+    row = await _triaged(db, need, "verify")
+    if publish:
+        await move_need(db, row, "verify", "open", opened_at=db.now)
+    else:
+        await move_need(db, row, "verify")
+    return need
+
+
+@refuses(InvalidTransition)
+async def open_need(db: Db, need: UUID) -> UUID:
+    """Opens what was verified and held back, or what was asked for again."""
+    row = await _triaged(db, need, "open")
+    await move_need(db, row, "open", opened_at=db.now)
+    return need
+
+
+@refuses(InvalidTransition)
+async def reject_need(db: Db, need: UUID, reason: str) -> UUID:
+    """Does not take it up, with a reason that the resident reads."""
+    why = rules.reason(reason)
+    row = await _triaged(db, need, "reject")
+    await move_need(db, row, "reject", reason=why, closed_at=db.now)
+    return need
+
+
+@refuses(InvalidTransition)
+async def refer_need(db: Db, need: UUID, referred_to: str, reason: str | None = None) -> UUID:
+    """Hands it to a department or another system, by name."""
+    where, why = rules.reason(referred_to, "referredTo"), rules.note(reason, "reason")
+    row = await _triaged(db, need, "refer")
+    await move_need(db, row, "refer", referred_to=where, reason=why, closed_at=db.now)
+    return need
+
+
+async def _triaged(db: Db, id: UUID, name: str) -> Row:
+    require(db.actor, rules.MAY[f"need.{name}"])
+    return await locked_need(db, id)
+
+
+@refuses(InvalidTransition, CommitmentsUnderWay)
+async def cancel_need(db: Db, need: UUID, reason: str) -> UUID:
+    """Takes it back, with a reason. What was claimed is declined, what was agreed is cancelled; what is being served,
+    or waits for a word on it, has to be finished first."""
+    why = rules.reason(reason)
+    row = await _own_or_staff(db, need, "cancel")
+    rules.step(NEED_STEPS, "cancel", NeedStatus(row["status"]))
+    await lapse(db, {need})
+    live = await db.all(LIVE_ROWS, need=need)
+    begun = [r for r in live if r["status"] not in (C.PROPOSED, C.ACCEPTED, C.CONFIRMED)]
+    if begun:
+        raise CommitmentsUnderWay(count=len(begun))
+    by = Side.BENEFICIARY if db.actor.role is Role.RESIDENT else Side.STAFF
+    for held in live:
+        step = "decline" if held["status"] == C.PROPOSED else "cancel"
+        status = rules.step(COMMITMENT_STEPS, step, C(held["status"]))
+        await end(db, held, row, status, reason=why, cancelled_by=by if step == "cancel" else None)
+    await move_need(db, await locked_need(db, need), "cancel", reason=why, closed_at=db.now)
+    return need
+
+
+@refuses(InvalidTransition, CommitmentsUnderWay)
+async def close_need(db: Db, need: UUID) -> UUID:
+    """Staff close what was delivered, wholly or in part: no more is wanted, and what waits for a word is completed."""
+    row = await _triaged(db, need, "close")
+    if row["status"] != NeedStatus.DELIVERED:
+        rules.step(NEED_STEPS, "settle", NeedStatus(row["status"]))
+    await lapse(db, {need})
+    live = await db.all(LIVE_ROWS, need=need)
+    open_ = [r for r in live if r["status"] != C.DELIVERED]
+    if open_:
+        raise CommitmentsUnderWay(count=len(open_))
+    for delivered in live:
+        await complete(db, delivered, C.COMPLETED)
+    row = await locked_need(db, need)
+    steps = ("close",) if row["status"] == NeedStatus.DELIVERED else ("settle", "close")
+    await move_need(db, row, *steps, closed_at=db.now)
+    return need
+
+
+@refuses(InvalidTransition, ReopenTooLate)
+async def reopen_need(db: Db, need: UUID, reason: str, *, quantity: int = 1, publish: bool = True) -> UUID:
+    """Asks again for so much more of what was closed: within 15 days, and once (D.3).
+
+    By who asked it waits for the community; by staff it opens at once, unless it is to be held back.
+    """
+    why = rules.reason(reason)
+    more = rules.quantity(quantity)
+    row = await _own_or_staff(db, need, "reopen")
+    rules.step(NEED_STEPS, "reopen", NeedStatus(row["status"]))
+    if row["reopened"] or db.now >= row["closed_at"] + timedelta(days=rules.REOPEN_DAYS):
+        raise ReopenTooLate(days=rules.REOPEN_DAYS)
+    changes: dict[str, Any] = {
+        "reason": why,
+        "reopened": True,
+        "closed_at": None,
+        "qty_total": row["qty_delivered"] + more,
+        "answer_due_at": rules.after_working_days(db.now.astimezone(clock.SHANGHAI), rules.ANSWER_DAYS),
+        "due_at": max(row["due_at"], db.now + timedelta(days=rules.DUE_DAYS)),
+    }
+    if row["window_to"] is not None and row["window_to"] <= db.now:
+        changes |= {"window_from": None, "window_to": None}
+    if publish and db.actor.role in rules.TRIAGERS:
+        await move_need(db, row, "reopen", "open", opened_at=db.now, **changes)
+    else:
+        await move_need(db, row, "reopen", **changes)
+    return need

@@ -1,0 +1,210 @@
+"""Verbs of an offer: made by an organization or a volunteer, reviewed by the community, paused, taken back."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from models.access import Role, require
+from models.base import table
+from models.database import Db, Seen, Statement
+from models.exchange import rules
+from models.exchange.actions.asking import the_category
+from models.exchange.actions.ground import OFFER_COLUMNS, Row, bound, insertion, locked_offer, offer, write_offer
+from models.exchange.kinds import Kind, Unit
+from models.exchange.problems import QuantityBelowCommitted, VolunteerInactive
+from models.exchange.states import OFFER_STEPS, OfferStatus
+from models.exchange.visible import is_any, touches
+from models.labels import label
+from models.people.rules import VolunteerRegistration
+from models.people.tables import Organization, Volunteer
+from models.problems import Forbidden, InvalidInput, InvalidTransition, StaleVersion, refuses
+from models.territory.tables import Division
+
+organization, volunteer, division = table(Organization), table(Volunteer), table(Division)
+MOST_AREAS = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class OfferInput:
+    """What is offered. `areas`: the divisions that it serves; the provider's own area, when none is said."""
+
+    title: str
+    category: UUID
+    window_from: datetime
+    window_to: datetime
+    kind: Kind = Kind.SERVICE
+    note: str | None = None
+    quantity: int = 1
+    unit: Unit | None = None
+    areas: tuple[UUID, ...] = ()
+    draft: bool = False
+
+
+OURS = Seen(
+    lambda viewer: (
+        sa.select(organization.c.area).where(organization.c.id == viewer.organization)
+        if viewer.role is Role.NGO_STAFF
+        else sa.select(volunteer.c.area).where(
+            volunteer.c.person_id == viewer.person, is_any(volunteer.c.state, (VolunteerRegistration.ACTIVE,))
+        )
+    )
+)
+CODES = Statement(
+    sa.select(division.c.code).where(division.c.id == sa.any_(bound("ids", ARRAY(sa.Uuid())))).order_by(division.c.code)
+)
+COLUMNS = (
+    *("title", "note", "organization_id", "person_id", "kind", "category_id", "category_code", "unit", "qty_total"),
+    *("window_from", "window_to", "service_areas", "area", "status", "created_at"),
+)
+INSERT = insertion(offer, COLUMNS)
+TOUCHES = Seen(lambda viewer: sa.select(touches(offer.c, viewer)).where(offer.c.id == bound("id")))
+
+
+@refuses(VolunteerInactive)
+async def submit_offer(db: Db, given: OfferInput) -> UUID:
+    """Offers something, free of charge (I13): an organization's staff for it, a volunteer for himself.
+
+    It waits for the community's review. A draft waits for `submit_offer_draft`.
+    """
+    require(db.actor, rules.MAY["offer.submit"])
+    area = await db.value(OURS)
+    if area is None:
+        raise VolunteerInactive() if db.actor.role is Role.VOLUNTEER else Forbidden()
+    window = rules.window(given.window_from, given.window_to, db.now)
+    alone = db.actor.role is Role.VOLUNTEER
+    made: UUID = await db.value(
+        INSERT,
+        title=rules.title(given.title),
+        note=rules.note(given.note),
+        organization_id=None if alone else db.actor.organization,
+        person_id=db.actor.person if alone else None,
+        kind=given.kind,
+        unit=given.unit or rules.UNITS[given.kind],
+        qty_total=rules.quantity(given.quantity),
+        window_from=window[0],
+        window_to=window[1],
+        service_areas=await codes(db, given.areas) if given.areas else [area],
+        area=area,
+        status=OfferStatus.DRAFT if given.draft else OfferStatus.PENDING_REVIEW,
+        created_at=db.now,
+        **await the_category(db, given.category),
+    )
+    if not given.draft:
+        db.tell("offer.pending_review", made, area=area)
+    return made
+
+
+async def codes(db: Db, ids: Iterable[UUID]) -> list[str]:
+    """The codes of some divisions. Raises InvalidInput for too many, none, or one that does not exist."""
+    wanted = list(dict.fromkeys(ids))
+    if not 1 <= len(wanted) <= MOST_AREAS:
+        raise InvalidInput(field="areaIds", reason=f"服务区域须为 1 至 {MOST_AREAS} 个。")
+    found = [row["code"] for row in await db.all(CODES, ids=wanted)]
+    if len(found) != len(wanted):
+        raise InvalidInput(field="areaIds", reason="服务区域不存在。")
+    return found
+
+
+async def _own(db: Db, id: UUID, name: str) -> Row:
+    """A locked offer of the actor's own. Raises Forbidden, NotFound."""
+    require(db.actor, rules.MAY[f"offer.{name}"])
+    row = await locked_offer(db, id)
+    alone = db.actor.role is Role.VOLUNTEER
+    own = row["person_id"] == db.actor.person if alone else row["organization_id"] == db.actor.organization
+    if not own:
+        raise Forbidden()
+    return row
+
+
+async def _move(db: Db, row: Row, name: str, **changes: Any) -> UUID:
+    status = rules.step(OFFER_STEPS, name, OfferStatus(row["status"]))
+    await write_offer(db, row, status=status, **changes)
+    id: UUID = row["id"]
+    return id
+
+
+@refuses(InvalidTransition)
+async def submit_offer_draft(db: Db, offer: UUID) -> UUID:
+    """Sends a draft to the community's review."""
+    return await _move(db, await _own(db, offer, "submit"), "submit")
+
+
+@refuses(InvalidTransition, StaleVersion, QuantityBelowCommitted)
+async def edit_offer(db: Db, offer: UUID, version: int, changes: dict[str, Any]) -> UUID:
+    """Changes an offer. Once it is published its title, category and areas stay as they were reviewed.
+
+    `changes`: what is to change, by column, with `category` for a category's id and `areas` for divisions' ids. The
+    quantity cannot go below what is promised or given.
+    """
+    row = await _own(db, offer, "edit")
+    status = OfferStatus(row["status"])
+    if status not in rules.OFFER_EDITABLE:
+        raise InvalidTransition(status=status.value, label=label(status))
+    if row["version"] != version:
+        raise StaleVersion(current=row["version"])
+    new = {name: rules.CHECKS[name](value) if name in rules.CHECKS else value for name, value in changes.items()}
+    if "category" in new:
+        new |= await the_category(db, new.pop("category"))
+    if "areas" in new:
+        new["service_areas"] = await codes(db, new.pop("areas"))
+    if {"window_from", "window_to"} & new.keys():
+        start, end = new.get("window_from", row["window_from"]), new.get("window_to", row["window_to"])
+        new["window_from"], new["window_to"] = rules.window(start, end, db.now)
+    assert new.keys() <= set(OFFER_COLUMNS), new.keys()
+    published = status in (OfferStatus.PUBLISHED, OfferStatus.PAUSED)
+    fixed = [name for name in rules.REVIEWED if new.get(name, row[name]) != row[name]]
+    if published and fixed:
+        field = {"title": "title", "category_id": "categoryId", "service_areas": "areaIds"}[min(fixed)]
+        raise InvalidInput(field=field, reason="已发布的供给不能再改标题、类别和服务区域，请撤回后重新提交。")
+    promised = row["qty_reserved"] + row["qty_consumed"]
+    if new.get("qty_total", promised) < promised:
+        raise QuantityBelowCommitted(committed=promised)
+    await write_offer(db, row, **new)
+    return offer
+
+
+@refuses(InvalidTransition)
+async def publish_offer(db: Db, offer: UUID) -> UUID:
+    """The review passed: whoever it serves may take it up."""
+    return await _move(db, await _reviewed(db, offer, "publish"), "publish", reason=None)
+
+
+@refuses(InvalidTransition)
+async def reject_offer(db: Db, offer: UUID, reason: str) -> UUID:
+    """The review did not pass, with a reason that the provider reads."""
+    why = rules.reason(reason)
+    return await _move(db, await _reviewed(db, offer, "reject"), "reject", reason=why)
+
+
+async def _reviewed(db: Db, id: UUID, name: str) -> Row:
+    """A locked offer that the actor may review: it comes from his community, or is meant for it."""
+    require(db.actor, rules.MAY[f"offer.{name}"])
+    row = await locked_offer(db, id)
+    if db.actor.role is not Role.ADMIN and not await db.value(TOUCHES, id=id):
+        raise Forbidden()
+    return row
+
+
+@refuses(InvalidTransition)
+async def pause_offer(db: Db, offer: UUID) -> UUID:
+    """Not to be taken up for the time being; what was promised holds."""
+    return await _move(db, await _own(db, offer, "pause"), "pause")
+
+
+@refuses(InvalidTransition)
+async def resume_offer(db: Db, offer: UUID) -> UUID:
+    """To be taken up again."""
+    return await _move(db, await _own(db, offer, "resume"), "resume")
+
+
+@refuses(InvalidTransition)
+async def withdraw_offer(db: Db, offer: UUID) -> UUID:
+    """Takes it back for good; what was promised holds."""
+    return await _move(db, await _own(db, offer, "withdraw"), "withdraw")
