@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from api import embedded
 from api.cli import COMMANDS
+from api.commands import database
 from api.embedded import place
-from api.settings import ROOT
+from api.settings import ROOT, Settings, Trouble
 from tests.setup.conftest import forget
 
 
@@ -106,3 +108,17 @@ def test_migrate_backup_restore_and_doctor(tmp_path: Path) -> None:
     finally:
         forget(Path(data))
         forget(Path(copy))
+
+
+def test_an_older_postgresql_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no older one here, so the bar is raised above the one there is."""
+    with embedded.start(folder) as cluster:
+        settings = Settings.from_env({"DATABASE_URL": cluster.api_url, "DATABASE_OWNER_URL": cluster.owner_url})
+        with database.connected(settings) as ready:
+            assert ready is settings
+        monkeypatch.setattr(database, "OLDEST", 190000)
+        with (
+            pytest.raises(Trouble, match=r"The PostgreSQL of DATABASE_URL is version 18: 18 or newer is needed\."),
+            database.connected(settings),
+        ):
+            pass
