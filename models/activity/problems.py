@@ -48,7 +48,16 @@ class SignUpClosed(Problem):
 
 
 @dataclasses.dataclass(eq=False)
-class TooYoung(Problem):
+class TooLateToWithdraw(Problem):
+    """The session has started: who has a place and does not come is absent, or excused by the organizers."""
+
+    says = "场次已开始，不能退出；如不能参加，请联系组织方请假。"
+    starts_at: datetime
+    """When it started."""
+
+
+@dataclasses.dataclass(eq=False)
+class BelowMinimumAge(Problem):
     """The volunteer is younger than the session asks for."""
 
     says = "该场次要求年满 {min_age} 周岁。"

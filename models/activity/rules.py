@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import math
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from models.access import Role
@@ -24,6 +24,9 @@ CHECK_OUT_LATE = timedelta(minutes=120)
 """Check-out closes this long after the session ends; from then on only a manual proposal mends it."""
 LONGEST_SESSION = timedelta(hours=24)
 MOST_CAPACITY = 10_000
+MOST_COMMITMENTS = 20
+CONTACT_AFTER = timedelta(hours=24)
+"""A provider may ask for the contact until this long after the session's end."""
 NIGHT_FROM, NIGHT_TO = 22, 6
 """Hours of the day between which nobody under 18 serves."""
 ADULT_AGE = 18
@@ -80,8 +83,18 @@ labelled(
         SessionStatus.LOCKED: "green",
         SessionStatus.CANCELLED: "red",
     },
-    next=ahead(SESSION_STEPS),  # type: ignore[arg-type]
+    next=ahead(SESSION_STEPS),
 )
+
+
+EDITABLE = (SessionStatus.PLANNED, SessionStatus.PUBLISHED, SessionStatus.RUNNING)
+"""Sessions that their organizers may still change; once one runs, only its capacity."""
+SIGNING = (SessionStatus.PUBLISHED, SessionStatus.RUNNING)
+"""Sessions that give places, until their time is over."""
+COUNTED = (SessionStatus.RUNNING, SessionStatus.ENDED, SessionStatus.CONFIRMED)
+"""Sessions of which one may record how many were served."""
+UNSETTLED = (SessionStatus.PLANNED, SessionStatus.PUBLISHED, SessionStatus.RUNNING, SessionStatus.ENDED)
+"""Sessions whose roster nobody stands by yet: hours may be proposed."""
 
 
 class AttendanceStatus(enum.StrEnum):
@@ -105,7 +118,7 @@ ATTENDANCE_STEPS: dict[tuple[str, AttendanceStatus], AttendanceStatus] = {
     ("waitlist", A.APPLIED): A.WAITLISTED,
     ("refuse", A.APPLIED): A.REFUSED,
     ("withdraw", A.APPLIED): A.WITHDRAWN,
-    ("accept", A.WAITLISTED): A.ACCEPTED,
+    ("promote", A.WAITLISTED): A.ACCEPTED,
     ("withdraw", A.WAITLISTED): A.WITHDRAWN,
     ("lapse", A.WAITLISTED): A.LAPSED,
     ("withdraw", A.ACCEPTED): A.WITHDRAWN,
@@ -170,7 +183,7 @@ labelled(
         A.ABSENT: "red",
         A.REVERSED: "red",
     },
-    next=ahead(ATTENDANCE_STEPS),  # type: ignore[arg-type]
+    next=ahead(ATTENDANCE_STEPS),
 )
 
 
@@ -249,7 +262,7 @@ labelled(
         ProposalStatus.REJECTED: "Rejected; another may be proposed.",
     },
     colours={ProposalStatus.PENDING: "orange", ProposalStatus.APPROVED: "green", ProposalStatus.REJECTED: "red"},
-    next=ahead(PROPOSAL_STEPS),  # type: ignore[arg-type]
+    next=ahead(PROPOSAL_STEPS),
 )
 
 ORGANIZERS = frozenset({Role.NGO_STAFF, Role.COMMUNITY_STAFF, Role.SOCIAL_WORKER})
@@ -270,7 +283,7 @@ MAY: dict[str, frozenset[Role]] = {
     "session.sign_up": frozenset({Role.VOLUNTEER}),
     "attendance.decide": ORGANIZERS,
     "attendance.withdraw": frozenset({Role.VOLUNTEER}),
-    "attendance.check": ORGANIZERS | {Role.VOLUNTEER},
+    "attendance.check": ORGANIZERS | {Role.VOLUNTEER, Role.GRID_OFFICER},
     "attendance.mark": ORGANIZERS,
     "attendance.rate": ORGANIZERS,
     "hours.propose": ORGANIZERS,
@@ -296,11 +309,19 @@ def before(steps: dict[tuple[str, S], S], name: str) -> tuple[S, ...]:
 
 
 def credited_minutes(
-    came: datetime, left: datetime, starts: datetime, ends: datetime, *, already: int = 0, cap: int = DAY_CAP_MINUTES
+    came: datetime, left: datetime, starts: datetime, ends: datetime, *, most: int = DAY_CAP_MINUTES
 ) -> int:
-    """The whole minutes of [came, left] within [starts, ends], at most what the day's cap leaves after `already`."""
+    """The whole minutes of [came, left] within [starts, ends], at most `most`: what the day's cap leaves (I8)."""
     inside = min(left, ends) - max(came, starts)
-    return max(0, min(int(inside.total_seconds() // 60), cap - already))
+    return max(0, min(int(inside.total_seconds() // 60), most))
+
+
+def old_enough_on(adult_on: date, age: int) -> date:
+    """The day on which somebody who comes of age on `adult_on` is `age` years old."""
+    try:
+        return adult_on.replace(year=adult_on.year + age - ADULT_AGE)
+    except ValueError:  # 29 February
+        return date(adult_on.year + age - ADULT_AGE, 3, 1)
 
 
 def length_minutes(starts: datetime, ends: datetime) -> int:

@@ -1,0 +1,412 @@
+"""Signing up, the waitlist, and who came: check-in and check-out, which credits the hours."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from models import clock
+from models.access import require
+from models.activity.actions.ledger import credit, deliver, room, start
+from models.activity.actions.roster import (
+    SEATS,
+    UNBOOK,
+    WINDOW,
+    Row,
+    advance,
+    attendance,
+    booking,
+    bound,
+    locked_attendance,
+    locked_session,
+    move,
+    must_run,
+    reseat,
+    seat,
+    session,
+    takes_sign_ups,
+    volunteer,
+)
+from models.activity.problems import (
+    AlreadySignedUp,
+    BelowMinimumAge,
+    CheckInClosed,
+    CheckOutClosed,
+    MinorAtNight,
+    SessionFull,
+    SignUpClosed,
+    TooFarAway,
+    TooLateToWithdraw,
+    WrongSignCode,
+)
+from models.activity.rules import (
+    ADULT_AGE,
+    ATTENDANCE_STEPS,
+    MAY,
+    SESSION_STEPS,
+    AttendanceStatus,
+    CheckMethod,
+    HourTrust,
+    SessionStatus,
+    at_night,
+    bounded,
+    check_in_opens,
+    check_out_closes,
+    credited_minutes,
+    distance_m,
+    old_enough_on,
+    step,
+)
+from models.activity.rules import (
+    position as placed,
+)
+from models.activity.tables import SessionCommitment
+from models.base import INSTANT, table
+from models.database import Db, Statement
+from models.exchange.actions.placing import IS_OWN
+from models.exchange.problems import OverlappingBooking, OwnNeed, VolunteerInactive
+from models.exchange.states import CommitmentStatus
+from models.exchange.tables import Commitment
+from models.labels import label
+from models.people.rules import VolunteerRegistration
+from models.problems import Forbidden, InvalidTransition, NotFound, refuses
+from models.rules_text import clean
+
+link, commitment = table(SessionCommitment), table(Commitment)
+WHO = Statement(sa.select(volunteer.c.state, volunteer.c.adult_on).where(volunteer.c.person_id == bound("person")))
+EARLIER = Statement(
+    sa.select(attendance.c.status).where(
+        attendance.c.session_id == bound("of"), attendance.c.volunteer_id == bound("person")
+    )
+)
+TAKEN = Statement(
+    sa.select(sa.exists().where(booking.c.person_id == bound("person"), booking.c.during.overlaps(WINDOW)))
+)
+A_COMMITMENT = Statement(
+    sa.select(link.c.commitment_id, commitment.c.organization_id)
+    .join(commitment, commitment.c.id == link.c.commitment_id)
+    .where(
+        link.c.session_id == bound("of"),
+        commitment.c.volunteer_person_id.is_(None),
+        commitment.c.status == sa.any_(bound("serving", sa.ARRAY(sa.Text()))),
+        link.c.quantity
+        > sa.select(sa.func.count())
+        .where(
+            attendance.c.session_id == link.c.session_id,
+            attendance.c.commitment_id == link.c.commitment_id,
+            attendance.c.status == sa.any_(bound("going", sa.ARRAY(sa.Text()))),
+        )
+        .scalar_subquery(),
+    )
+    .order_by(link.c.id)
+    .limit(1)
+)
+ARRIVE = Statement(
+    sa.update(session)
+    .where(session.c.id == bound("of"))
+    .values(arrivals=session.c.arrivals + 1, accepted_count=session.c.accepted_count + bound("more", sa.Integer()))
+)
+SIGN = Statement(
+    sa.insert(attendance)
+    .values(
+        {
+            name: bound(name)
+            for name in (
+                "session_id",
+                "volunteer_id",
+                "commitment_id",
+                "status",
+                "position",
+                "accepted_at",
+                "starts_at",
+                "restricted_need_id",
+                "organization_id",
+                "area",
+            )
+        }
+        | {"applied_at": bound("now")}
+    )
+    .returning(attendance.c.id)
+)
+CAME = Statement(
+    sa.update(attendance)
+    .where(attendance.c.id == bound("of"))
+    .values(check_in_at=bound("now", INSTANT), check_in_method=bound("method"))
+)
+LEFT = Statement(
+    sa.update(attendance)
+    .where(attendance.c.id == bound("of"))
+    .values(check_out_at=bound("now", INSTANT), check_out_method=bound("method"))
+)
+RATE = Statement(sa.update(attendance).where(attendance.c.id == bound("of")).values(rating=bound("rating")))
+SERVING = (CommitmentStatus.CONFIRMED, CommitmentStatus.IN_SERVICE)
+GOING = (
+    AttendanceStatus.APPLIED,
+    AttendanceStatus.ACCEPTED,
+    AttendanceStatus.WAITLISTED,
+    AttendanceStatus.CHECKED_IN,
+    AttendanceStatus.CHECKED_OUT,
+    AttendanceStatus.CONFIRMED,
+)
+
+
+def sign_hash(of: UUID, code: str) -> str:
+    """What is stored of a session's sign code."""
+    return hashlib.sha256(of.bytes + code.encode()).hexdigest()
+
+
+async def must_be_fit(db: Db, held: Row, person: UUID) -> None:
+    """Raises VolunteerInactive, BelowMinimumAge or MinorAtNight (条例 art. 15-17: fit for age and ability)."""
+    found = await db.one(WHO, person=person)
+    if found is None or found["state"] != VolunteerRegistration.ACTIVE:
+        raise VolunteerInactive()
+    on = clock.day(held["starts_at"])
+    if on < old_enough_on(found["adult_on"], held["min_age"]):
+        raise BelowMinimumAge(min_age=held["min_age"])
+    if on < old_enough_on(found["adult_on"], ADULT_AGE) and at_night(held["starts_at"], held["ends_at"]):
+        raise MinorAtNight()
+
+
+async def enter(
+    db: Db,
+    held: Row,
+    person: UUID,
+    status: AttendanceStatus,
+    *,
+    position: int,
+    commitment_id: UUID | None = None,
+    organization_id: UUID | None = None,
+) -> UUID:
+    """Writes an attendance; one that is ACCEPTED is booked. Raises OverlappingBooking. The caller keeps the counts."""
+    accepted = status is AttendanceStatus.ACCEPTED
+    organization = held["organization_id"] or organization_id
+    id: UUID = await db.value(
+        SIGN,
+        session_id=held["id"],
+        volunteer_id=person,
+        commitment_id=commitment_id,
+        status=status,
+        position=position,
+        accepted_at=db.now if accepted else None,
+        starts_at=held["starts_at"],
+        restricted_need_id=held["restricted_need_id"],
+        organization_id=organization,
+        area=held["area"],
+    )
+    if accepted and not await seat(db, held, id, person, commitment_id, organization):
+        raise OverlappingBooking()
+    db.tell(f"attendance.{status.value.lower()}", id, area=held["area"], session=held["id"])
+    return id
+
+
+@refuses(AlreadySignedUp, SignUpClosed, VolunteerInactive, BelowMinimumAge, MinorAtNight, OwnNeed, OverlappingBooking)
+async def sign_up(db: Db, session_id: UUID) -> UUID:
+    """A volunteer signs himself up: accepted while there are places, then waitlisted in the order of arrival.
+
+    Where the session asks for approval he waits for staff instead. Returns the attendance.
+    """
+    require(db.actor, MAY["session.sign_up"])
+    held = await locked_session(db, session_id)
+    person = db.actor.person
+    if person is None:
+        raise Forbidden()
+    earlier = await db.value(EARLIER, of=session_id, person=person)
+    if earlier is not None:
+        raise AlreadySignedUp(status=earlier, label=label(AttendanceStatus(earlier)))
+    if not held["open_sign_up"] or not takes_sign_ups(held, db.now):
+        raise SignUpClosed()
+    await must_be_fit(db, held, person)
+    if held["need_id"] is not None and await db.value(IS_OWN, id=held["need_id"], person=person):
+        raise OwnNeed()
+    if await db.value(TAKEN, person=person, starts_at=held["starts_at"], ends_at=held["ends_at"]):
+        raise OverlappingBooking()
+    if held["needs_approval"]:
+        status = AttendanceStatus.APPLIED
+    elif held["accepted_count"] < held["capacity"]:
+        status = AttendanceStatus.ACCEPTED
+    else:
+        status = AttendanceStatus.WAITLISTED
+    carries = await db.one(A_COMMITMENT, of=session_id, serving=list(SERVING), going=list(GOING))
+    await db.value(ARRIVE, of=session_id, more=int(status is AttendanceStatus.ACCEPTED))
+    return await enter(
+        db,
+        held,
+        person,
+        status,
+        position=held["arrivals"] + 1,
+        commitment_id=carries["commitment_id"] if carries else None,
+        organization_id=carries["organization_id"] if carries else None,
+    )
+
+
+@refuses(InvalidTransition, TooLateToWithdraw)
+async def withdraw(db: Db, id: UUID, reason: str | None = None) -> UUID:
+    """A volunteer steps back, before the session starts; the first of the waitlist moves up."""
+    require(db.actor, MAY["attendance.withdraw"])
+    held, part = await locked_attendance(db, id)
+    if part["volunteer_id"] != db.actor.person:
+        raise NotFound(what="该参与记录")
+    step(ATTENDANCE_STEPS, "withdraw", AttendanceStatus(part["status"]))
+    if part["status"] == AttendanceStatus.ACCEPTED and db.now >= held["starts_at"]:
+        raise TooLateToWithdraw(starts_at=held["starts_at"])
+    await move(db, part, "withdraw", reason=None if reason is None else clean(reason, "reason"))
+    if part["status"] == AttendanceStatus.ACCEPTED:
+        await db.value(UNBOOK, of=id)
+        await reseat(db, held, 1)
+    return id
+
+
+@refuses(
+    InvalidTransition, SessionFull, SignUpClosed, OverlappingBooking, VolunteerInactive, BelowMinimumAge, MinorAtNight
+)
+async def accept(db: Db, id: UUID) -> UUID:
+    """The organizers give a place to somebody who applied. Who is waitlisted moves up by himself, in order."""
+    require(db.actor, MAY["attendance.decide"])
+    held, part = await locked_attendance(db, id)
+    must_run(db.actor, part)
+    step(ATTENDANCE_STEPS, "accept", AttendanceStatus(part["status"]))
+    if not takes_sign_ups(held, db.now):
+        raise SignUpClosed()
+    if held["accepted_count"] >= held["capacity"]:
+        raise SessionFull(capacity=held["capacity"])
+    await must_be_fit(db, held, part["volunteer_id"])
+    if not await seat(db, held, id, part["volunteer_id"], part["commitment_id"], part["organization_id"]):
+        raise OverlappingBooking()
+    await db.value(SEATS, of=held["id"], more=1)
+    await move(db, part, "accept")
+    return id
+
+
+@refuses(InvalidTransition)
+async def refuse(db: Db, id: UUID, reason: str) -> UUID:
+    """The organizers do not take somebody who applied."""
+    require(db.actor, MAY["attendance.decide"])
+    _, part = await locked_attendance(db, id)
+    must_run(db.actor, part)
+    await move(db, part, "refuse", reason=clean(reason, "reason"))
+    return id
+
+
+@refuses(InvalidTransition)
+async def waitlist(db: Db, id: UUID) -> UUID:
+    """The organizers put somebody who applied on the waitlist, at the place of his signing up."""
+    require(db.actor, MAY["attendance.decide"])
+    held, part = await locked_attendance(db, id)
+    must_run(db.actor, part)
+    await move(db, part, "waitlist")
+    await reseat(db, held, 0)
+    return id
+
+
+def proof(db: Db, held: Row, part: Row, code: str | None, at: tuple[float, float] | None) -> CheckMethod:
+    """How a check-in or check-out is proven: for others the organizers' word; for oneself the code, or one's position.
+
+    Raises Forbidden, WrongSignCode, TooFarAway.
+    """
+    if part["volunteer_id"] != db.actor.person:
+        must_run(db.actor, part)
+        return CheckMethod.ROSTER
+    if code is not None or at is None or held["latitude"] is None:
+        given = sign_hash(held["id"], (code or "").strip().upper())
+        if held["sign_code_hash"] is None or not hmac.compare_digest(given, held["sign_code_hash"]):
+            raise WrongSignCode()
+        return CheckMethod.CODE
+    away = distance_m(held["latitude"], held["longitude"], *at)
+    if away > held["radius_m"]:
+        raise TooFarAway(distance_m=round(away), radius_m=held["radius_m"])
+    return CheckMethod.GEO
+
+
+@refuses(InvalidTransition, CheckInClosed, WrongSignCode, TooFarAway)
+async def check_in(
+    db: Db, id: UUID, code: str | None = None, latitude: float | None = None, longitude: float | None = None
+) -> UUID:
+    """A volunteer is there. The first one starts the session, and the service of the commitment that he carries out."""
+    require(db.actor, MAY["attendance.check"])
+    at = placed(latitude, longitude)
+    held, part = await locked_attendance(db, id)
+    method = proof(db, held, part, code, at)
+    step(ATTENDANCE_STEPS, "check_in", AttendanceStatus(part["status"]))
+    status = SessionStatus(held["status"])
+    if status is not SessionStatus.RUNNING:
+        status = step(SESSION_STEPS, "start", status)
+    opens = check_in_opens(held["starts_at"])
+    if not opens <= db.now < held["ends_at"]:
+        raise CheckInClosed(opens_at=opens, closes_at=held["ends_at"])
+    if status != held["status"]:
+        await advance(db, held, status)
+    await db.value(CAME, of=id, method=method)
+    await move(db, part, "check_in")
+    await start(db, part)
+    return id
+
+
+@refuses(InvalidTransition, CheckOutClosed, WrongSignCode, TooFarAway)
+async def check_out(
+    db: Db, id: UUID, code: str | None = None, latitude: float | None = None, longitude: float | None = None
+) -> UUID:
+    """A volunteer leaves: his minutes are credited at once, and what his commitment promised is delivered.
+
+    Credited are the whole minutes of his presence inside the session's time, at most 12 hours a day (I8).
+    """
+    require(db.actor, MAY["attendance.check"])
+    at = placed(latitude, longitude)
+    held, part = await locked_attendance(db, id)
+    method = proof(db, held, part, code, at)
+    step(ATTENDANCE_STEPS, "check_out", AttendanceStatus(part["status"]))
+    if held["status"] not in (SessionStatus.RUNNING, SessionStatus.ENDED):
+        raise InvalidTransition(status=held["status"], label=label(SessionStatus(held["status"])))
+    closes = check_out_closes(held["ends_at"])
+    if db.now > closes:
+        raise CheckOutClosed(closed_at=closes)
+    await db.value(LEFT, of=id, method=method)
+    await move(db, part, "check_out")
+    left = await room(db, held, part["volunteer_id"])
+    minutes = credited_minutes(part["check_in_at"], db.now, held["starts_at"], held["ends_at"], most=left)
+    await credit(db, held, part, minutes, HourTrust.SYSTEM)
+    await deliver(db, part["commitment_id"])
+    return id
+
+
+@refuses(InvalidTransition)
+async def mark_absent(db: Db, id: UUID) -> UUID:
+    """The organizers record that somebody with a place did not come."""
+    require(db.actor, MAY["attendance.mark"])
+    held, part = await locked_attendance(db, id)
+    must_run(db.actor, part)
+    if db.now < held["starts_at"]:
+        raise InvalidTransition(status=held["status"], label=label(SessionStatus(held["status"])))
+    await move(db, part, "mark_absent")
+    await db.value(UNBOOK, of=id)
+    return id
+
+
+@refuses(InvalidTransition)
+async def excuse(db: Db, id: UUID, reason: str) -> UUID:
+    """The organizers release somebody from his place; the first of the waitlist moves up."""
+    require(db.actor, MAY["attendance.mark"])
+    held, part = await locked_attendance(db, id)
+    must_run(db.actor, part)
+    await move(db, part, "excuse", reason=clean(reason, "reason"))
+    await db.value(UNBOOK, of=id)
+    await reseat(db, held, 1)
+    return id
+
+
+@refuses(InvalidTransition)
+async def rate(db: Db, id: UUID, rating: int) -> UUID:
+    """The organizers evaluate a volunteer's service, 1 to 5 (条例 art. 19 asks for a record of it)."""
+    require(db.actor, MAY["attendance.rate"])
+    held, part = await locked_attendance(db, id)
+    must_run(db.actor, part)
+    bounded(rating, "rating", 1, 5)
+    if part["status"] != AttendanceStatus.CONFIRMED:
+        raise InvalidTransition(status=part["status"], label=label(AttendanceStatus(part["status"])))
+    if held["status"] == SessionStatus.LOCKED:
+        raise InvalidTransition(status=held["status"], label=label(SessionStatus.LOCKED))
+    await db.value(RATE, of=id, rating=rating)
+    db.tell("attendance.rated", id, area=part["area"])
+    return id
