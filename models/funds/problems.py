@@ -93,9 +93,9 @@ class DonationInUse(Problem):
 
 @dataclasses.dataclass(eq=False)
 class PaymentRefConflict(Problem):
-    """The payment's number came before on this channel, with another fund, amount or time."""
+    """The payment's number came before on this channel, with another fund or amount."""
 
-    says = "该渠道流水号已登记为捐赠 {donation_no}，但金额、基金或到账时间不同。"
+    says = "该渠道流水号已登记为捐赠 {donation_no}，但基金或金额不同。"
     retry = Retry.CHANGE_INPUT
     donation_no: str
     """The number of the donation that has it."""
@@ -127,3 +127,11 @@ class OpenDisbursements(Problem):
     retry = Retry.REFRESH
     count: int
     """How many payments are under way."""
+
+
+@dataclasses.dataclass(eq=False)
+class FundNameTaken(Problem):
+    """The foundation has a fund of this name."""
+
+    says = "本基金会已有同名基金。"
+    retry = Retry.CHANGE_INPUT

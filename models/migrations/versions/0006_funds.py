@@ -208,7 +208,7 @@ TRACED = (
         FROM (SELECT line_id, sum(amount_fen) AS fen FROM fresh GROUP BY line_id) n WHERE l.id = n.line_id;
         UPDATE donation d SET spent_fen = spent_fen + n.fen
         FROM (SELECT donation_id, sum(amount_fen) AS fen FROM fresh GROUP BY donation_id) n WHERE d.id = n.donation_id;
-        UPDATE allocation a SET spent_fen = spent_fen + n.fen
+        UPDATE allocation a SET spent_fen = spent_fen + n.fen, committed_fen = committed_fen + least(n.fen, 0)
         FROM (SELECT p.allocation_id, sum(t.amount_fen) AS fen
               FROM fresh t JOIN disbursement p ON p.id = t.disbursement_id GROUP BY p.allocation_id) n
         WHERE a.id = n.allocation_id;
