@@ -25,6 +25,7 @@ from api import errors, metrics
 from api.auth import NotSignedIn, Tokens
 from api.databases import Databases
 from api.errors import Failure
+from api.logs import traced
 from models import clock
 from models.pool import LOST
 from models.problems import Busy
@@ -105,7 +106,7 @@ class Door:
             if failure is None:
                 raise
             if failure is errors.INTERNAL:
-                log.error("bug", request_id=request_id, error=_traced(error))
+                log.error("bug", request_id=request_id, error=traced(error))
             status, body = self._failure(failure, request_id)
         await _send(send, headers, status, body, SPEC if spec else PLAIN, request_id, wal)
         metrics.ended(str(status), began)
@@ -229,17 +230,6 @@ def _failure_of(error: BaseException) -> Failure | None:
     return None
 
 
-def _traced(error: BaseException) -> str:
-    """Where a bug is, without the values that were at hand: those may be personal."""
-    frames = []
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        frames.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} {code.co_qualname}")
-        trace = trace.tb_next
-    return f"{type(error).__name__} at " + " < ".join(reversed(frames[-12:]))
-
-
 def _accepts_spec(accept: bytes | None) -> bool:
     """Whether the client asks for application/graphql-response+json. Raises Failed when it takes no JSON at all."""
     if accept is None or accept == b"*/*" or accept == b"application/json":
@@ -361,7 +351,7 @@ def _result(result: ExecutionResult, request_id: str, spec: bool) -> tuple[int, 
     for error in result.errors or ():
         original = error.original_error
         if original is not None and not hasattr(original, "extensions"):
-            log.error("bug", request_id=request_id, path=error.path, error=_traced(original))
+            log.error("bug", request_id=request_id, path=error.path, error=traced(original))
     if result.errors:
         out = {
             "errors": [errors.told(e, request_id, errors.BAD_INPUT) for e in result.errors[:20]],

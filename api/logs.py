@@ -21,3 +21,14 @@ def configure(level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def traced(error: BaseException) -> str:
+    """Where a bug is, without the values that were at hand: those may be personal."""
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frames.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} {code.co_qualname}")
+        trace = trace.tb_next
+    return f"{type(error).__name__} at " + " < ".join(reversed(frames[-12:]))

@@ -1,0 +1,122 @@
+"""What the worker does besides relaying: some things by the clock, some because an event calls for them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
+import structlog
+
+from models import clock
+from models.access import Actor, Role
+from models.database import Db, transaction
+from models.pool import Pool
+from models.relay import Told
+
+log = structlog.get_logger("wushe.jobs")
+
+SYSTEM = Actor(role=Role.ADMIN)
+"""The platform itself: an administrator without a person. Nobody can sign in as it, since every token names a person;
+so an event of the role ADMIN without a person says that no human did it."""
+
+CHUNK = 5_000
+"""Rows that are deleted in one transaction. While a transaction that writes runs, the relay waits for it."""
+
+OLD = (
+    ("idempotency_record", "at", timedelta(days=7)),
+    ("pgqueuer_log", "created", timedelta(days=30)),
+    ("pgqueuer_statistics", "created", timedelta(days=90)),
+)
+"""(table, its time, how long a row is kept). I29 promises seven days for a key."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tools:
+    """What work by the clock is given. `owner_url` is the role that owns the tables."""
+
+    pool: Pool
+    owner_url: str | None
+    now: datetime
+
+
+Work = Callable[[Tools], Awaitable[Any]]
+Called = Callable[[Db, Told], Awaitable[Any]]
+"""A verb that an event calls for, as the platform. It may come twice for one event when a worker is killed."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Periodic:
+    """Work by the clock. Each tick is one worker's; work that finds nothing to do must cost nothing."""
+
+    name: str
+    cron: str
+    """Minute, hour, day, month and weekday, in UTC."""
+    work: Work
+    as_owner: bool = False
+    """Whether it needs DATABASE_OWNER_URL; a worker without that leaves it to others."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Duties:
+    """Everything that a worker does."""
+
+    periodic: tuple[Periodic, ...] = ()
+    called: Mapping[str, Called] = dataclasses.field(default_factory=dict)
+    """By an event's topic, which is also the job's name in the queue."""
+
+
+def by_system(verb: Callable[[Db], Awaitable[Any]]) -> Work:
+    """A verb as work by the clock: one transaction of the platform's own."""
+
+    async def work(tools: Tools) -> Any:
+        return await transaction(tools.pool, SYSTEM, tools.now, verb)
+
+    return work
+
+
+async def upkeep(tools: Tools) -> dict[str, int]:
+    """Makes the coming months' partitions, then deletes what is past its time; how many rows of what.
+
+    It waits at most two seconds for a lock, since others wait behind it; what it could not do is done the next day.
+    """
+    from models.migrate import make_partitions  # brings Alembic along: 5 MB for one minute a day
+
+    assert tools.owner_url is not None
+    connection = await asyncpg.connect(
+        tools.owner_url,
+        timeout=10,
+        server_settings={"lock_timeout": "2s", "timezone": "Asia/Shanghai", "application_name": "wushe upkeep"},
+    )
+    try:
+        async with connection.transaction():
+            await make_partitions(connection, clock.month(tools.now))
+        return {table: await _purge(connection, table, at, tools.now - kept) for table, at, kept in OLD}
+    finally:
+        await connection.close()
+
+
+async def _purge(connection: asyncpg.Connection, table: str, at: str, before: datetime) -> int:
+    chunk = f"SELECT ctid FROM {table} WHERE {at} < $1 ORDER BY {at} LIMIT {CHUNK}"  # noqa: S608
+    gone = 0
+    while True:
+        done = await connection.execute(f"DELETE FROM {table} WHERE ctid = ANY (ARRAY ({chunk}))", before)  # noqa: S608
+        count = int(done.split()[1])
+        gone += count
+        if count < CHUNK:
+            return gone
+
+
+def duties() -> Duties:
+    """What this platform's workers do. No event calls for work of its own yet: verbs do at once what must be done."""
+    from models.exchange.actions import expire_needs, lapse_due_holds
+
+    return Duties(
+        periodic=(
+            Periodic("lapse_due_holds", "* * * * *", by_system(lapse_due_holds)),
+            Periodic("expire_needs", "*/5 * * * *", by_system(expire_needs)),
+            Periodic("upkeep", "20 19 * * *", upkeep, as_owner=True),  # 03:20 in Shanghai
+        ),
+    )

@@ -1,0 +1,117 @@
+"""The outbox's relay: reads what has happened, in an order in which nothing can be skipped, and tells of it.
+
+Events are read in the order of (transaction, id), and only those of transactions older than every one that still
+runs: a transaction that began early and commits late has a smaller number than what has been committed since, so a
+reader that went by the number of the last event alone would pass it by. What events call for and how far has been
+read commit together; so a relay that is killed anywhere has done a batch wholly or not at all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+CHANNEL = "wushe_events"
+"""Where each batch is announced, as JSON: `xid` and `id` of its last event, `count`, and `subjects` if they are few."""
+BATCH = 500
+"""The most events that are read at once."""
+FEW = 100
+"""The most subjects that an announcement names: it must stay under the 8,000 bytes of a notification."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Told:
+    """An event that has been committed, as its readers get it."""
+
+    xid: int
+    id: int
+    at: datetime
+    topic: str
+    subject: UUID
+    area: str | None
+    data: str
+    """JSON, as it was stored."""
+
+
+Hand = Callable[[asyncpg.Connection, Sequence[Told]], Awaitable[Any]]
+"""Hands on what a batch calls for, inside its transaction."""
+
+LOOK = """
+SELECT next.at, next.xid < pg_snapshot_xmin(pg_current_snapshot()) AS ready
+FROM relay_position AS here
+CROSS JOIN LATERAL (
+    SELECT xid, at FROM event WHERE (xid, id) > (here.xid, here.event_id) ORDER BY xid, id LIMIT 1
+) AS next
+WHERE here.name = 'main'
+"""
+"""Takes no lock and writes nothing: an idle relay asks it many times a second."""
+
+TAKE = """
+WITH here AS MATERIALIZED (
+    SELECT xid, event_id FROM relay_position WHERE name = 'main' FOR UPDATE SKIP LOCKED
+)
+SELECT next.*
+FROM here
+CROSS JOIN LATERAL (
+    SELECT xid, id, at, topic, subject, area, data
+    FROM event
+    WHERE (xid, id) > (here.xid, here.event_id) AND xid < pg_snapshot_xmin(pg_current_snapshot())
+    ORDER BY xid, id
+    LIMIT $1
+) AS next
+ORDER BY next.xid, next.id
+"""
+"""The lock on the one row chooses who reads. One statement, so one snapshot: this transaction's own number, which the
+lock gives it, does not hide events from it."""
+
+ADVANCE = """
+WITH moved AS (UPDATE relay_position SET xid = $1, event_id = $2, at = $3 WHERE name = 'main')
+SELECT pg_notify($4, $5)
+"""
+
+FOREIGN = "SELECT xid >= pg_snapshot_xmax(pg_current_snapshot()) FROM relay_position WHERE name = 'main'"
+
+
+async def waiting(connection: asyncpg.Connection) -> tuple[datetime | None, bool]:
+    """When the oldest event that has not been relayed happened (None: there is none), and whether it may be read now.
+
+    It may not while a transaction runs that began before its own did.
+    """
+    found = await connection.fetchrow(LOOK)
+    return (None, False) if found is None else (found["at"], found["ready"])
+
+
+async def relay(connection: asyncpg.Connection, now: datetime, hand: Hand) -> int:
+    """Relays one batch; how many events there were. Zero also when another relay holds the place."""
+    async with connection.transaction():
+        batch = [Told(*row) for row in await connection.fetch(TAKE, BATCH)]
+        if not batch:
+            return 0
+        await hand(connection, batch)
+        last = batch[-1]
+        await connection.execute(ADVANCE, last.xid, last.id, now, CHANNEL, announcement(batch))
+        return len(batch)
+
+
+def announcement(batch: Sequence[Told]) -> str:
+    """What is told of a batch, once."""
+    last = batch[-1]
+    said: dict[str, Any] = {"xid": str(last.xid), "id": last.id, "count": len(batch)}
+    subjects = sorted({str(event.subject) for event in batch})
+    if len(subjects) <= FEW:
+        said["subjects"] = subjects
+    return json.dumps(said)
+
+
+async def foreign(connection: asyncpg.Connection) -> bool:
+    """Whether the place was reached in another server, whose transactions had other numbers.
+
+    A logical dump brings such a place along. Nothing would be relayed until this server's numbers have come as far.
+    """
+    return bool(await connection.fetchval(FOREIGN))
