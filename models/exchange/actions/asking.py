@@ -177,12 +177,9 @@ async def _whose(db: Db, given: NeedInput) -> dict[str, Any]:
 
 
 async def _place(db: Db, id: UUID | None) -> Row:
+    """A grid that is named, or else the actor's own grid or community. Raises InvalidInput."""
     by_code = GRID_OF_CODE if db.actor.role is Role.GRID_OFFICER else COMMUNITY_OF_CODE
-    found: Row | None
-    if id is not None:
-        found = await db.one(GRID, id=id)
-    else:
-        found = await db.one(by_code, code=db.actor.area)
+    found: Row | None = await (db.one(GRID, id=id) if id is not None else db.one(by_code, code=db.actor.area))
     if found is None:
         raise InvalidInput(field="gridId", reason="请指定居民或网格。")
     return found
