@@ -10,6 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+import models.exchange.visible
+import models.funds.visible
+import models.people.visible  # noqa: F401  (statements below, and the verbs', are written with these rules)
 from models.access import seen
 from models.base import INSTANT, table
 from models.database import Seen, Statement

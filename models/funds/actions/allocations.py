@@ -61,6 +61,8 @@ INSERT = Statement(
         need_id=sa.bindparam("need", type_=sa.Uuid()),
         sealed=sa.bindparam("sealed", type_=sa.Boolean()),
         amount_fen=sa.bindparam("amount", type_=sa.BigInteger()),
+        committed_fen=sa.literal_column("0"),
+        spent_fen=sa.literal_column("0"),
         status=sa.literal_column(f"'{AllocationStatus.DRAFT.value}'"),
         requested_by=sa.bindparam("by", type_=sa.Uuid()),
         requester_organization_id=sa.bindparam("requester", type_=sa.Uuid()),
@@ -68,11 +70,18 @@ INSERT = Statement(
     )
     .returning(*allocation.c)
 )
-shares = sa.func.unnest(
-    sa.bindparam("donations", type_=sa.ARRAY(sa.Uuid())),
-    sa.bindparam("amounts", type_=sa.ARRAY(sa.BigInteger())),
-).table_valued(
-    sa.column("donation_id", sa.Uuid()), sa.column("fen", sa.BigInteger()), with_ordinality="position", name="shares"
+shares = (
+    sa.func.unnest(
+        sa.bindparam("donations", type_=sa.ARRAY(sa.Uuid())),
+        sa.bindparam("amounts", type_=sa.ARRAY(sa.BigInteger())),
+    )
+    .table_valued(
+        sa.column("donation_id", sa.Uuid()),
+        sa.column("fen", sa.BigInteger()),
+        with_ordinality="position",
+        name="shares",
+    )
+    .render_derived()
 )
 HOLD = Statement(
     sa.insert(line).from_select(

@@ -128,6 +128,10 @@ INSERT_DONATION = Statement(
         breadth=sa.bindparam("breadth", type_=sa.Integer()),
         publish_name=sa.bindparam("publish_name", type_=sa.Boolean()),
         public_name=sa.bindparam("public_name", type_=sa.Text()),
+        status=sa.literal_column(f"'{DonationStatus.RECEIVED.value}'"),
+        allocated_fen=sa.literal_column("0"),
+        spent_fen=sa.literal_column("0"),
+        refunded_fen=sa.literal_column("0"),
         recorded_by=sa.bindparam("by", type_=sa.Uuid()),
         recorded_at=sa.bindparam("now", type_=INSTANT),
     )

@@ -15,11 +15,15 @@ from models.funds.books import Account, Entry, TxnKind, reversal
 from models.funds.tables import LedgerAccount, LedgerEntry, LedgerTxn
 
 account, entry, txn = table(LedgerAccount), table(LedgerEntry), table(LedgerTxn)
-lines = sa.func.unnest(
-    sa.bindparam("funds", type_=sa.ARRAY(sa.Uuid())),
-    sa.bindparam("accounts", type_=sa.ARRAY(sa.Text())),
-    sa.bindparam("amounts", type_=sa.ARRAY(sa.BigInteger())),
-).table_valued(sa.column("fund_id", sa.Uuid()), sa.column("account", sa.Text()), sa.column("fen", sa.BigInteger()))
+lines = (
+    sa.func.unnest(
+        sa.bindparam("funds", type_=sa.ARRAY(sa.Uuid())),
+        sa.bindparam("accounts", type_=sa.ARRAY(sa.Text())),
+        sa.bindparam("amounts", type_=sa.ARRAY(sa.BigInteger())),
+    )
+    .table_valued(sa.column("fund_id", sa.Uuid()), sa.column("account", sa.Text()), sa.column("fen", sa.BigInteger()))
+    .render_derived()
+)
 posted = (
     sa.insert(txn)
     .values(

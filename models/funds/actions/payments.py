@@ -39,10 +39,14 @@ line, trace = table(AllocationLine), table(SpendTrace)
 
 HAND = moving(handed_at=NOW, attempts=disbursement.c.attempts + 1)
 SETTLE = moving(paid_at=sa.bindparam("paid_at", type_=INSTANT), bank_ref=sa.bindparam("bank_ref", type_=sa.Text()))
-shares = sa.func.unnest(
-    sa.bindparam("lines", type_=sa.ARRAY(sa.Uuid())),
-    sa.bindparam("amounts", type_=sa.ARRAY(sa.BigInteger())),
-).table_valued(sa.column("line_id", sa.Uuid()), sa.column("fen", sa.BigInteger()), name="shares")
+shares = (
+    sa.func.unnest(
+        sa.bindparam("lines", type_=sa.ARRAY(sa.Uuid())),
+        sa.bindparam("amounts", type_=sa.ARRAY(sa.BigInteger())),
+    )
+    .table_valued(sa.column("line_id", sa.Uuid()), sa.column("fen", sa.BigInteger()), name="shares")
+    .render_derived()
+)
 COPIED = ("organization_id", "title", "spending", "category_code", "area", "requested_by", "sealed")
 """What a trace repeats of its allocation."""
 TRACE = Statement(

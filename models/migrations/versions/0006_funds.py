@@ -64,17 +64,18 @@ ROLLED_UP = (
                 received_fen = received_fen + moved.received, spent_fen = spent_fen + moved.spent,
                 refunded_fen = refunded_fen + moved.refunded, gift_count = gift_count + moved.gifts
             WHERE fund_id = moved.fund_id;
-            INSERT INTO fund_month AS m (fund_id, month, organization_id, opening_fen, received_fen, spent_fen,
-                                         refunded_fen, closing_fen, gift_count)
-            SELECT moved.fund_id, moved.month, moved.organization_id, opening, moved.received, moved.spent,
-                   moved.refunded, opening + moved.received - moved.spent - moved.refunded, moved.gifts
+            INSERT INTO fund_month (fund_id, month, organization_id, opening_fen, received_fen, spent_fen,
+                                    refunded_fen, closing_fen, gift_count)
+            SELECT moved.fund_id, moved.month, moved.organization_id, carried.fen, 0, 0, 0, carried.fen, 0
             FROM (SELECT coalesce((SELECT closing_fen FROM fund_month
                                    WHERE fund_id = moved.fund_id AND month < moved.month
-                                   ORDER BY month DESC LIMIT 1), 0) AS opening) AS carried
-            ON CONFLICT (fund_id, month) DO UPDATE
-            SET received_fen = m.received_fen + moved.received, spent_fen = m.spent_fen + moved.spent,
-                refunded_fen = m.refunded_fen + moved.refunded, gift_count = m.gift_count + moved.gifts,
-                closing_fen = m.closing_fen + moved.received - moved.spent - moved.refunded;
+                                   ORDER BY month DESC LIMIT 1), 0) AS fen) AS carried
+            ON CONFLICT (fund_id, month) DO NOTHING;
+            UPDATE fund_month
+            SET received_fen = received_fen + moved.received, spent_fen = spent_fen + moved.spent,
+                refunded_fen = refunded_fen + moved.refunded, gift_count = gift_count + moved.gifts,
+                closing_fen = closing_fen + moved.received - moved.spent - moved.refunded
+            WHERE fund_id = moved.fund_id AND month = moved.month;
             UPDATE fund_month
             SET opening_fen = opening_fen + moved.received - moved.spent - moved.refunded,
                 closing_fen = closing_fen + moved.received - moved.spent - moved.refunded
