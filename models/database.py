@@ -37,9 +37,13 @@ class Statement:
         compiled = statement.compile(dialect=DIALECT)
         self.sql = str(compiled)
         self.order = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
-        written = getattr(compiled, "insert_prefetch", ())  # columns whose defaults an INSERT spells out
-        self.constants = {c.key: c.default.arg for c in written if c.default is not None and c.default.is_scalar}
-        self.constants |= {k: v for k, v in compiled.params.items() if v is not None}
+        binds: dict[str, sa.BindParameter[Any]] = compiled.binds  # type: ignore[attr-defined]
+        self.constants = {k: v for k, v in compiled.params.items() if v is not None or not binds[k].required}
+        for column in getattr(compiled, "insert_prefetch", ()):  # what an INSERT does not name, but a class defaults
+            if column.default is not None and column.default.is_scalar:
+                self.constants[column.key] = column.default.arg
+            else:
+                self.constants.pop(column.key, None)
 
     def arguments(self, values: dict[str, Any]) -> list[Any]:
         """The values in the order of $1, $2, …; a name that is neither given nor constant raises KeyError."""
