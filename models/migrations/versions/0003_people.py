@@ -27,9 +27,9 @@ def upgrade() -> None:
         sa.Column("acts", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("state", sa.Text(), server_default="PRESENT", nullable=False),
         sa.Column("created_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.CheckConstraint("birth_date >= '1900-01-01'", name="ck_person_born"),
-        sa.CheckConstraint("gender IN ('FEMALE', 'MALE', 'UNKNOWN')", name="ck_person_gender"),
-        sa.CheckConstraint("state IN ('PRESENT', 'PSEUDONYM')", name="ck_person_state"),
+        sa.CheckConstraint("birth_date >= '1900-01-01'", name=op.f("ck_person_born")),
+        sa.CheckConstraint("gender IN ('FEMALE', 'MALE', 'UNKNOWN')", name=op.f("ck_person_gender")),
+        sa.CheckConstraint("state IN ('PRESENT', 'PSEUDONYM')", name=op.f("ck_person_state")),
         sa.PrimaryKeyConstraint("id", name="pk_person"),
     )
     op.create_index("ix_person_area", "person", ["area"])
@@ -43,8 +43,10 @@ def upgrade() -> None:
         sa.Column("area", sa.Text(), nullable=False),
         sa.Column("given_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("withdrawn_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
-        sa.CheckConstraint("guardian_id <> minor_id", name="ck_guardian_consent_two"),
-        sa.CheckConstraint("withdrawn_at IS NULL OR withdrawn_at >= given_at", name="ck_guardian_consent_withdrawn"),
+        sa.CheckConstraint("guardian_id <> minor_id", name=op.f("ck_guardian_consent_two")),
+        sa.CheckConstraint(
+            "withdrawn_at IS NULL OR withdrawn_at >= given_at", name=op.f("ck_guardian_consent_withdrawn")
+        ),
         sa.ForeignKeyConstraint(["guardian_id"], ["person.id"], name="fk_guardian_consent_guardian_id"),
         sa.ForeignKeyConstraint(["minor_id"], ["person.id"], name="fk_guardian_consent_minor_id"),
         sa.ForeignKeyConstraint(["recorded_by"], ["person.id"], name="fk_guardian_consent_recorded_by"),
@@ -79,17 +81,22 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
         sa.CheckConstraint(
             "kind IN ('SOCIAL_ORG', 'SERVICE_ORG', 'FOUNDATION', 'COMPANY', 'PUBLIC_UNIT', 'RESIDENT_COMMITTEE', 'DEPARTMENT')",
-            name="ck_organization_kind",
+            name=op.f("ck_organization_kind"),
         ),
-        sa.CheckConstraint("legal_status IN ('REGISTERED', 'FILED', 'INTERNAL')", name="ck_organization_legal_status"),
-        sa.CheckConstraint("uscc ~ '^[0-9A-HJ-NPQRTUWXY]{18}$'", name="ck_organization_uscc"),
-        sa.CheckConstraint("verified_state <> 'REJECTED' OR rejection IS NOT NULL", name="ck_organization_refused"),
+        sa.CheckConstraint(
+            "legal_status IN ('REGISTERED', 'FILED', 'INTERNAL')", name=op.f("ck_organization_legal_status")
+        ),
+        sa.CheckConstraint("uscc ~ '^[0-9A-HJ-NPQRTUWXY]{18}$'", name=op.f("ck_organization_uscc")),
+        sa.CheckConstraint(
+            "verified_state <> 'REJECTED' OR rejection IS NOT NULL", name=op.f("ck_organization_refused")
+        ),
         sa.CheckConstraint(
             "verified_state <> 'VERIFIED' OR legal_status = 'INTERNAL' OR uscc IS NOT NULL OR filing_no IS NOT NULL",
-            name="ck_organization_identified",
+            name=op.f("ck_organization_identified"),
         ),
         sa.CheckConstraint(
-            "verified_state IN ('DRAFT', 'PENDING', 'VERIFIED', 'REJECTED')", name="ck_organization_verified_state"
+            "verified_state IN ('DRAFT', 'PENDING', 'VERIFIED', 'REJECTED')",
+            name=op.f("ck_organization_verified_state"),
         ),
         sa.ForeignKeyConstraint(["area"], ["division.code"], name="fk_organization_area"),
         sa.ForeignKeyConstraint(["contact_id"], ["person.id"], name="fk_organization_contact_id"),
@@ -140,7 +147,7 @@ def upgrade() -> None:
         sa.Column("licence_no", sa.Text(), nullable=False),
         sa.Column("licence_until", sa.Date(), nullable=False),
         sa.Column("area", sa.Text(), nullable=False),
-        sa.CheckConstraint("level IN ('ASSISTANT', 'INTERMEDIATE', 'SENIOR')", name="ck_social_worker_level"),
+        sa.CheckConstraint("level IN ('ASSISTANT', 'INTERMEDIATE', 'SENIOR')", name=op.f("ck_social_worker_level")),
         sa.ForeignKeyConstraint(["area"], ["division.code"], name="fk_social_worker_area"),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name="fk_social_worker_person_id"),
         sa.PrimaryKeyConstraint("id", name="pk_social_worker"),
@@ -169,7 +176,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
         sa.CheckConstraint(
             "state IN ('PENDING_GUARDIAN', 'PENDING_VERIFICATION', 'ACTIVE', 'SUSPENDED', 'REJECTED', 'WITHDRAWN')",
-            name="ck_volunteer_state",
+            name=op.f("ck_volunteer_state"),
         ),
         sa.ForeignKeyConstraint(["area"], ["division.code"], name="fk_volunteer_area"),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name="fk_volunteer_person_id"),
@@ -190,9 +197,9 @@ def upgrade() -> None:
         sa.Column("since", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("until", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "num_nonnulls(viewer_person_id, viewer_organization_id) = 1", name="ck_contact_grant_viewer"
+            "num_nonnulls(viewer_person_id, viewer_organization_id) = 1", name=op.f("ck_contact_grant_viewer")
         ),
-        sa.CheckConstraint("until IS NULL OR since <= until", name="ck_contact_grant_ever"),
+        sa.CheckConstraint("until IS NULL OR since <= until", name=op.f("ck_contact_grant_ever")),
         sa.ForeignKeyConstraint(["subject_id"], ["person.id"], name="fk_contact_grant_subject_id"),
         sa.ForeignKeyConstraint(
             ["viewer_organization_id"], ["organization.id"], name="fk_contact_grant_viewer_organization_id"
@@ -225,7 +232,7 @@ def upgrade() -> None:
         sa.Column("subject_count", sa.Integer(), nullable=False),
         sa.CheckConstraint(
             "purpose IN ('SERVICE', 'VISIT', 'VERIFICATION', 'COMPLAINT', 'EMERGENCY', 'OTHER')",
-            name="ck_contact_reveal_purpose",
+            name=op.f("ck_contact_reveal_purpose"),
         ),
         sa.ForeignKeyConstraint(["organization_id"], ["organization.id"], name="fk_contact_reveal_organization_id"),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name="fk_contact_reveal_person_id"),
@@ -247,13 +254,13 @@ def upgrade() -> None:
         sa.Column("revoked_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.CheckConstraint(
             "CASE WHEN role IN ('NGO_STAFF', 'FUND_MAKER', 'FUND_CHECKER', 'FUND_AUTHORISER', 'FUND_REPORTER', 'DEPARTMENT') THEN organization_id IS NOT NULL WHEN role IN ('ADMIN', 'AUDITOR') THEN true ELSE area IS NOT NULL AND organization_id IS NULL END",
-            name="ck_membership_scope",
+            name=op.f("ck_membership_scope"),
         ),
         sa.CheckConstraint(
             "role IN ('SOCIAL_WORKER', 'GRID_OFFICER', 'COMMUNITY_STAFF', 'NGO_STAFF', 'FUND_MAKER', 'FUND_CHECKER', 'FUND_AUTHORISER', 'FUND_REPORTER', 'DISTRICT_VIEWER', 'CITY_VIEWER', 'DEPARTMENT', 'PARTY_SECRETARY', 'AUDITOR', 'ADMIN')",
-            name="ck_membership_role",
+            name=op.f("ck_membership_role"),
         ),
-        sa.CheckConstraint("ends_on IS NULL OR starts_on <= ends_on", name="ck_membership_days"),
+        sa.CheckConstraint("ends_on IS NULL OR starts_on <= ends_on", name=op.f("ck_membership_days")),
         sa.ForeignKeyConstraint(["granted_by"], ["person.id"], name="fk_membership_granted_by"),
         sa.ForeignKeyConstraint(["organization_id"], ["organization.id"], name="fk_membership_organization_id"),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name="fk_membership_person_id"),
@@ -270,7 +277,7 @@ def upgrade() -> None:
         sa.Column("person_id", sa.Uuid(), nullable=False),
         sa.Column("since", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("until", postgresql.TIMESTAMP(timezone=True), nullable=True),
-        sa.CheckConstraint("until IS NULL OR since <= until", name="ck_organization_volunteer_ever"),
+        sa.CheckConstraint("until IS NULL OR since <= until", name=op.f("ck_organization_volunteer_ever")),
         sa.ForeignKeyConstraint(
             ["organization_id"], ["organization.id"], name="fk_organization_volunteer_organization_id"
         ),
@@ -291,7 +298,7 @@ def upgrade() -> None:
         sa.Column("created_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.CheckConstraint(
             "tags <@ ARRAY['LIVES_ALONE', 'EMPTY_NEST', 'LEFT_BEHIND', 'DEPENDENT', 'SEVERELY_DISABLED', 'LOST_ONLY_CHILD', 'CHILD_IN_NEED', 'LOW_INCOME']::text[]",
-            name="ck_resident_tags",
+            name=op.f("ck_resident_tags"),
         ),
         sa.ForeignKeyConstraint(["community_id"], ["division.id"], name="fk_resident_community_id"),
         sa.ForeignKeyConstraint(["grid_id"], ["grid.id"], name="fk_resident_grid_id"),
@@ -319,11 +326,11 @@ def upgrade() -> None:
         sa.Column("area", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "fields <@ ARRAY['NAME', 'PHONE', 'ADDRESS']::text[] AND cardinality(fields) > 0",
-            name="ck_pii_access_fields",
+            name=op.f("ck_pii_access_fields"),
         ),
         sa.CheckConstraint(
             "purpose IN ('SERVICE', 'VISIT', 'VERIFICATION', 'COMPLAINT', 'EMERGENCY', 'OTHER')",
-            name="ck_pii_access_purpose",
+            name=op.f("ck_pii_access_purpose"),
         ),
         sa.ForeignKeyConstraint(["actor_id"], ["person.id"], name="fk_pii_access_actor_id"),
         sa.ForeignKeyConstraint(["organization_id"], ["organization.id"], name="fk_pii_access_organization_id"),

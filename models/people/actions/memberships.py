@@ -93,7 +93,7 @@ NO_OFFICER = Statement(
         grid.c.code == sa.bindparam("code", type_=sa.Text()),
         grid.c.officer_id == sa.bindparam("person", type_=sa.Uuid()),
     )
-    .values(officer_id=None)
+    .values(officer_id=sa.null())
 )
 ONE = Seen(
     lambda viewer: (

@@ -105,7 +105,7 @@ TAKE = Statement(
         person_id=sa.bindparam("person"),
         since=sa.bindparam("now"),
     )
-    .on_conflict_do_update(index_elements=["organization_id", "person_id"], set_={"until": None})
+    .on_conflict_do_update(index_elements=["organization_id", "person_id"], set_={"until": sa.null()})
 )
 
 LEVELS: dict[LegalStatus, frozenset[DivisionLevel]] = {

@@ -68,7 +68,7 @@ AGAIN = Statement(
     .where(volunteer.c.id == sa.bindparam("id", type_=sa.Uuid()))
     .values(
         state=sa.bindparam("state"),
-        state_reason=None,
+        state_reason=sa.null(),
         area=sa.bindparam("area"),
         skills=sa.bindparam("skills"),
         categories=sa.bindparam("categories"),
