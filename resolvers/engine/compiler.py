@@ -2,8 +2,7 @@
 
 A *strict* plan is for the fast path: where the type says non-null, a NULL is left to poison everything above it, so
 that the whole answer is NULL, and the standard path finds out what broke. A *loose* plan is for the standard path:
-every NULL is written as null, objects under abstract types carry their type as `__t`, computed fields carry their
-columns, and a field whose arguments are wrong carries the error.
+every NULL is written as null, objects under abstract types carry their type, computed fields carry their columns, and a field whose arguments are wrong carries the error.
 
 Every alias of a table, wherever it is reached, gets the condition of `visible`.
 """
@@ -12,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -38,7 +38,7 @@ from resolvers.engine import pages, plans, words
 from resolvers.engine.guard import correlated, covered
 from resolvers.engine.plans import NotCompilable, Plan
 from resolvers.engine.scope import Columns, From, Scope
-from resolvers.engine.text import TEXT, L, Parts, join, literal, or_null, scalar, sql_type, text
+from resolvers.engine.text import TEXT, L, Parts, always, join, literal, or_null, scalar, sql_type, text
 
 DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]
 Details = list[FieldDetails]
@@ -103,6 +103,7 @@ class Compiler:
     def __init__(self, schema: GraphQLSchema, rules: Rules, operation: Operation, role: Any, strict: bool) -> None:
         self.schema, self.rules, self.operation, self.strict = schema, rules, operation, strict
         self.values = operation.values
+        self.run = plans.Run(operation.values, {})
         self.asker = Asker(self, role)
         self.view = View(self)
         self.made: set[str] = set()
@@ -137,7 +138,8 @@ class Compiler:
     ) -> Any:
         """A parameter that takes an argument's value."""
         get = plans.argument(field, node, path, convert, self.values)
-        return self.bind(("argument", id(node), path, tag), type_, get)
+        get(self.run)  # a value that is wrong is an error here, in its field's place
+        return self.bind(("argument", id(field), id(node), path, tag), type_, get)
 
     def name(self, letter: str) -> str:
         """A name that no other alias has."""
@@ -171,7 +173,7 @@ class Compiler:
         parts: Parts = [L("{")]
         comma = ""
         if typed and not self.strict:
-            parts.append(L(f'"__t":"{type_.name}"'))
+            parts.append(L(f'"{plans.TYPE}":"{type_.name}"'))
             comma = ","
         for key, fields in self.selection(type_, details).items():
             parts.append(L(f'{comma}"{key}":'))
@@ -194,7 +196,7 @@ class Compiler:
         if self.strict:
             raise error
         self.failed += 1
-        told = {"__error": error.message, "extensions": error.extensions or {}}
+        told = {plans.ERROR: plans.sayable(error.message), "extensions": error.extensions or {}}
         return [literal(orjson.dumps(told).decode())]
 
     def worded(self, type_: GraphQLObjectType, field: GraphQLField, details: Details, scope: Scope) -> Parts:
@@ -204,11 +206,12 @@ class Compiler:
         match word:
             case words.Column():
                 column = getattr(scope.row, word.name)
-                sure = scope.alias is not None and not getattr(column, "nullable", True)
-                return self.leaf(field, scalar(field.type, column, _prefix(type_)), sure)
+                sure = scope.alias is not None and not getattr(column, "nullable", True) and always(field.type)
+                return self.leaf(field, scalar(field.type, column, _prefix(type_), strict=self.strict), sure)
             case words.Expression():
                 e = self.checked(word.build(scope.row, self.view))
-                return self.leaf(field, scalar(field.type, e, _prefix(type_)), e is getattr(scope.row, "id", None))
+                sure = e is getattr(scope.row, "id", None)
+                return self.leaf(field, scalar(field.type, e, _prefix(type_), strict=self.strict), sure)
             case words.Inside():
                 return self.inside(field, named, word, details, scope)
             case words.One():
@@ -287,7 +290,10 @@ class Compiler:
             raise NotCompilable("a computed field")
         parts: Parts = [L("{")]
         for n, name in enumerate(word.needs):
-            parts += [L(("," if n else "") + f'"{name}":'), *or_null([text(sa.func.to_json(getattr(scope.row, name)))])]
+            column = getattr(scope.row, name)
+            if isinstance(column.type, sa.Numeric) and column.type.python_type is Decimal:
+                column = text(column)  # JSON's numbers lose digits
+            parts += [L(("," if n else "") + f'"{name}":'), *or_null([text(sa.func.to_json(column))])]
         return [*parts, L("}")]
 
     # roots
@@ -297,7 +303,13 @@ class Compiler:
         root = self.schema.query_type
         assert root is not None
         op = self.operation
-        fields = collect_fields(self.schema, op.fragments, self.values, root, op.node).grouped_field_set
+        try:
+            fields = collect_fields(self.schema, op.fragments, self.values, root, op.node).grouped_field_set
+        except GraphQLError:  # null for a directive's `if`: the executor will say so itself
+            if self.strict:
+                raise
+            self.failed += 1
+            fields = {}
         parts: Parts = [L('{"data":{')]
         comma = ""
         for key, details in fields.items():
@@ -395,7 +407,9 @@ class Compiler:
         }
         select = self.checked(word.rows(self.view, **words.by_python_name(field, binds)))
         order = select._order_by_clauses  # a join above an ordered sub-select would lose its order
-        numbered = select.add_columns(sa.func.row_number().over(order_by=order).label("rn_")).order_by(None)
+        numbered = select.add_columns(sa.func.row_number().over(order_by=order).label("rn_"))
+        if select._limit_clause is None:
+            numbered = numbered.order_by(None)
         rows = numbered.subquery(self.name("r"))
         self.made.add(rows.name)
         source = From(rows)

@@ -24,7 +24,7 @@ from graphql.execution.collect_fields import FragmentDetails
 from graphql.execution.values import VariableValues, get_variable_values
 
 from resolvers.engine import limits, words
-from resolvers.engine.plans import storable
+from resolvers.engine.plans import sayable, storable
 
 DOCUMENTS_TEXT = 16_000_000
 """Characters of documents that are kept."""
@@ -55,9 +55,16 @@ class Document:
     """One operation of a text: what it asks for, and what its plans depend on."""
 
     def __init__(
-        self, schema: GraphQLSchema, text: str, name: str | None, *, introspection: bool, suggestions: bool
+        self,
+        schema: GraphQLSchema,
+        text: str,
+        name: str | None,
+        *,
+        introspection: bool,
+        suggestions: bool,
+        prefixes: frozenset[str],
     ) -> None:
-        self.schema = schema
+        self.schema, self.prefixes = schema, prefixes
         self.serial = next(_serials)
         """Unlike `id`, never given to another document."""
         try:
@@ -138,6 +145,8 @@ class Document:
         """The variables as the executor would coerce them. Raises Refused."""
         found = get_variable_values(self.schema, self.definitions, variables)  # type: ignore[arg-type]
         if isinstance(found, list):
+            for error in found:
+                error.message = sayable(error.message)
             raise Refused(found, variables=True)
         return found
 
@@ -147,7 +156,8 @@ class Document:
         if not self.by_value and not self.by_prefix:
             return role, strict, shapes
         values = tuple([repr(coerced.get(n)) for n in sorted(self.by_value)])
-        prefixes = tuple([str(coerced.get(n)).rpartition("_")[0][:30] for n in sorted(self.by_prefix)])
+        given = [str(coerced.get(n)).rpartition("_")[0] for n in sorted(self.by_prefix)]
+        prefixes = tuple([p if p in self.prefixes else None for p in given])
         return role, strict, shapes, values, prefixes
 
 
@@ -206,6 +216,8 @@ class Documents:
 
     def __init__(self, schema: GraphQLSchema, *, introspection: bool, suggestions: bool) -> None:
         self.schema, self.introspection, self.suggestions = schema, introspection, suggestions
+        entities = [words.entity_of(type_) for type_ in schema.type_map.values()]
+        self.prefixes = frozenset(e.prefix for e in entities if e is not None and e.prefix is not None)
         self._kept: OrderedDict[tuple[str, str | None], Document] = OrderedDict()
         self._size = 0
 
@@ -216,7 +228,14 @@ class Documents:
         if found is not None:
             self._kept.move_to_end(key)
             return found
-        made = Document(self.schema, text, name, introspection=self.introspection, suggestions=self.suggestions)
+        made = Document(
+            self.schema,
+            text,
+            name,
+            introspection=self.introspection,
+            suggestions=self.suggestions,
+            prefixes=self.prefixes,
+        )
         self._kept[key] = made
         self._size += len(text) + 2000
         while self._size > DOCUMENTS_TEXT:

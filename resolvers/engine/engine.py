@@ -12,7 +12,7 @@ import inspect
 import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import asyncpg
 import orjson
@@ -31,6 +31,7 @@ from strawberry.types.arguments import convert_arguments
 from resolvers.engine import build, words
 from resolvers.engine.compiler import Compiler, Operation, Rules
 from resolvers.engine.documents import Document, Documents, Refused
+from resolvers.engine.limits import OverLimit
 from resolvers.engine.plans import BadInput, NotCompilable, Plan, Run
 from resolvers.engine.standard import Told, install
 
@@ -84,6 +85,7 @@ class Verb:
     payload: Payload
 
 
+Write = Callable[[Compiler], Plan]
 Perform = Callable[[Verb], Awaitable[Outcome | Told]]
 """Runs a verb in its transaction: its outcome, or a refusal."""
 
@@ -169,9 +171,10 @@ class Engine:
         return awaited
 
     async def _data(self, request: Request, document: Document, values: VariableValues) -> Any:
-        plan = self.plan(document, values, request.actor.role, strict=False)
+        run = Run(values, request.asker)
+        sql, arguments = self._loose(document, values, request.actor.role, (), Compiler.query, run)
         try:
-            found = await request.reads.fetchval(plan.sql, *plan.arguments(Run(values, request.asker)))
+            found = await request.reads.fetchval(sql, *arguments)
         except asyncpg.DataError as error:
             raise Refused([BadInput("输入含有无法存储或超出范围的值。")], variables=True) from error
         return orjson.loads(found)["data"]
@@ -180,7 +183,18 @@ class Engine:
 
     def plan(self, document: Document, values: VariableValues, role: Any, *, strict: bool) -> Plan:
         """The plan of a query, written now or before. Raises NotCompilable, and GraphQLError for bad arguments."""
-        return self._kept(document, values, role, strict, (), lambda compiler: compiler.query())
+        return self._kept(document, values, role, strict, (), Compiler.query)
+
+    def _loose(
+        self, document: Document, values: VariableValues, role: Any, more: tuple[Any, ...], write: Write, run: Run
+    ) -> tuple[str, list[Any]]:
+        """A loose plan's statement and parameters; where a value is wrong, a plan for these values, errors in place."""
+        plan = self._kept(document, values, role, False, more, write)
+        try:
+            return plan.sql, plan.arguments(run)
+        except GraphQLError:
+            plan = self._write(document, values, role, False, write)[1]
+            return plan.sql, plan.arguments(run)
 
     def _kept(
         self,
@@ -189,20 +203,14 @@ class Engine:
         role: Any,
         strict: bool,
         more: tuple[Any, ...],
-        write: Callable[[Compiler], Plan],
+        write: Write,
     ) -> Plan:
         key = (document.serial, document.key(values.coerced, role, strict), more)
         plan = self._plans.get(key)
-        if plan is None:
-            operation = Operation(document.operation, document.fragments, values)
-            compiler = Compiler(self.schema, self.rules, operation, role, strict)
-            self.compiled += 1
-            try:
-                plan = write(compiler)
-            except NotCompilable as no:
-                plan = no
-            except RecursionError:
-                raise GraphQLError("查询嵌套过深。", extensions={"code": "TOO_DEEP"}) from None
+        if plan is not None:
+            self._plans.move_to_end(key)
+        else:
+            compiler, plan = self._write(document, values, role, strict, write)
             if isinstance(plan, Plan) and plan.failed:
                 return plan  # errors of these values, not of this shape
             if not compiler.by_prefix <= document.by_prefix:
@@ -214,6 +222,19 @@ class Engine:
         if isinstance(plan, NotCompilable):
             raise plan
         return plan
+
+    def _write(
+        self, document: Document, values: VariableValues, role: Any, strict: bool, write: Write
+    ) -> tuple[Compiler, Any]:
+        operation = Operation(document.operation, document.fragments, values)
+        compiler = Compiler(self.schema, self.rules, operation, role, strict)
+        self.compiled += 1
+        try:
+            return compiler, write(compiler)
+        except NotCompilable as no:
+            return compiler, no
+        except RecursionError:
+            raise Refused([OverLimit("查询嵌套过深。", "TOO_DEEP")]) from None
 
     # mutations
 
@@ -229,10 +250,8 @@ class Engine:
                 continue
             try:
                 done[key] = await self._verb(request, document, values, name, details, alone=alone)
-            except GraphQLError as error:
-                done[key] = {"__error": error.message, "extensions": error.extensions or {}}
             except Exception as error:
-                if alone:
+                if alone and not isinstance(error, GraphQLError):
                     raise
                 done[key] = error
         if alone and done:
@@ -262,19 +281,26 @@ class Engine:
         async def payload(connection: Any, type_name: str, reference: uuid.UUID) -> Outcome:
             type_ = self.schema.type_map[type_name]
             assert isinstance(type_, GraphQLObjectType)
-            run = Run(values, request.asker, reference)
+            run, role = Run(values, request.asker, reference), request.actor.role
             key = (id(details[0].node), type_name)
-            for strict in (True, False) if alone else (False,):
+
+            def write(compiler: Compiler) -> Plan:
+                return compiler.payload(type_, details)
+
+            found: bytes | None = None
+            if alone:
                 try:
-                    plan = self._kept(
-                        document, values, request.actor.role, strict, key, lambda c: c.payload(type_, details)
-                    )
-                except NotCompilable:
-                    continue
-                found: bytes | None = await connection.fetchval(plan.sql, *plan.arguments(run))
+                    plan = self._kept(document, values, role, True, key, write)
+                    found = await connection.fetchval(plan.sql, *plan.arguments(run))
+                except (GraphQLError, NotCompilable):
+                    pass
                 if found is not None:
-                    return found if strict else orjson.loads(found)
-            raise Hidden(f"{type_name} {reference}")
+                    return found
+            sql, bound = self._loose(document, values, role, key, write, run)
+            found = await connection.fetchval(sql, *bound)
+            if found is None:
+                raise Hidden(f"{type_name} {reference}")
+            return cast(dict[str, Any], orjson.loads(found))
 
         verb = Verb(
             request,

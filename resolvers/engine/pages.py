@@ -64,12 +64,11 @@ def many(
     """A bounded list."""
     assert isinstance(type_, GraphQLObjectType)
     node = details[0].node
-    check = plans.a_page_size(word.limit, least=0)
-    check(get_argument_values(field, node, c.values)["first"])
+    get_argument_values(field, node, c.values)  # null is refused here
     table = _table(type_)
     alias = c.alias(table)
     order = [alias.c[n].desc() if down else alias.c[n] for n, down in word.order]
-    limit = c.argument(field, node, ("first",), sa.Integer(), check)
+    limit = c.argument(field, node, ("first",), sa.Integer(), plans.a_page_size(word.limit, least=0))
     conditions = [*of_parent(c, alias, word, scope), *c.seen(alias, table)]
     numbered = sa.func.row_number().over(order_by=order).label("rn_")
     page = within(sa.select(*alias.c, numbered).where(*conditions).order_by(*order).limit(limit), scope)

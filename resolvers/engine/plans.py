@@ -8,6 +8,7 @@ import datetime as dt
 import enum
 import uuid
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -28,7 +29,16 @@ class BadInput(GraphQLError):
     """A value that cannot be what it should be: `extensions.code` is BAD_INPUT, BAD_ID or BAD_CURSOR."""
 
     def __init__(self, message: str, code: str = "BAD_INPUT") -> None:
-        super().__init__(message, extensions={"code": code})
+        super().__init__(sayable(message), extensions={"code": code})
+
+
+def sayable(message: str) -> str:
+    """A message without the lone surrogates that it may quote: they cannot be sent."""
+    return message.encode("utf-8", "replace").decode()
+
+
+TYPE, ERROR = "?type", "?error"
+"""Keys that only a loose plan writes: no client can name a field so, not even by an alias."""
 
 
 class NotCompilable(Exception):
@@ -46,13 +56,14 @@ class Run:
 
     def __init__(self, values: VariableValues, asker: Mapping[str, Any], reference: uuid.UUID | None = None) -> None:
         self.values, self.coerced, self.asker, self.reference = values, values.coerced, asker, reference
-        self._arguments: dict[int, dict[str, Any]] = {}
+        self._arguments: dict[tuple[int, int], dict[str, Any]] = {}
 
     def arguments(self, field: GraphQLField, node: FieldNode) -> dict[str, Any]:
         """A field's arguments, exactly as graphql-core's executor would coerce them."""
-        found = self._arguments.get(id(node))
+        key = (id(field), id(node))  # in a fragment on an interface, a node is another field in each type
+        found = self._arguments.get(key)
         if found is None:
-            found = self._arguments[id(node)] = get_argument_values(field, node, self.values)
+            found = self._arguments[key] = get_argument_values(field, node, self.values)
         return found
 
 
@@ -160,14 +171,24 @@ def _enum(value: Any) -> Any:
     return value.value if isinstance(value, enum.Enum) else value
 
 
+def _instant(text: str) -> dt.datetime:
+    at = dt.datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError
+    return at
+
+
 READ: dict[type, Callable[[str], Any]] = {
     str: storable,
     int: int,
+    float: float,
+    Decimal: Decimal,
     uuid.UUID: uuid.UUID,
-    dt.datetime: dt.datetime.fromisoformat,
+    dt.datetime: _instant,
     dt.date: dt.date.fromisoformat,
     bool: lambda text: {"true": True, "false": False}[text],
 }
+"""What a list may be ordered by: how a cursor's text is read."""
 
 
 def a_cursor_cell(tag: str, types: tuple[type, ...], index: int) -> Convert:
@@ -194,7 +215,7 @@ def read_cursor(value: str, tag: str, types: tuple[type, ...]) -> list[Any]:
         if any(isinstance(x, int) and not -(2**63) <= x < 2**63 for x in read):
             raise ValueError
         return read
-    except (ValueError, KeyError, RecursionError, GraphQLError):
+    except (ValueError, ArithmeticError, KeyError, RecursionError, GraphQLError):
         raise BadInput("分页游标无效：请使用上一页返回的游标，且排序方式不变。", "BAD_CURSOR") from None
 
 

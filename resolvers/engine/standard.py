@@ -21,10 +21,12 @@ from graphql import (
     GraphQLResolveInfo,
     GraphQLSchema,
     GraphQLUnionType,
+    get_named_type,
 )
 
 from resolvers.engine import words
 from resolvers.engine.build import data_types
+from resolvers.engine.plans import ERROR, TYPE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +60,7 @@ def install(schema: GraphQLSchema) -> None:
 
 
 def _type_name(value: Any, info: GraphQLResolveInfo[Any], abstract: Any) -> str:
-    found: str = value.type_name if isinstance(value, Told) else value["__t"]
+    found: str = value.type_name if isinstance(value, Told) else value[TYPE]
     return found
 
 
@@ -68,15 +70,22 @@ def _by_key(field: GraphQLField) -> Callable[..., Any]:
 
     def resolve(source: Any, info: GraphQLResolveInfo[Any], **_: Any) -> Any:
         if isinstance(source, Told):
-            return source.values[python_name or info.field_name]
+            return _told(field.type, source.values[python_name or info.field_name])
         value = source[info.path.key]
         if isinstance(value, Exception):
             raise value
-        if type(value) is dict and "__error" in value:
-            raise GraphQLError(value["__error"], extensions=value.get("extensions"))
+        if type(value) is dict and ERROR in value:
+            raise GraphQLError(value[ERROR], extensions=value.get("extensions"))
         return value
 
     return resolve
+
+
+def _told(type_: Any, value: Any) -> Any:
+    """A value of what is known in Python; an object in it is known in Python too."""
+    if isinstance(value, Mapping):
+        return Told(get_named_type(type_).name, value)
+    return [_told(type_, v) for v in value] if isinstance(value, list | tuple) else value
 
 
 READ: dict[type, Callable[[str], Any]] = {
@@ -84,6 +93,7 @@ READ: dict[type, Callable[[str], Any]] = {
     dt.date: dt.date.fromisoformat,
     uuid.UUID: uuid.UUID,
     Decimal: Decimal,
+    float: float,  # NaN comes as text
 }
 
 

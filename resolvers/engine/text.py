@@ -78,17 +78,26 @@ PLAIN = {"Int", "Boolean"}
 QUOTED = {"Decimal", "Date"}
 
 
-def scalar(type_: GraphQLOutputType, e: Any, prefix: str | None = None) -> Parts:
-    """The JSON text of a scalar or enumeration, or of a list of them; NULL where the value is NULL."""
+def scalar(type_: GraphQLOutputType, e: Any, prefix: str | None = None, *, strict: bool = False) -> Parts:
+    """The JSON text of a scalar or enumeration, or of a list of them; NULL where the value is NULL.
+
+    When strict, a list that has a NULL where the type allows none is NULL, and a number that is no Int is refused by
+    the database (`asyncpg.DataError`), as the executor would refuse it.
+    """
     if isinstance(type_, GraphQLNonNull):
         type_ = type_.of_type
     if isinstance(type_, GraphQLList):
-        return [text(sa.func.to_json(e))]
+        whole = text(sa.func.to_json(e))
+        if strict and isinstance(type_.of_type, GraphQLNonNull):
+            whole = sa.case((sa.func.array_position(e, sa.null()).is_(None), whole))
+        return [whole]
     named: GraphQLNamedType = type_
     if isinstance(named, GraphQLEnumType) or named.name in QUOTED:
         return [L('"'), text(e), L('"')]
     if named.name == "ID":
         return [L(f'"{prefix}_' if prefix else '"'), text(e), L('"')]
+    if strict and named.name == "Int" and not _holds_int(e):
+        e = sa.cast(e, sa.Integer())
     if named.name in PLAIN:
         return [text(e)]
     if named.name == "Float":
@@ -99,6 +108,21 @@ def scalar(type_: GraphQLOutputType, e: Any, prefix: str | None = None) -> Parts
         local = sa.func.timezone(literal("Asia/Shanghai"), e)
         return [L('"'), sa.func.to_char(local, literal('YYYY-MM-DD"T"HH24:MI:SS.MS"+08:00"'), type_=TEXT), L('"')]
     return [text(sa.func.to_json(e))]
+
+
+def _holds_int(e: Any) -> bool:
+    return isinstance(e, sa.Column) and isinstance(e.type, sa.Integer) and not isinstance(e.type, sa.BigInteger)
+
+
+SURE = {"Int", "Boolean", "String", "ID", "Decimal", "Date"}
+"""Scalars that are text wherever they are not NULL: not Float (NaN), not DateTime (infinity)."""
+
+
+def always(type_: GraphQLOutputType) -> bool:
+    """Whether a value that is not NULL always has a text."""
+    if isinstance(type_, GraphQLNonNull):
+        type_ = type_.of_type
+    return isinstance(type_, GraphQLEnumType) or getattr(type_, "name", None) in SURE
 
 
 SQL_TYPES: dict[str, sa.types.TypeEngine[Any]] = {

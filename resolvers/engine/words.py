@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 import sqlalchemy as sa
 import strawberry
 from graphql import GraphQLField, GraphQLInputField, GraphQLNamedType
+from sqlalchemy.sql import operators
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import StrawberryArgument
@@ -234,7 +235,7 @@ def variant(on: Mapping[Any, str], **kw: Any) -> Any:
 def ordering(order: Sequence[Any]) -> Order:
     """(column, descending) of columns and `desc(column)`; `id` comes last, to make the order whole."""
     out = [
-        (cast(Any, by.element).key, True)
+        (cast(Any, by.element).key, by.modifier is operators.desc_op)
         if isinstance(by, sa.UnaryExpression)
         else (by if isinstance(by, str) else by.key, False)
         for by in order

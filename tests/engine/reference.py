@@ -387,7 +387,10 @@ def tally_cost(context: Context, row: Row) -> Row:
 
 @answers("Query.kinds")
 def kinds(context: Context, row: Row, howPolite: int, only: Any = None) -> list[Row]:
-    return [{snake(k): v for k, v in kind.items()} for kind in domain.kinds(only, howPolite)]
+    def kept(kind: Any) -> Any:
+        return {snake(k): kept(v) for k, v in kind.items()} if isinstance(kind, dict) else kind
+
+    return [kept(kind) for kind in domain.kinds(only, howPolite)]
 
 
 @answers("Person.label")

@@ -7,19 +7,21 @@ import pytest
 from tests.engine.conftest import Asking
 
 TASK = """
+fragment Everything on Task {
   __typename id label title note state urgency score weight rating price big at seenAt due tags kinds days urgent
   place { code label } asker { id label } team { label closed } owner { __typename ... on Team { label } ... on Person { id } }
   cost { amount currency } budget { amount } left { amount currency }
   viewerCan { edit pledge } pledgeCount minutes firstPledgeAt
   pledges { minutes person { label } team { label } task { id } }
   allPledges(first: 2) { totalCount edges { cursor node { id at } } pageInfo { hasNextPage startCursor endCursor } }
+}
 """
 
 
 @pytest.mark.parametrize("number", range(5))
 async def test_every_word_of_a_page(ask: Asking, number: int) -> None:
     data = await ask(
-        "{ tasks(first: 30) { totalCount edges { cursor node { %s } } } }" % TASK, ask.world.actors[number]
+        "{ tasks(first: 30) { totalCount edges { cursor node { ...Everything } } } }" + TASK, ask.world.actors[number]
     )
     assert data["tasks"]["totalCount"] == len(data["tasks"]["edges"])
 
