@@ -68,11 +68,14 @@ class Duties:
     """By an event's topic, which is also the job's name in the queue."""
 
 
-def by_system(verb: Callable[[Db], Awaitable[Any]]) -> Work:
-    """A verb as work by the clock: one transaction of the platform's own."""
+def by_system(verb: Callable[[Db], Awaitable[int]]) -> Work:
+    """A verb that does a batch and says how much it was, as work by the clock: until it finds nothing more to do."""
 
-    async def work(tools: Tools) -> Any:
-        return await transaction(tools.pool, SYSTEM, tools.now, verb)
+    async def work(tools: Tools) -> int:
+        total = 0
+        while done := await transaction(tools.pool, SYSTEM, tools.now, verb):
+            total += done
+        return total
 
     return work
 
@@ -111,12 +114,13 @@ async def _purge(connection: asyncpg.Connection, table: str, at: str, before: da
 
 def duties() -> Duties:
     """What this platform's workers do. No event calls for work of its own yet: verbs do at once what must be done."""
-    from models.exchange.actions import expire_needs, lapse_due_holds
+    from models.exchange.actions import expire_needs, expire_offers, lapse_due_holds
 
     return Duties(
         periodic=(
             Periodic("lapse_due_holds", "* * * * *", by_system(lapse_due_holds)),
-            Periodic("expire_needs", "*/5 * * * *", by_system(expire_needs)),
+            Periodic("expire_needs", "* * * * *", by_system(expire_needs)),
+            Periodic("expire_offers", "* * * * *", by_system(expire_offers)),
             Periodic("upkeep", "20 19 * * *", upkeep, as_owner=True),  # 03:20 in Shanghai
         ),
     )

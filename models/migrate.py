@@ -21,6 +21,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from models import clock
+from models.relay import REBASE, foreign
 from models.tables import METADATA
 
 HERE = Path(__file__).parent / "migrations"
@@ -95,6 +96,9 @@ async def _settle(owner_url: str, api_role: str) -> None:
     try:
         async with connection.transaction():
             await make_partitions(connection, clock.month(clock.now()))
+            if await foreign(connection):
+                for statement in REBASE:
+                    await connection.execute(statement)
             for statement in grants(api_role):
                 await connection.execute(statement)
     finally:

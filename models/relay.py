@@ -52,7 +52,7 @@ WHERE here.name = 'main'
 """
 """Takes no lock and writes nothing: an idle relay asks it many times a second."""
 
-TAKE = """
+TAKE = f"""
 WITH here AS MATERIALIZED (
     SELECT xid, event_id FROM relay_position WHERE name = 'main' FOR UPDATE SKIP LOCKED
 )
@@ -63,17 +63,30 @@ CROSS JOIN LATERAL (
     FROM event
     WHERE (xid, id) > (here.xid, here.event_id) AND xid < pg_snapshot_xmin(pg_current_snapshot())
     ORDER BY xid, id
-    LIMIT $1
+    LIMIT {BATCH}
 ) AS next
 ORDER BY next.xid, next.id
-"""
+"""  # noqa: S608
 """The lock on the one row chooses who reads. One statement, so one snapshot: this transaction's own number, which the
-lock gives it, does not hide events from it."""
+lock gives it, does not hide events from it. The limit is written out: for an unknown one PostgreSQL may sort it all."""
 
 ADVANCE = """
 WITH moved AS (UPDATE relay_position SET xid = $1, event_id = $2, at = $3 WHERE name = 'main')
 SELECT pg_notify($4, $5)
 """
+
+REBASE = (
+    "LOCK TABLE event IN SHARE ROW EXCLUSIVE MODE",
+    """
+    UPDATE event
+    SET xid = CASE WHEN event.xid > here.xid OR event.id > here.event_id THEN '2'::xid8 ELSE '0'::xid8 END
+    FROM relay_position AS here WHERE here.name = 'main'
+    """,
+    "UPDATE relay_position SET xid = '1', event_id = 0 WHERE name = 'main'",
+)
+"""For the owner, where the place is `foreign`: what was told before stays told, the rest is told next. What this server
+has written since has greater ids; of what was written side by side at the place itself some may be told again. Every
+transaction of this server has a greater number than 2."""
 
 FOREIGN = "SELECT xid >= pg_snapshot_xmax(pg_current_snapshot()) FROM relay_position WHERE name = 'main'"
 
@@ -90,7 +103,7 @@ async def waiting(connection: asyncpg.Connection) -> tuple[datetime | None, bool
 async def relay(connection: asyncpg.Connection, now: datetime, hand: Hand) -> int:
     """Relays one batch; how many events there were. Zero also when another relay holds the place."""
     async with connection.transaction():
-        batch = [Told(*row) for row in await connection.fetch(TAKE, BATCH)]
+        batch = [Told(*row) for row in await connection.fetch(TAKE)]
         if not batch:
             return 0
         await hand(connection, batch)
@@ -112,6 +125,7 @@ def announcement(batch: Sequence[Told]) -> str:
 async def foreign(connection: asyncpg.Connection) -> bool:
     """Whether the place was reached in another server, whose transactions had other numbers.
 
-    A logical dump brings such a place along. Nothing would be relayed until this server's numbers have come as far.
+    A logical dump brings such a place along. Nothing would be relayed until this server's numbers have come as far;
+    migrating puts it right.
     """
     return bool(await connection.fetchval(FOREIGN))
