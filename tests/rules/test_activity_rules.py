@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -42,16 +42,16 @@ def test_minutes_are_those_inside_the_session(came: str, left: str, starts: str,
 
 def test_the_cap_is_for_the_day() -> None:
     full = (at("08:00"), at("12:00"), at("08:00"), at("12:00"))
-    assert r.credited_minutes(*full, already=600) == 120
-    assert r.credited_minutes(*full, already=720) == 0
+    assert r.credited_minutes(*full, most=120) == 120
+    assert r.credited_minutes(*full, most=0) == 0
 
 
-@given(moments, moments, moments, moments, st.integers(0, 800))
+@given(moments, moments, moments, moments, st.integers(-80, 720))
 def test_credit_is_never_negative_nor_above_any_bound(
-    came: datetime, left: datetime, starts: datetime, ends: datetime, already: int
+    came: datetime, left: datetime, starts: datetime, ends: datetime, most: int
 ) -> None:
-    minutes = r.credited_minutes(came, left, starts, ends, already=already)
-    assert 0 <= minutes <= max(0, r.DAY_CAP_MINUTES - already)
+    minutes = r.credited_minutes(came, left, starts, ends, most=most)
+    assert 0 <= minutes <= max(0, most)
     assert minutes <= max(0, r.length_minutes(starts, ends))
     assert minutes <= max(0, (left - came).total_seconds() / 60)
 
@@ -64,6 +64,14 @@ def test_coming_early_and_leaving_late_adds_nothing(times: list[datetime]) -> No
 
 def test_seconds_are_cut_not_rounded() -> None:
     assert r.credited_minutes(at("09:00"), at("09:00") + timedelta(seconds=119), at("09:00"), at("10:00")) == 1
+
+
+@given(st.dates(date(1930, 1, 1), date(2040, 1, 1)), st.integers(0, 120))
+def test_ages_are_counted_from_the_birthday(adult_on: date, age: int) -> None:
+    on = r.old_enough_on(adult_on, age)
+    assert on.year - adult_on.year == age - r.ADULT_AGE
+    assert (on.month, on.day) in {(adult_on.month, adult_on.day), (3, 1)}
+    assert r.old_enough_on(adult_on, r.ADULT_AGE) == adult_on
 
 
 @given(st.floats(-80, 80), st.floats(-179, 179))

@@ -50,6 +50,7 @@ COMMITMENTS = Seen(
             need.c.category_code,
             need.c.window_from,
             need.c.window_to,
+            ALLOTTED.label("allotted"),
         )
         .join(need, need.c.id == commitment.c.need_id)
         .where(commitment.c.id == sa.any_(bound("ids", sa.ARRAY(sa.Uuid()))), *seen(commitment, "commitment", viewer))
@@ -350,12 +351,11 @@ async def _base(db: Db, draft: SessionDraft, carried: Sequence[Row]) -> dict[str
         programme = await db.one(ACTIVITY, id=draft.activity)
         if programme is None:
             raise NotFound(what="该活动")
-    starts_at, ends_at, community = draft.starts_at, draft.ends_at, None
+    starts_at, ends_at = draft.starts_at, draft.ends_at
     if carried:
         first = carried[0]
-        for start, end in ((first["slot_from"], first["slot_to"]), (first["window_from"], first["window_to"])):
-            if starts_at is None and ends_at is None:
-                starts_at, ends_at = start, end
+        own = "slot" if first["slot_from"] is not None else "window"
+        starts_at, ends_at = starts_at or first[f"{own}_from"], ends_at or first[f"{own}_to"]
         community = await _community(db, first["community_id"])
         of = {"need_id": first["need_id"], "area": first["area"]}
         kind = {"category_id": first["category_id"], "category_code": first["category_code"]}
