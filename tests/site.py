@@ -1,0 +1,102 @@
+"""The real application on a real socket, in the test's own event loop."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import uvicorn
+
+from api.app import create
+from api.auth import Tokens
+from api.settings import Settings
+from models import clock
+from models.access import Claims, Role
+
+SECRET = "a secret of the tests, long enough for HS256"
+
+
+def settings(database: str, **more: str) -> Settings:
+    """Test mode on one database."""
+    return Settings.from_env(
+        {"WUSHE_MODE": "test", "DATABASE_URL": database, "WUSHE_TOKEN_SECRET": SECRET, "WUSHE_LOG": "error", **more}
+    )
+
+
+class Site:
+    """A served application, and clients of it."""
+
+    def __init__(self, url: str, door: Any) -> None:
+        self.url, self.door = url, door
+        self.client = httpx.AsyncClient(base_url=url, timeout=30)
+
+    @property
+    def tokens(self) -> Tokens:
+        found: Tokens = self.door.tokens
+        return found
+
+    def token(self, claims: Claims) -> str:
+        return self.tokens.issue(claims, clock.now())
+
+    async def post(
+        self,
+        query: str,
+        variables: dict[str, Any] | None = None,
+        *,
+        token: str | None = None,
+        now: str | None = None,
+        **headers: str,
+    ) -> httpx.Response:
+        """One operation as a client sends it."""
+        if token is not None:
+            headers["authorization"] = f"Bearer {token}"
+        if now is not None:
+            headers["x-wushe-now"] = now
+        return await self.client.post("/graphql", json={"query": query, "variables": variables or {}}, headers=headers)
+
+    async def ask(
+        self, query: str, variables: dict[str, Any] | None = None, *, token: str | None = None, now: str | None = None
+    ) -> Any:
+        """The data of an answer that has no errors."""
+        answer = (await self.post(query, variables, token=token, now=now)).json()
+        assert "errors" not in answer, answer["errors"]
+        return answer["data"]
+
+
+@contextlib.asynccontextmanager
+async def served(database: str, **more: str) -> AsyncIterator[Site]:
+    """Serves until the block ends, then stops as gracefully as the product does."""
+    door = create(settings(database, **more))
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            door,
+            http="httptools",
+            ws="none",
+            access_log=False,
+            log_level="error",
+            server_header=False,
+            timeout_graceful_shutdown=5,
+        )
+        server = uvicorn.Server(config)
+        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        import asyncio
+
+        task = asyncio.ensure_future(server._serve([listening]))
+        while not server.started:
+            if task.done():
+                task.result()
+            await asyncio.sleep(0.01)
+        site = Site(f"http://127.0.0.1:{listening.getsockname()[1]}", door)
+        try:
+            yield site
+        finally:
+            await site.client.aclose()
+            server.should_exit = True
+            await task
+
+
+__all__ = ["Claims", "Role", "Site", "served", "settings"]
