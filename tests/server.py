@@ -45,6 +45,14 @@ class Server:
     def drop(self, name: str) -> None:
         asyncio.run(self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
 
+    def make(self, name: str) -> None:
+        """An empty database of the owner's."""
+        asyncio.run(
+            self._execute(
+                f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}" OWNER wushe_owner'
+            )
+        )
+
     def prepare(self) -> None:
         """Makes the template anew and migrates it."""
         asyncio.run(
