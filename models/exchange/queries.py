@@ -8,7 +8,7 @@ answered in time, whoever looks, so that what is left is right for everybody fro
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, array
@@ -22,13 +22,14 @@ from models.exchange.states import (
     LIVE,
     NEED_STEPS,
     OFFER_STEPS,
+    TRIAGE,
     CommitmentStatus,
     NeedStatus,
     OfferStatus,
 )
 from models.exchange.tables import Commitment
-from models.exchange.visible import ancestors, is_any, normal, own, served, touches
-from models.people.tables import Resident
+from models.exchange.visible import Where, ancestors, is_any, normal, own, served, touches, trusted
+from models.people.tables import Resident, SocialWorker
 
 Can = Callable[[Any, Any], sa.ColumnElement[bool]]
 UNCLEAR = (CommitmentStatus.IN_SERVICE, CommitmentStatus.DELIVERED, CommitmentStatus.DISPUTED)
@@ -86,12 +87,17 @@ def fits(offer: Any, need: Any, *, searched: str) -> Any:
         offer.kind == need.kind,
         offer.unit == need.unit,
         category,
-        offer.service_areas.overlap(ancestors(need.area)),
+        serves(offer, need.area),
         sa.or_(
             need.window_from.is_(None),
             sa.and_(offer.window_from < need.window_to, need.window_from < offer.window_to),
         ),
     )
+
+
+def serves(offer: Any, code: Any) -> Any:
+    """Whether an offer is meant for a division or grid, or for something around it."""
+    return offer.service_areas.overlap(ancestors(code))
 
 
 def matching_offers(offer: Any, need: Any, view: Any) -> Any:
@@ -196,10 +202,52 @@ def commitment_can(step: str) -> Can:
         if step in ("accept", "decline"):
             conditions.append(row.hold_until > now)
         if step == "accept":
-            turns = tuple(o for o in Origin if rules.SIDES[role] in rules.ANSWERS[o])
-            conditions.append(is_any(row.origin, turns) if turns else NOBODY)
+            turn = is_any(row.origin, tuple(o for o in Origin if rules.SIDES[role] in rules.ANSWERS[o]))
+            himself = sa.and_(is_any(row.origin, (Origin.PROPOSAL,)), row.volunteer_person_id == view.actor.person)
+            conditions.append(sa.or_(turn, sa.func.coalesce(himself, sa.false())))
         if step == "no_show":
             conditions.append(sa.or_(row.slot_from.is_(None), row.slot_from <= now))
         return sa.and_(*conditions)
 
     return can
+
+
+def in_full(row: Any, view: Any) -> sa.ColumnElement[bool]:
+    """Whether the asker may read the particulars of a need that he sees: its parties, and staff of its area."""
+    role = view.actor.role
+    if role is Role.RESIDENT:
+        return _own(row, view)
+    if role in rules.PROVIDERS:
+        return trusted(row, view.actor, view.rows(Commitment))
+    return sa.true() if role in STAFF_ROLES else NOBODY
+
+
+def my_needs(row: Any, view: Any) -> sa.ColumnElement[bool]:
+    """Needs that the asker submitted, or that are for his household."""
+    return own(row, view.actor, view.rows(Resident))
+
+
+def awaiting_answer(row: Any, view: Any) -> sa.ColumnElement[bool]:
+    """Needs that wait for the community's answer."""
+    return is_any(row.status, TRIAGE) if view.actor.role in STAFF_ROLES else NOBODY
+
+
+def my_offers(row: Any, view: Any) -> sa.ColumnElement[bool]:
+    """The asker's own offers, or his organization's."""
+    if view.actor.role is Role.NGO_STAFF:
+        return cast(Where, row.organization_id == view.actor.organization)
+    return cast(Where, row.person_id == view.actor.person)
+
+
+def my_commitments(row: Any, view: Any) -> sa.ColumnElement[bool]:
+    """What the asker, or his organization, serves or accompanies; for a resident, all that he sees: they are his."""
+    actor = view.actor
+    if actor.role is Role.NGO_STAFF:
+        return cast(Where, row.organization_id == actor.organization)
+    if actor.role is Role.RESIDENT:
+        return sa.true()
+    if actor.role is Role.SOCIAL_WORKER:
+        workers = view.rows(SocialWorker)
+        me = sa.select(workers.c.id).where(workers.c.person_id == actor.person).scalar_subquery()
+        return sa.or_(row.volunteer_person_id == actor.person, row.social_worker_id == me)
+    return cast(Where, row.volunteer_person_id == actor.person)

@@ -1,7 +1,7 @@
 """Who may see the marketplace (domain model D.5).
 
 Open needs of the NORMAL kind are public by title, category and community; what else a need says is for those in whom
-`in_full` trusts. RESTRICTED ones are for those whom they concern and the staff named for them, nobody else. Published
+`queries.in_full` trusts. RESTRICTED ones are for those whom they concern and the staff named for them, nobody else. Published
 offers are public. A commitment is for its two sides and the staff of its area.
 """
 
@@ -68,13 +68,9 @@ def served(
     return sa.exists(sa.select(sa.literal_column("1")).where(c.need_id == need_id, side, *narrowed))
 
 
-def in_full(row: Any, viewer: Viewer, commitments: Any) -> Where:
-    """Whether the asker may read a need's note and other particulars, given that he sees the need."""
-    if viewer.role in STAFF_ROLES:
-        return sa.true()
-    if viewer.role in (Role.VOLUNTEER, Role.NGO_STAFF):
-        return served(row.id, viewer, commitments, AGREED)
-    return NOBODY
+def trusted(row: Any, viewer: Viewer, commitments: Any) -> Where:
+    """Whether a provider may read a need's particulars: both sides have said yes to a commitment of his."""
+    return served(row.id, viewer, commitments, AGREED)
 
 
 def named(need_id: Any, viewer: Viewer) -> Where:

@@ -184,7 +184,7 @@ async def test_a_proposal_is_accepted_by_the_provider(scene: Scene) -> None:
     await actions.accept_commitment(scene.as_("ngo"), to_organization, volunteer=scene.n.volunteer_ids["zhao"])
     assert (await scene.row("commitment", to_organization))["volunteer_person_id"] == scene.n.people["zhao"]
     assert await scene.counts(need) == ("OPEN", 2, 2, 0)
-    async with refused(scene, InvalidInput, field="volunteerId"):
+    async with refused(scene, InvalidInput, field="volunteer"):
         await actions.propose_commitment(scene.as_("staff"), need)
 
 

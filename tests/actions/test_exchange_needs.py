@@ -69,7 +69,7 @@ async def test_residents_ask_for_their_household_only(scene: Scene) -> None:
         ("windowTo", {"window_from": NOW - timedelta(days=2), "window_to": NOW}),
         ("windowTo", {"window_to": NOW + timedelta(days=500)}),
         ("dueAt", {"due_at": NOW}),
-        ("categoryId", {"category": UUID(int=1)}),
+        ("category", {"category": UUID(int=1)}),
     ],
 )
 async def test_input_is_refused_by_its_field(scene: Scene, field: str, over: dict[str, Any]) -> None:

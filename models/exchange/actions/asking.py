@@ -147,7 +147,7 @@ async def the_category(db: Db, id: UUID) -> dict[str, Any]:
     """A category's id and code, as columns. Raises InvalidInput for one that does not exist."""
     found = await db.one(CATEGORY, id=id)
     if found is None:
-        raise InvalidInput(field="categoryId", reason="服务类别不存在。")
+        raise InvalidInput(field="category", reason="服务类别不存在。")
     return {"category_id": found["id"], "category_code": found["code"]}
 
 
@@ -181,7 +181,7 @@ async def _place(db: Db, id: UUID | None) -> Row:
     by_code = GRID_OF_CODE if db.actor.role is Role.GRID_OFFICER else COMMUNITY_OF_CODE
     found: Row | None = await (db.one(GRID, id=id) if id is not None else db.one(by_code, code=db.actor.area))
     if found is None:
-        raise InvalidInput(field="gridId", reason="请指定居民或网格。")
+        raise InvalidInput(field="grid", reason="请指定居民或网格。")
     return found
 
 

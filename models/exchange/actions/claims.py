@@ -159,7 +159,7 @@ async def claim_need(
     rules.quantity(quantity)
     alone = db.actor.role is Role.VOLUNTEER
     if volunteer is not None and alone:
-        raise InvalidInput(field="volunteerId", reason="志愿者只能为自己认领。")
+        raise InvalidInput(field="volunteer", reason="志愿者只能为自己认领。")
     serving = db.actor.person if alone else await named_volunteer(db, volunteer)
     if offer is None:
         try:
@@ -215,7 +215,7 @@ async def propose_commitment(
     else:
         person = serving or staff
         if person is None:
-            raise InvalidInput(field="volunteerId", reason="请指定志愿者、组织或供给。")
+            raise InvalidInput(field="volunteer", reason="请指定志愿者、组织或供给。")
     provider = Provider(organization, person, person if organization is None else serving)
     return await place(
         db, need, provider, quantity, Origin.PROPOSAL, offer=offer, social_worker=social_worker, slot=agreed

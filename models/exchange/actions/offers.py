@@ -105,10 +105,10 @@ async def codes(db: Db, ids: Iterable[UUID]) -> list[str]:
     """The codes of some divisions. Raises InvalidInput for too many, none, or one that does not exist."""
     wanted = list(dict.fromkeys(ids))
     if not 1 <= len(wanted) <= MOST_AREAS:
-        raise InvalidInput(field="areaIds", reason=f"服务区域须为 1 至 {MOST_AREAS} 个。")
+        raise InvalidInput(field="areas", reason=f"服务区域须为 1 至 {MOST_AREAS} 个。")
     found = [row["code"] for row in await db.all(CODES, ids=wanted)]
     if len(found) != len(wanted):
-        raise InvalidInput(field="areaIds", reason="服务区域不存在。")
+        raise InvalidInput(field="areas", reason="服务区域不存在。")
     return found
 
 
@@ -161,7 +161,7 @@ async def edit_offer(db: Db, offer: UUID, version: int, changes: dict[str, Any])
     published = status in (OfferStatus.PUBLISHED, OfferStatus.PAUSED)
     fixed = [name for name in rules.REVIEWED if new.get(name, row[name]) != row[name]]
     if published and fixed:
-        field = {"title": "title", "category_id": "categoryId", "service_areas": "areaIds"}[min(fixed)]
+        field = {"title": "title", "category_id": "category", "service_areas": "areas"}[min(fixed)]
         raise InvalidInput(field=field, reason="已发布的供给不能再改标题、类别和服务区域，请撤回后重新提交。")
     promised = row["qty_reserved"] + row["qty_consumed"]
     if new.get("qty_total", promised) < promised:

@@ -1,0 +1,15 @@
+"""The marketplace as GraphQL shows it."""
+
+from resolvers.exchange.mutations import ExchangeMutation
+from resolvers.exchange.queries import ExchangeQuery
+from resolvers.exchange.types import Commitment, Need, NeedStaff, Offer, ServiceCategory
+
+__all__ = [
+    "Commitment",
+    "ExchangeMutation",
+    "ExchangeQuery",
+    "Need",
+    "NeedStaff",
+    "Offer",
+    "ServiceCategory",
+]

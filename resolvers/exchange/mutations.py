@@ -1,0 +1,452 @@
+"""The marketplace's verbs: each calls one function of `models.exchange.actions`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import strawberry
+
+from models.exchange import actions
+from models.exchange.kinds import GenderPreference, Kind, Sensitivity, SubmittedVia, Unit
+from resolvers.exchange.types import Commitment, Need, Offer
+from resolvers.verbs import Call, mutation
+
+NeedId = Annotated[strawberry.ID, strawberry.argument(description="The need.")]
+OfferId = Annotated[strawberry.ID, strawberry.argument(description="The offer.")]
+CommitmentId = Annotated[strawberry.ID, strawberry.argument(description="The commitment.")]
+Reason = Annotated[str, strawberry.argument(description="Why: 2 to 200 characters, shown to whom it concerns.")]
+Version = Annotated[int, strawberry.argument(description="The version that was read.")]
+Publish = Annotated[bool, strawberry.argument(description="Whether it opens at once; false holds it back.")]
+OwnVolunteer = Annotated[
+    strawberry.ID | None,
+    strawberry.argument(description="For an organization's staff: which of its own volunteers will serve."),
+]
+Quantity = Annotated[int, strawberry.argument(description="How much of it: 1 to 10,000, in the need's unit.")]
+
+
+@strawberry.input(description="What is asked for.")
+class NeedInput:
+    title: str = strawberry.field(description="What is needed, in 2 to 60 characters.")
+    category: strawberry.ID = strawberry.field(description="What kind of service it is.")
+    kind: Kind = strawberry.field(default=Kind.SERVICE, description="What sort of thing is needed.")
+    note: str | None = strawberry.field(
+        default=None, description="Particulars, up to 2,000 characters; read only by the parties and staff."
+    )
+    quantity: int = strawberry.field(default=1, description="How much, 1 to 10,000.")
+    unit: Unit | None = strawberry.field(
+        default=None, description="What the quantity counts; null: what the kind counts."
+    )
+    window_from: datetime | None = strawberry.field(default=None, description="From when; null when any time will do.")
+    window_to: datetime | None = strawberry.field(default=None, description="Until when; given if `windowFrom` is.")
+    due_at: datetime | None = strawberry.field(
+        default=None, description="When it expires; null: when its window ends, or in 30 days."
+    )
+    urgency: int = strawberry.field(default=2, description="1 can wait, 4 is most urgent.")
+    sensitivity: Sensitivity = strawberry.field(default=Sensitivity.NORMAL, description="Who may read of it at all.")
+    gender_preference: GenderPreference = strawberry.field(
+        default=GenderPreference.ANY, description="Whom the beneficiary would rather have."
+    )
+    beneficiary: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="The resident whom it is for: for residents somebody of the same household, null is oneself; for staff somebody of their area, null is a group or the whole place.",
+    )
+    grid: strawberry.ID | None = strawberry.field(
+        default=None, description="For staff, where no beneficiary is named: the grid. Null: their own area."
+    )
+    submitted_via: SubmittedVia | None = strawberry.field(
+        default=None, description="For staff: how it came in. Null: at the counter, or on a grid officer's round."
+    )
+    draft: bool = strawberry.field(default=False, description="True keeps it as a draft, for `needSubmitDraft`.")
+
+    def read(self) -> actions.NeedInput:
+        """The same, as the verbs take it."""
+        return actions.NeedInput(
+            title=self.title,
+            category=Call.id(self.category, "service_category", "category"),
+            kind=self.kind,
+            note=self.note,
+            quantity=self.quantity,
+            unit=self.unit,
+            window_from=self.window_from,
+            window_to=self.window_to,
+            due_at=self.due_at,
+            urgency=self.urgency,
+            sensitivity=self.sensitivity,
+            gender_preference=self.gender_preference,
+            beneficiary=optional(self.beneficiary, "resident", "beneficiary"),
+            grid=optional(self.grid, "grid", "grid"),
+            submitted_via=self.submitted_via,
+            draft=self.draft,
+        )
+
+
+@strawberry.input(description="What of a need is to change. What is not given stays.")
+class NeedEditInput:
+    title: strawberry.Maybe[str] = strawberry.field(description="What is needed, in 2 to 60 characters.")
+    note: strawberry.Maybe[str | None] = strawberry.field(description="Particulars; null takes them away.")
+    category: strawberry.Maybe[strawberry.ID] = strawberry.field(description="What kind of service it is.")
+    quantity: strawberry.Maybe[int] = strawberry.field(description="How much; not less than is promised.")
+    window_from: strawberry.Maybe[datetime | None] = strawberry.field(description="From when; null: any time will do.")
+    window_to: strawberry.Maybe[datetime | None] = strawberry.field(description="Until when; null: any time will do.")
+    due_at: strawberry.Maybe[datetime] = strawberry.field(description="When it expires.")
+    urgency: strawberry.Maybe[int] = strawberry.field(description="1 can wait, 4 is most urgent.")
+    sensitivity: strawberry.Maybe[Sensitivity] = strawberry.field(description="Who may read of it at all.")
+    gender_preference: strawberry.Maybe[GenderPreference] = strawberry.field(
+        description="Whom the beneficiary would rather have."
+    )
+
+
+@strawberry.input(description="What is offered, free of charge.")
+class OfferInput:
+    title: str = strawberry.field(description="What is offered, in 2 to 60 characters.")
+    category: strawberry.ID = strawberry.field(description="What kind of service it is.")
+    window_from: datetime = strawberry.field(description="From when it can be given.")
+    window_to: datetime = strawberry.field(description="Until when; at most 400 days later.")
+    kind: Kind = strawberry.field(default=Kind.SERVICE, description="What sort of thing is offered.")
+    note: str | None = strawberry.field(default=None, description="Particulars, up to 2,000 characters.")
+    quantity: int = strawberry.field(default=1, description="How much in all, 1 to 10,000.")
+    unit: Unit | None = strawberry.field(
+        default=None, description="What the quantity counts; null: what the kind counts."
+    )
+    areas: list[strawberry.ID] = strawberry.field(
+        default_factory=list, description="The divisions that it serves, at most 20; none: the provider's own area."
+    )
+    draft: bool = strawberry.field(default=False, description="True keeps it as a draft, for `offerSubmitDraft`.")
+
+    def read(self) -> actions.OfferInput:
+        """The same, as the verbs take it."""
+        return actions.OfferInput(
+            title=self.title,
+            category=Call.id(self.category, "service_category", "category"),
+            window_from=self.window_from,
+            window_to=self.window_to,
+            kind=self.kind,
+            note=self.note,
+            quantity=self.quantity,
+            unit=self.unit,
+            areas=tuple(Call.id(area, "division", "areas") for area in self.areas),
+            draft=self.draft,
+        )
+
+
+@strawberry.input(description="What of an offer is to change. What is not given stays.")
+class OfferEditInput:
+    title: strawberry.Maybe[str] = strawberry.field(description="What is offered; not once it is published.")
+    note: strawberry.Maybe[str | None] = strawberry.field(description="Particulars; null takes them away.")
+    category: strawberry.Maybe[strawberry.ID] = strawberry.field(
+        description="What kind of service it is; not once it is published."
+    )
+    quantity: strawberry.Maybe[int] = strawberry.field(description="How much in all; not less than is promised.")
+    window_from: strawberry.Maybe[datetime] = strawberry.field(description="From when it can be given.")
+    window_to: strawberry.Maybe[datetime] = strawberry.field(description="Until when.")
+    areas: strawberry.Maybe[list[strawberry.ID]] = strawberry.field(
+        description="The divisions that it serves; not once it is published."
+    )
+
+
+@strawberry.input(description="Who is proposed for a need. One of offer, organization, volunteer or staff is needed.")
+class ProposalInput:
+    quantity: int = strawberry.field(default=1, description="How much of the need, in its unit.")
+    offer: strawberry.ID | None = strawberry.field(default=None, description="Out of this offer, by its provider.")
+    organization: strawberry.ID | None = strawberry.field(default=None, description="By this organization.")
+    volunteer: strawberry.ID | None = strawberry.field(
+        default=None, description="By this volunteer; beside an organization, the one whom it sends."
+    )
+    staff: strawberry.ID | None = strawberry.field(
+        default=None, description="For a RESTRICTED need: by this person of the staff named for it."
+    )
+    social_worker: strawberry.ID | None = strawberry.field(default=None, description="Who accompanies it.")
+    slot_from: datetime | None = strawberry.field(
+        default=None, description="When the service is to begin; null: as the need's window says."
+    )
+    slot_to: datetime | None = strawberry.field(default=None, description="When it is to end; given if `slotFrom` is.")
+
+
+def optional(given: str | None, kind: str, field: str) -> UUID | None:
+    """The UUID of an id that may be absent."""
+    return Call.id(given, kind, field) if given is not None else None
+
+
+COLUMNS = {"quantity": "qty_total"}
+
+
+def changes(given: Any) -> dict[str, Any]:
+    """What an edit gives, by column; ids read."""
+    out = {
+        COLUMNS.get(name, name): part.value
+        for name in given.__annotations__
+        if (part := getattr(given, name)) is not None and part is not strawberry.UNSET
+    }
+    if "category" in out:
+        out["category"] = Call.id(out["category"], "service_category", "category")
+    if "areas" in out:
+        out["areas"] = [Call.id(area, "division", "areas") for area in out["areas"]]
+    return out
+
+
+@strawberry.type
+class ExchangeMutation:
+    @mutation(
+        Need,
+        actions.submit_need,
+        description="Ask for something: for oneself or one's household, or, as staff, for a resident or place of one's area. The community answers within three working days.",
+    )
+    async def need_submit(
+        call: Call, input: Annotated[NeedInput, strawberry.argument(description="What is asked for.")]
+    ) -> UUID:
+        return await actions.submit_need(call.db, input.read())
+
+    @mutation(Need, actions.submit_draft, description="Send a draft to the community.")
+    async def need_submit_draft(call: Call, id: NeedId) -> UUID:
+        return await actions.submit_draft(call.db, call.id(id, "need"))
+
+    @mutation(
+        Need,
+        actions.edit_need,
+        description="Change a need: who asked until it is verified, staff until it is delivered. What is promised stays possible.",
+    )
+    async def need_edit(
+        call: Call,
+        id: NeedId,
+        version: Version,
+        input: Annotated[NeedEditInput, strawberry.argument(description="What changes.")],
+    ) -> UUID:
+        return await actions.edit_need(call.db, call.id(id, "need"), version, changes(input))
+
+    @mutation(Need, actions.verify_need, description="Community staff and social workers: a need is true. It opens.")
+    async def need_verify(call: Call, id: NeedId, publish: Publish = True) -> UUID:
+        return await actions.verify_need(call.db, call.id(id, "need"), publish=publish)
+
+    @mutation(
+        Need,
+        actions.open_need,
+        description="Community staff and social workers: open what was verified and held back, or asked for again.",
+    )
+    async def need_open(call: Call, id: NeedId) -> UUID:
+        return await actions.open_need(call.db, call.id(id, "need"))
+
+    @mutation(Need, actions.reject_need, description="Community staff and social workers: do not take a need up.")
+    async def need_reject(call: Call, id: NeedId, reason: Reason) -> UUID:
+        return await actions.reject_need(call.db, call.id(id, "need"), reason)
+
+    @mutation(Need, actions.refer_need, description="Community staff and social workers: hand a need to somebody else.")
+    async def need_refer(
+        call: Call,
+        id: NeedId,
+        referred_to: Annotated[
+            str, strawberry.argument(description="The department or system, by name: 2 to 200 characters.")
+        ],
+        reason: Annotated[str | None, strawberry.argument(description="Why, if that is to be said.")] = None,
+    ) -> UUID:
+        return await actions.refer_need(call.db, call.id(id, "need"), referred_to, reason)
+
+    @mutation(
+        Need,
+        actions.cancel_need,
+        description="Take a need back. What was claimed is declined, what was agreed is cancelled.",
+    )
+    async def need_cancel(call: Call, id: NeedId, reason: Reason) -> UUID:
+        return await actions.cancel_need(call.db, call.id(id, "need"), reason)
+
+    @mutation(
+        Need,
+        actions.close_need,
+        description="Community staff and social workers: close what was delivered, wholly or in part.",
+    )
+    async def need_close(call: Call, id: NeedId) -> UUID:
+        return await actions.close_need(call.db, call.id(id, "need"))
+
+    @mutation(
+        Need,
+        actions.reopen_need,
+        description="Ask again for what was closed: within 15 days, and once. By staff it opens at once.",
+    )
+    async def need_reopen(
+        call: Call,
+        id: NeedId,
+        reason: Reason,
+        quantity: Annotated[int, strawberry.argument(description="How much more is wanted.")] = 1,
+        publish: Publish = True,
+    ) -> UUID:
+        return await actions.reopen_need(call.db, call.id(id, "need"), reason, quantity=quantity, publish=publish)
+
+    @mutation(
+        Need,
+        actions.name_staff,
+        description="Name a colleague for a RESTRICTED need that one sees: from now on he sees it.",
+    )
+    async def need_name_staff(
+        call: Call,
+        id: NeedId,
+        person: Annotated[strawberry.ID, strawberry.argument(description="Who: a person who serves in its community.")],
+    ) -> UUID:
+        return await actions.name_staff(call.db, call.id(id, "need"), call.id(person, "person", "person"))
+
+    @mutation(
+        Commitment,
+        actions.claim_need,
+        description="Claim some of a need for 24 hours: a volunteer for himself, an organization's staff for it. The beneficiary or the community accepts.",
+    )
+    async def need_claim(
+        call: Call,
+        id: NeedId,
+        quantity: Quantity = 1,
+        offer: Annotated[
+            strawberry.ID | None, strawberry.argument(description="Out of which of the provider's own offers, if any.")
+        ] = None,
+        volunteer: OwnVolunteer = None,
+    ) -> UUID:
+        return await actions.claim_need(
+            call.db,
+            call.id(id, "need"),
+            quantity,
+            offer=optional(offer, "offer", "offer"),
+            volunteer=optional(volunteer, "volunteer", "volunteer"),
+        )
+
+    @mutation(
+        Commitment,
+        actions.propose_commitment,
+        description="Community staff and social workers: propose a provider for some of a need, for 24 hours. The provider accepts.",
+    )
+    async def commitment_propose(
+        call: Call,
+        need: NeedId,
+        input: Annotated[ProposalInput, strawberry.argument(description="Who is proposed.")],
+    ) -> UUID:
+        return await actions.propose_commitment(
+            call.db,
+            call.id(need, "need", "need"),
+            input.quantity,
+            offer=optional(input.offer, "offer", "offer"),
+            organization=optional(input.organization, "organization", "organization"),
+            volunteer=optional(input.volunteer, "volunteer", "volunteer"),
+            staff=optional(input.staff, "person", "staff"),
+            social_worker=optional(input.social_worker, "social_worker", "socialWorker"),
+            slot=(input.slot_from, input.slot_to),
+        )
+
+    @mutation(
+        Commitment,
+        actions.accept_commitment,
+        description="Say yes to a commitment, for the side that did not make the first move.",
+    )
+    async def commitment_accept(call: Call, id: CommitmentId, volunteer: OwnVolunteer = None) -> UUID:
+        return await actions.accept_commitment(
+            call.db, call.id(id, "commitment"), volunteer=optional(volunteer, "volunteer", "volunteer")
+        )
+
+    @mutation(
+        Commitment,
+        actions.decline_commitment,
+        description="Say no to a commitment before both sides have said yes; or take one's own claim or proposal back.",
+    )
+    async def commitment_decline(
+        call: Call,
+        id: CommitmentId,
+        reason: Annotated[str | None, strawberry.argument(description="Why, if that is to be said.")] = None,
+    ) -> UUID:
+        return await actions.decline_commitment(call.db, call.id(id, "commitment"), reason=reason)
+
+    @mutation(
+        Commitment,
+        actions.confirm_commitment,
+        description="Community staff and social workers: confirm what both sides have agreed. The provider may ask for the contact until 24 h after the service.",
+    )
+    async def commitment_confirm(
+        call: Call,
+        id: CommitmentId,
+        social_worker: Annotated[
+            strawberry.ID | None, strawberry.argument(description="Who accompanies it; null leaves it as it is.")
+        ] = None,
+    ) -> UUID:
+        worker = optional(social_worker, "social_worker", "socialWorker")
+        return await actions.confirm_commitment(call.db, call.id(id, "commitment"), social_worker=worker)
+
+    @mutation(
+        Commitment, actions.cancel_commitment, description="Call off what was agreed. Its quantity is wanted again."
+    )
+    async def commitment_cancel(call: Call, id: CommitmentId, reason: Reason) -> UUID:
+        return await actions.cancel_commitment(call.db, call.id(id, "commitment"), reason)
+
+    @mutation(Commitment, actions.mark_no_show, description="Record that the provider did not come.")
+    async def commitment_no_show(call: Call, id: CommitmentId) -> UUID:
+        return await actions.mark_no_show(call.db, call.id(id, "commitment"))
+
+    @mutation(
+        Commitment,
+        actions.complete_commitment,
+        description="The beneficiary, or staff for him: it was done. The need closes when nothing of it is open any more.",
+    )
+    async def commitment_complete(
+        call: Call,
+        id: CommitmentId,
+        rating: Annotated[int | None, strawberry.argument(description="1 to 5 stars.")] = None,
+        comment: Annotated[str | None, strawberry.argument(description="A word on it, up to 2,000 characters.")] = None,
+    ) -> UUID:
+        return await actions.complete_commitment(call.db, call.id(id, "commitment"), rating=rating, comment=comment)
+
+    @mutation(
+        Commitment, actions.dispute_commitment, description="The beneficiary, or staff for him: it was not as agreed."
+    )
+    async def commitment_dispute(call: Call, id: CommitmentId, reason: Reason) -> UUID:
+        return await actions.dispute_commitment(call.db, call.id(id, "commitment"), reason)
+
+    @mutation(
+        Commitment, actions.resolve_commitment, description="Community staff and social workers: decide a dispute."
+    )
+    async def commitment_resolve(
+        call: Call,
+        id: CommitmentId,
+        delivered: Annotated[
+            bool,
+            strawberry.argument(description="Whether it was delivered: COMPLETED; otherwise VOID, and wanted again."),
+        ],
+        reason: Reason,
+    ) -> UUID:
+        return await actions.resolve_commitment(call.db, call.id(id, "commitment"), delivered=delivered, reason=reason)
+
+    @mutation(
+        Offer,
+        actions.submit_offer,
+        description="Offer something free of charge: an organization's staff for it, a volunteer for himself. It waits for review.",
+    )
+    async def offer_submit(
+        call: Call, input: Annotated[OfferInput, strawberry.argument(description="What is offered.")]
+    ) -> UUID:
+        return await actions.submit_offer(call.db, input.read())
+
+    @mutation(Offer, actions.submit_offer_draft, description="Send a draft to the community's review.")
+    async def offer_submit_draft(call: Call, id: OfferId) -> UUID:
+        return await actions.submit_offer_draft(call.db, call.id(id, "offer"))
+
+    @mutation(Offer, actions.edit_offer, description="Change one's own offer.")
+    async def offer_edit(
+        call: Call,
+        id: OfferId,
+        version: Version,
+        input: Annotated[OfferEditInput, strawberry.argument(description="What changes.")],
+    ) -> UUID:
+        return await actions.edit_offer(call.db, call.id(id, "offer"), version, changes(input))
+
+    @mutation(Offer, actions.publish_offer, description="Community staff: an offer passed the review.")
+    async def offer_publish(call: Call, id: OfferId) -> UUID:
+        return await actions.publish_offer(call.db, call.id(id, "offer"))
+
+    @mutation(Offer, actions.reject_offer, description="Community staff: an offer did not pass the review.")
+    async def offer_reject(call: Call, id: OfferId, reason: Reason) -> UUID:
+        return await actions.reject_offer(call.db, call.id(id, "offer"), reason)
+
+    @mutation(Offer, actions.pause_offer, description="Not to be taken up for the time being; what is promised holds.")
+    async def offer_pause(call: Call, id: OfferId) -> UUID:
+        return await actions.pause_offer(call.db, call.id(id, "offer"))
+
+    @mutation(Offer, actions.resume_offer, description="To be taken up again.")
+    async def offer_resume(call: Call, id: OfferId) -> UUID:
+        return await actions.resume_offer(call.db, call.id(id, "offer"))
+
+    @mutation(Offer, actions.withdraw_offer, description="Take one's own offer back; what is promised holds.")
+    async def offer_withdraw(call: Call, id: OfferId) -> UUID:
+        return await actions.withdraw_offer(call.db, call.id(id, "offer"))

@@ -1,0 +1,325 @@
+"""Categories, needs, offers and commitments."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Union
+
+import sqlalchemy as sa
+import strawberry
+from sqlmodel import desc
+
+from models.exchange import queries as q
+from models.exchange import tables
+from models.exchange.kinds import (
+    Fulfilment,
+    GenderPreference,
+    Kind,
+    Origin,
+    Sensitivity,
+    Side,
+    SubmittedVia,
+    Unit,
+)
+from models.exchange.states import CommitmentStatus, NeedStatus, OfferStatus
+from resolvers.common import Connection, Node
+from resolvers.engine import words as w
+from resolvers.exchange.filters import CommitmentFilter, CommitmentOrder
+from resolvers.people import Organization, Person, Resident, SocialWorker, Volunteer
+from resolvers.territory import Division, Grid
+
+Provider = Annotated[
+    Union[Organization, Person],  # noqa: UP007
+    strawberry.union("Provider", description="Who serves or offers: an organization, or a person himself."),
+]
+LEFT = "How much is left now; holds that nobody answered in time count as released."
+BY_AGE = {
+    CommitmentOrder.NEWEST: (desc(tables.Commitment.created_at),),
+    CommitmentOrder.OLDEST: (tables.Commitment.created_at,),
+}
+
+
+def in_full(column: str) -> Any:
+    """A column of a need for those who may read its particulars; null for everybody else."""
+    return lambda row, view: sa.case((q.in_full(row, view), getattr(row, column)))
+
+
+@w.entity(tables.ServiceCategory, "service_category")
+@strawberry.type(description="What kind of service something is. Two levels. 服务类别。")
+class ServiceCategory(Node):
+    code: str = w.column(tables.ServiceCategory.code, description="Its code: `ELDERLY`, or below it `ELDERLY.ESCORT`.")
+    name: str = w.column(tables.ServiceCategory.name, description="Its name.")
+    pinyin: str = w.column(tables.ServiceCategory.pinyin, description="The name's pinyin.")
+    parent: ServiceCategory | None = w.one(
+        tables.ServiceCategory.parent_id, description="The category that it belongs to; null at the top."
+    )
+    children: list[ServiceCategory] = w.many(
+        tables.ServiceCategory.parent_id,
+        order=(tables.ServiceCategory.place,),
+        limit=50,
+        default=20,
+        description="The categories below it.",
+    )
+
+
+def _need_can(step: str, description: str) -> Any:
+    return w.expression(q.need_can(step), description=description)
+
+
+@strawberry.type(description="What the caller may do with a need now.")
+class NeedViewerCan:
+    submit: bool = _need_can("submit", "`needSubmitDraft`.")
+    edit: bool = _need_can("edit", "`needEdit`.")
+    verify: bool = _need_can("verify", "`needVerify`.")
+    open: bool = _need_can("open", "`needOpen`.")
+    reject: bool = _need_can("reject", "`needReject`.")
+    refer: bool = _need_can("refer", "`needRefer`.")
+    cancel: bool = _need_can("cancel", "`needCancel`.")
+    close: bool = _need_can("close", "`needClose`.")
+    reopen: bool = _need_can("reopen", "`needReopen`.")
+    claim: bool = _need_can("claim", "`needClaim`, for some of it.")
+    propose: bool = _need_can("propose", "`commitmentPropose`.")
+    name_staff: bool = _need_can("name_staff", "`needNameStaff`.")
+
+
+@w.entity(tables.NeedStaff, "need_staff")
+@strawberry.type(description="That somebody of the staff is named for a RESTRICTED need, and so may see it. 经办人。")
+class NeedStaff(Node):
+    person: Person | None = w.one(tables.NeedStaff.person_id, description="Who, masked.")
+    named_by: Person | None = w.one(
+        tables.NeedStaff.named_by, description="Who named him, masked; null where the rule did, when the need came in."
+    )
+    named_at: datetime = w.column(tables.NeedStaff.named_at, description="When.")
+
+
+@w.entity(tables.Need, "need")
+@strawberry.type(
+    description="What somebody needs, how much of it, by when, and how far it is met. Who is no party to it and no staff of its area sees neither note nor people. 需求。"
+)
+class Need(Node):
+    no: str = w.column(tables.Need.no, description="Its number, to read out: `XQ` and nine digits.")
+    title: str = w.column(tables.Need.title, description="What is needed, in a few words.")
+    note: str | None = w.expression(
+        in_full("note"), description="Particulars; null for callers who may not read them, or when there are none."
+    )
+    kind: Kind = w.column(tables.Need.kind, description="What sort of thing is needed.")
+    category: ServiceCategory = w.one(tables.Need.category_id, description="What kind of service it is.")
+    community: Division = w.one(tables.Need.community_id, description="The community that it belongs to.")
+    grid: Grid | None = w.one(tables.Need.grid_id, description="The grid, where it is known.")
+    requester: Person | None = w.one(
+        tables.Need.requester_id, description="Who submitted it, masked; null for callers who may not see him."
+    )
+    beneficiary: Resident | None = w.one(
+        tables.Need.beneficiary_id,
+        description="Whom it is for; null for a group or a whole community, and for callers who may not see him.",
+    )
+    submitted_via: SubmittedVia = w.column(tables.Need.submitted_via, description="How it came in.")
+    unit: Unit = w.column(tables.Need.unit, description="What its quantities count.")
+    quantity: int = w.column(tables.Need.qty_total, description="How much is wanted.")
+    quantity_committed: int = w.expression(
+        lambda row, view: row.qty_total - q.need_left(row, view.actor.now),
+        description="How much commitments hold or have delivered.",
+    )
+    quantity_delivered: int = w.column(tables.Need.qty_delivered, description="How much was delivered.")
+    quantity_left: int = w.expression(lambda row, view: q.need_left(row, view.actor.now), description=LEFT)
+    fulfilment: Fulfilment = w.expression(lambda row: q.fulfilment(row), description="How much of it was delivered.")
+    window_from: datetime | None = w.column(
+        tables.Need.window_from, description="From when it is wanted; null when any time will do."
+    )
+    window_to: datetime | None = w.column(tables.Need.window_to, description="Until when; null when any time will do.")
+    due_at: datetime = w.column(tables.Need.due_at, description="When it expires, if nothing is under way.")
+    answer_due_at: datetime = w.column(
+        tables.Need.answer_due_at, description="By when the community has to answer it: three working days."
+    )
+    urgency: int = w.column(tables.Need.urgency, description="1 can wait, 4 is most urgent.")
+    sensitivity: Sensitivity = w.column(tables.Need.sensitivity, description="Who may read of it at all.")
+    gender_preference: GenderPreference = w.column(
+        tables.Need.gender_preference, description="Whom the beneficiary would rather have."
+    )
+    status: NeedStatus = w.column(tables.Need.status, description="Where it stands.")
+    reason: str | None = w.expression(
+        in_full("reason"),
+        description="Why it was rejected, referred, cancelled or asked for again; null for callers who may not read it.",
+    )
+    referred_to: str | None = w.expression(
+        in_full("referred_to"), description="Whom it was referred to; null for callers who may not read it."
+    )
+    reopened: bool = w.column(tables.Need.reopened, description="Whether it was asked for again after closing.")
+    opened_at: datetime | None = w.column(tables.Need.opened_at, description="When it was last opened.")
+    closed_at: datetime | None = w.column(tables.Need.closed_at, description="When it came to an end.")
+    created_at: datetime = w.column(tables.Need.created_at, description="When it was written down.")
+    version: int = w.column(tables.Need.version, description="The version to give when editing.")
+    commitments: list[Commitment] = w.many(
+        tables.Commitment.need_id,
+        order=(tables.Commitment.created_at,),
+        limit=50,
+        default=20,
+        description="The commitments to it that the caller may see, oldest first; `commitmentsConnection` has all.",
+    )
+    commitments_connection: Connection[Commitment] = w.connection(
+        tables.Commitment.need_id,
+        order=BY_AGE,
+        filter=CommitmentFilter,
+        description="The commitments to it that the caller may see.",
+    )
+    matching_offers: list[Offer] = w.many(
+        match=q.matching_offers,
+        order=(desc(tables.Offer.created_at),),
+        limit=50,
+        default=10,
+        description="Published offers that can serve it: of the same kind, unit and category, for its area, in its window, with something left. Newest first.",
+    )
+    staff: list[NeedStaff] = w.many(
+        tables.NeedStaff.need_id,
+        order=(tables.NeedStaff.named_at,),
+        limit=20,
+        description="For a RESTRICTED need: the staff who may see it.",
+    )
+    viewer_can: NeedViewerCan = w.inside(description="What the caller may do with it now.")
+
+
+def _offer_can(step: str, description: str) -> Any:
+    return w.expression(q.offer_can(step), description=description)
+
+
+@strawberry.type(description="What the caller may do with an offer now.")
+class OfferViewerCan:
+    submit: bool = _offer_can("submit", "`offerSubmitDraft`.")
+    edit: bool = _offer_can("edit", "`offerEdit`.")
+    publish: bool = _offer_can("publish", "`offerPublish`.")
+    reject: bool = _offer_can("reject", "`offerReject`.")
+    pause: bool = _offer_can("pause", "`offerPause`.")
+    resume: bool = _offer_can("resume", "`offerResume`.")
+    withdraw: bool = _offer_can("withdraw", "`offerWithdraw`.")
+
+
+@w.entity(tables.Offer, "offer")
+@strawberry.type(
+    description="What an organization or a volunteer can give, how much of it, when and where; always free of charge. 供给。"
+)
+class Offer(Node):
+    no: str = w.column(tables.Offer.no, description="Its number, to read out: `GJ` and nine digits.")
+    title: str = w.column(tables.Offer.title, description="What is offered, in a few words.")
+    note: str | None = w.column(tables.Offer.note, description="Particulars.")
+    provider: Provider | None = w.variant(
+        {tables.Offer.organization_id: "Organization", tables.Offer.person_id: "Person"},
+        description="Who offers it; null for callers who may not see him.",
+    )
+    organization: Organization | None = w.one(
+        tables.Offer.organization_id, description="The organization that offers it; null when a person does."
+    )
+    kind: Kind = w.column(tables.Offer.kind, description="What sort of thing is offered.")
+    category: ServiceCategory = w.one(tables.Offer.category_id, description="What kind of service it is.")
+    unit: Unit = w.column(tables.Offer.unit, description="What its quantities count.")
+    quantity: int = w.column(tables.Offer.qty_total, description="How much is offered in all.")
+    quantity_consumed: int = w.column(tables.Offer.qty_consumed, description="How much was delivered.")
+    quantity_left: int = w.expression(lambda row, view: q.offer_left(row, view.actor.now), description=LEFT)
+    exhausted: bool = w.expression(
+        lambda row, view: q.offer_left(row, view.actor.now) <= 0, description="Whether nothing is left. 已用完。"
+    )
+    window_from: datetime = w.column(tables.Offer.window_from, description="From when it can be given.")
+    window_to: datetime = w.column(tables.Offer.window_to, description="Until when.")
+    areas: list[Division] = w.many(
+        match=lambda item, parent: item.code == sa.any_(parent.service_areas),
+        order=("code",),
+        limit=20,
+        description="The divisions that it serves, with everything in them.",
+    )
+    cost_free: bool = w.column(tables.Offer.cost_free, description="Always true: nothing is taken from beneficiaries.")
+    status: OfferStatus = w.column(tables.Offer.status, description="Where it stands.")
+    reason: str | None = w.column(tables.Offer.reason, description="Why it was rejected.")
+    created_at: datetime = w.column(tables.Offer.created_at, description="When it was written down.")
+    version: int = w.column(tables.Offer.version, description="The version to give when editing.")
+    commitments: Connection[Commitment] = w.connection(
+        tables.Commitment.offer_id,
+        order=BY_AGE,
+        filter=CommitmentFilter,
+        description="The commitments out of it that the caller may see.",
+    )
+    matching_needs: list[Need] = w.many(
+        match=q.matching_needs,
+        order=(desc(tables.Need.urgency), tables.Need.due_at),
+        limit=50,
+        default=10,
+        description="Open needs that it can serve: of the same kind, unit and category, in its areas and window, with something left. Most urgent first, then by due time.",
+    )
+    viewer_can: OfferViewerCan = w.inside(description="What the caller may do with it now.")
+
+
+def _commitment_can(step: str, description: str) -> Any:
+    return w.expression(q.commitment_can(step), description=description)
+
+
+@strawberry.type(description="What the caller may do with a commitment now.")
+class CommitmentViewerCan:
+    accept: bool = _commitment_can("accept", "`commitmentAccept`.")
+    decline: bool = _commitment_can("decline", "`commitmentDecline`.")
+    confirm: bool = _commitment_can("confirm", "`commitmentConfirm`.")
+    cancel: bool = _commitment_can("cancel", "`commitmentCancel`.")
+    no_show: bool = _commitment_can("no_show", "`commitmentNoShow`.")
+    complete: bool = _commitment_can("complete", "`commitmentComplete`.")
+    dispute: bool = _commitment_can("dispute", "`commitmentDispute`.")
+    resolve: bool = _commitment_can("void", "`commitmentResolve`.")
+
+
+@w.entity(tables.Commitment, "commitment")
+@strawberry.type(
+    description="That a provider serves some of a need, out of an offer or directly, and how far it is. 对接单。"
+)
+class Commitment(Node):
+    need: Need = w.one(tables.Commitment.need_id, description="The need that it serves.")
+    offer: Offer | None = w.one(
+        tables.Commitment.offer_id, description="The offer that it comes out of; null for a direct one."
+    )
+    provider: Provider | None = w.variant(
+        {tables.Commitment.organization_id: "Organization", tables.Commitment.person_id: "Person"},
+        description="Who has promised it; null for callers who may not see him.",
+    )
+    organization: Organization | None = w.one(
+        tables.Commitment.organization_id, description="The organization that has promised it; null when a person has."
+    )
+    volunteer: Volunteer | None = w.one(
+        tables.Commitment.volunteer_person_id,
+        target="person_id",
+        description="The volunteer who serves; null while an organization names none.",
+    )
+    social_worker: SocialWorker | None = w.one(
+        tables.Commitment.social_worker_id, description="The social worker who accompanies it, if any."
+    )
+    community: Division = w.one(tables.Commitment.community_id, description="The need's community.")
+    quantity: int = w.column(tables.Commitment.qty, description="How much of the need, in its unit.")
+    quantity_delivered: int = w.column(tables.Commitment.qty_delivered, description="How much was delivered.")
+    origin: Origin = w.column(tables.Commitment.origin, description="Who made the first move.")
+    status: CommitmentStatus = w.expression(
+        lambda row, view: q.standing(row, view.actor.now),
+        description="Where it stands; LAPSED from the moment its hold is over.",
+    )
+    hold_until: datetime = w.column(
+        tables.Commitment.hold_until, description="Until when the other side has to accept it."
+    )
+    slot_from: datetime | None = w.column(
+        tables.Commitment.slot_from, description="When the service begins; null when no time is agreed."
+    )
+    slot_to: datetime | None = w.column(
+        tables.Commitment.slot_to, description="When it ends; null when no time is agreed."
+    )
+    accepted_at: datetime | None = w.column(tables.Commitment.accepted_at, description="When both sides had said yes.")
+    confirmed_at: datetime | None = w.column(
+        tables.Commitment.confirmed_at, description="When the community confirmed it."
+    )
+    started_at: datetime | None = w.column(tables.Commitment.started_at, description="When the service began.")
+    delivered_at: datetime | None = w.column(tables.Commitment.delivered_at, description="When it was delivered.")
+    ended_at: datetime | None = w.column(
+        tables.Commitment.ended_at, description="When it came to an end, of whatever kind."
+    )
+    rating: int | None = w.column(tables.Commitment.rating, description="1 to 5 stars; null when none were given.")
+    comment: str | None = w.column(tables.Commitment.comment, description="What the beneficiary said of it.")
+    cancelled_by: Side | None = w.column(
+        tables.Commitment.cancelled_by, description="Which side called it off; null unless one did."
+    )
+    reason: str | None = w.column(
+        tables.Commitment.reason, description="Why it was declined, cancelled, disputed or decided as it was."
+    )
+    created_at: datetime = w.column(tables.Commitment.created_at, description="When the first move was made.")
+    version: int = w.column(tables.Commitment.version, description="How often it has changed, from 1.")
+    viewer_can: CommitmentViewerCan = w.inside(description="What the caller may do with it now.")
