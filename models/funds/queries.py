@@ -6,6 +6,7 @@ allocation, then on the disbursement. Gifts and lines of a locked fund need no l
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,10 +14,11 @@ import sqlalchemy as sa
 import models.exchange.visible
 import models.funds.visible
 import models.people.visible  # noqa: F401  (statements below, and the verbs', are written with these rules)
-from models.access import seen
+from models.access import Role, seen
 from models.base import INSTANT, table
 from models.database import Seen, Statement
 from models.exchange.tables import ServiceCategory
+from models.funds.rules import MAY
 from models.funds.tables import Allocation, AllocationLine, Disbursement, Donation, Fund
 from models.territory.tables import Division
 
@@ -172,3 +174,53 @@ KNOWN = Statement(
     )
 )
 """Whether a category and a division of these codes exist; none is fine."""
+
+
+NO = sa.literal_column("false", sa.Boolean())
+
+
+def may(row: Any, viewer: Any, verb: str, steps: Mapping[tuple[str, Any], Any], *others: Any) -> Any:
+    """Whether the asker may take a step of his foundation's now, as its verb decides: role, state, and other hands.
+
+    `others` are columns of people none of whom he may be.
+    """
+    if viewer.role not in MAY[verb]:
+        return NO
+    name = verb.rpartition(".")[2]
+    states = ", ".join(f"'{status.value}'" for (taken, status) in steps if taken == name)
+    return sa.func.coalesce(
+        sa.and_(
+            row.organization_id == viewer.organization,
+            row.status == sa.any_(sa.literal_column(f"ARRAY[{states}]::text[]")),
+            *(other.is_distinct_from(viewer.person) for other in others),
+        ),
+        NO,
+    )
+
+
+def may_confirm(row: Any, viewer: Any) -> Any:
+    """Whether the asker, who sees a payment, may say now what became of it."""
+    if viewer.role not in MAY["disbursement.confirm"]:
+        return NO
+    possible = row.status == sa.any_(sa.literal_column("ARRAY['PAID', 'NOT_RECEIVED']::text[]"))
+    concerned = {
+        Role.FUND_MAKER: row.organization_id == viewer.organization,
+        Role.NGO_STAFF: sa.or_(
+            row.payee_organization_id == viewer.organization, row.requester_organization_id == viewer.organization
+        ),
+        Role.RESIDENT: row.payee_person_id == viewer.person,
+    }
+    return sa.func.coalesce(sa.and_(possible, concerned.get(viewer.role, sa.true())), NO)
+
+
+def plain_name(names: Any, donor: Any) -> Any:
+    """A donor's plain name among the rows that may be seen."""
+    return sa.select(names.c.name).where(names.c.donor_id == donor).scalar_subquery()
+
+
+def account_balance(entries: Any, row: Any) -> Any:
+    """An account's balance on its own side, in fen: credits less debits where credits raise it."""
+    total = sa.select(sa.func.coalesce(sa.func.sum(entries.c.amount_fen), 0)).where(entries.c.account_id == row.id)
+    raised_by_debits = row.kind == sa.any_(sa.literal_column("ARRAY['ASSET', 'EXPENSE']::text[]"))
+    sign = sa.case((raised_by_debits, 1), else_=-1)
+    return sa.cast(total.scalar_subquery() * sign, sa.BigInteger())
