@@ -18,6 +18,7 @@ from resolvers.common import Connection
 from resolvers.engine import words as w
 from resolvers.enums import shown
 from resolvers.people.types import (
+    ContactReveal,
     Me,
     Membership,
     Organization,
@@ -204,6 +205,9 @@ class PeopleQuery:
         order=(desc(tables.Membership.granted_at),),
         filter=MembershipFilter,
         description="Memberships by pages, the last given first: one's own; staff those of their organization or community; administrators all.",
+    )
+    contact_reveal: ContactReveal | None = w.by_id(
+        description="A reveal of an id: that it was, of whom and what for. Its plain values are in its own answer only."
     )
     pii_accesses: Connection[PiiAccess] = w.connection(
         order=(desc(tables.PiiAccess.at),),

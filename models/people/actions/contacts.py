@@ -62,10 +62,14 @@ REVEAL = Statement(
     )
     .returning(reveal.c.id)
 )
-_subject = sa.func.unnest(
-    sa.bindparam("subjects", type_=postgresql.ARRAY(sa.Uuid())),
-    sa.bindparam("areas", type_=postgresql.ARRAY(sa.Text())),
-).table_valued("subject", "area", name="subjects")
+_subject = (
+    sa.func.unnest(
+        sa.bindparam("subjects", type_=postgresql.ARRAY(sa.Uuid())),
+        sa.bindparam("areas", type_=postgresql.ARRAY(sa.Text())),
+    )
+    .table_valued("subject", "area", name="subjects")
+    .render_derived()
+)
 ACCESS = Statement(
     sa.insert(access).from_select(
         [
