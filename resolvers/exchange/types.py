@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Union
+from typing import TYPE_CHECKING, Annotated, Any, Union
 
 import sqlalchemy as sa
 import strawberry
@@ -22,11 +22,15 @@ from models.exchange.kinds import (
     Unit,
 )
 from models.exchange.states import CommitmentStatus, NeedStatus, OfferStatus
+from models.funds.spending import Allocation as AllocationRow
 from resolvers.common import Connection, Node
 from resolvers.engine import words as w
 from resolvers.exchange.filters import CommitmentFilter, CommitmentOrder
 from resolvers.people import Organization, Person, Resident, SocialWorker, Volunteer
 from resolvers.territory import Division, Grid
+
+if TYPE_CHECKING:
+    from resolvers.funds import Allocation
 
 Provider = Annotated[
     Union[Organization, Person],  # noqa: UP007
@@ -174,6 +178,13 @@ class Need(Node):
         order=(tables.NeedStaff.named_at,),
         limit=20,
         description="For a RESTRICTED need: the staff who may see it.",
+    )
+    allocations: list[Annotated[Allocation, strawberry.lazy("resolvers.funds")]] = w.many(
+        AllocationRow.need_id,
+        order=("requested_at",),
+        limit=20,
+        default=5,
+        description="Money that foundations plan to spend, or spent, on it; those that the caller may see, oldest first.",
     )
     viewer_can: NeedViewerCan = w.inside(description="What the caller may do with it now.")
 
