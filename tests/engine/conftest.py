@@ -39,7 +39,12 @@ def worlds() -> list[World]:
 
 
 @pytest.fixture(scope="session")
-def engine_url(server: Server, worker: str, worlds: list[World]) -> Iterator[str]:
+def broken_world() -> World:
+    return rows.broken()
+
+
+@pytest.fixture(scope="session")
+def engine_url(server: Server, worker: str, worlds: list[World], broken_world: World) -> Iterator[str]:
     """The owner's URL of a database that has every world."""
     name = f"engine_{worker}"
     url = server.owner_url(name)
@@ -47,7 +52,7 @@ def engine_url(server: Server, worker: str, worlds: list[World]) -> Iterator[str
     async def fill() -> None:
         connection = await asyncpg.connect(url)
         try:
-            for world in worlds:
+            for world in (*worlds, broken_world):
                 await rows.store(connection, world)
             await connection.execute("ANALYZE")
         finally:
@@ -65,10 +70,10 @@ def engine_url(server: Server, worker: str, worlds: list[World]) -> Iterator[str
 
 
 @pytest.fixture(scope="session")
-async def at(engine_url: str, worlds: list[World]) -> AsyncIterator[dict[str, asyncpg.Connection]]:
+async def at(engine_url: str, worlds: list[World], broken_world: World) -> AsyncIterator[dict[str, asyncpg.Connection]]:
     """A connection into each world, by name."""
     made = {}
-    for world in worlds:
+    for world in (*worlds, broken_world):
         settings = {"search_path": world.name, "jit": "off", "timezone": "Asia/Shanghai"}
         made[world.name] = await asyncpg.connect(engine_url, server_settings=settings)
     yield made

@@ -177,7 +177,7 @@ class Writer:
         if optional and isinstance(type_, GraphQLNonNull) and self.some(0.7):
             told = told[:-1]  # a nullable variable where the argument has a default
         nullable = not told.endswith("!")
-        way = self.r.choice(("given", "given", "given", "null", "absent", "default", "overridden"))
+        way = self.r.choice(("given", "given", "null", "absent", "default", "overridden"))
         if (way in ("null", "absent") and not nullable) or isinstance(value, NullValueNode):
             way = "given"
         if isinstance(value, NullValueNode) and not nullable:

@@ -57,7 +57,7 @@ ORDERS = {
 
 def _pledged(row: Any, value: Any, view: Any) -> Any:
     made = view.rows(t.pledge)
-    return sa.exists().where(made.c.task_id == row.id).is_(value)
+    return sa.exists().where(made.c.task_id == row.id) == value
 
 
 @strawberry.input
@@ -76,7 +76,7 @@ class TaskFilter:
     ids: list[strawberry.ID] | None = w.where(lambda row, value: row.id == sa.any_(value))
     urgent: bool | None = w.where(lambda row, value: row.urgent == value)
     pledged: bool | None = w.where(_pledged)
-    mine: bool | None = w.where(lambda row, value, view: (row.asker_id == view.actor.person).is_(value))
+    mine: bool | None = w.where(lambda row, value, view: (row.asker_id == view.actor.person) == value)
 
 
 @strawberry.interface

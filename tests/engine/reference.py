@@ -21,7 +21,7 @@ from graphql import ExecutionResult, GraphQLError, GraphQLNamedType, GraphQLObje
 
 from models.clock import SHANGHAI
 from tests.engine import domain
-from tests.engine.rows import NOW, Rows
+from tests.engine.rows import INFINITY, NOW, Rows
 from tests.engine.tables import Actor, Role
 
 Row = dict[str, Any]
@@ -114,6 +114,8 @@ def said(value: Any) -> str:
     match value:
         case bool():
             return "true" if value else "false"
+        case datetime() if value == INFINITY:
+            return "infinity"
         case datetime():
             text = value.astimezone(SHANGHAI).isoformat(" ")
             return re.sub(r"(\.\d*?)0+\+", r"\1+", text).removesuffix(":00")
@@ -137,7 +139,13 @@ def read(text: Any, like: Any) -> Any:
         case uuid.UUID():
             return uuid.UUID(text)
         case Decimal() | float() | int():
-            return type(like)(text)
+            number = type(like)(text)
+            if isinstance(number, int) and not -(2**63) <= number < 2**63:
+                raise ValueError
+            return number
+    if "\x00" in text:
+        raise ValueError
+    text.encode()  # a lone surrogate is no text
     return text
 
 
@@ -515,6 +523,8 @@ def column(context: Context, row: Row, name: str) -> Any:
     value = row[name]
     if isinstance(value, float) and not math.isfinite(value):
         return None  # the rule: what JSON cannot say is absent
+    if value == INFINITY:
+        return None
     return value
 
 

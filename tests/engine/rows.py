@@ -7,7 +7,7 @@ import math
 import random
 import uuid
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +20,8 @@ from tests.engine import tables as t
 from tests.engine.tables import Actor, Role
 
 NOW = datetime(2026, 11, 2, 10, 0, tzinfo=SHANGHAI)
+INFINITY = datetime.max.replace(tzinfo=UTC)
+"""What asyncpg reads and writes as `infinity`."""
 Rows = dict[str, list[dict[str, Any]]]
 WORDS = [
     "沈河",
@@ -130,6 +132,30 @@ def make(seed: int, *, tasks: int = 24, pledges: int = 60, broken: float = 0.04)
     )
     ids = tuple(f"{kind}_{row['id']}" for kind in rows for row in rows[kind][:5])
     return World(f"world_{seed}", rows, actors, ids)
+
+
+def broken() -> World:
+    """A world whose first task breaks every promise that it can; it comes first by price. The second breaks none."""
+    world = make(77, broken=0.0)
+    first, second, *_ = world.rows["task"]
+    same = {"private": False, "published_at": NOW, "urgent": True, "urgency": -1}
+    closed = {**world.rows["team"][0], "id": uuid.UUID(int=1), "name": "关", "closed": True}
+    world.rows["team"].append(closed)
+    asker = {**world.rows["person"][0], "hidden": False}
+    world.rows["person"][0] = asker
+    bad = {
+        "score": math.nan,
+        "tags": ["a", None],
+        "kinds": [None],
+        "at": INFINITY,
+        "big": 2**40,
+        "price": Decimal("-1.00"),
+    }
+    first.update(same, **bad, asker_id=asker["id"], team_id=closed["id"])
+    second.update(same, title="好")
+    for row in world.rows["pledge"][:3]:
+        row.update(task_id=first["id"], person_id=asker["id"], team_id=closed["id"], minutes=600)
+    return dataclasses.replace(world, name="world_broken")
 
 
 async def store(connection: asyncpg.Connection, world: World) -> None:
