@@ -49,6 +49,9 @@ STEADY = 5.0
 TRIES = 6
 """How often a job that an event called for is tried, 1, 2, 4, … seconds apart, before it is put aside."""
 
+AGAIN = timedelta(seconds=2)
+"""Between two looks into a queue from which nothing was heard."""
+
 NAMES = DBSettings.model_construct()
 """pgqueuer's names of its tables as our migration makes them. Read from the environment, as it would itself, a stray
 variable called FUNCTION or CHANNEL would change them."""
@@ -124,7 +127,7 @@ async def enqueue(does: Duties, connection: asyncpg.Connection, batch: Sequence[
     """Puts the jobs that events call for into the queue, in the transaction that the relay has open."""
     called = [event for event in batch if event.topic in does.called]
     if called:
-        payloads: list[bytes | None] = [orjson.dumps(event) for event in called]
+        payloads: list[bytes | None] = [orjson.dumps(event, default=str) for event in called]
         await queue(connection).enqueue([event.topic for event in called], payloads, [0] * len(called))
 
 
@@ -149,9 +152,11 @@ async def _working(pool: Pool, settings: Settings, does: Duties, stop: asyncio.E
                 boss.schedule(each.name, each.cron)(_tick(pool, settings, each))
         for topic, verb in does.called.items():
             boss.entrypoint(topic, on_failure="hold")(_job(pool, verb))
+        # Nothing wakes pgqueuer for a job that is to be tried again: it looks, and the shorter the pause the sooner.
+        runs = boss.run(dequeue_timeout=AGAIN) if does.called else boss.sm.run()
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())
-        ends = [asyncio.create_task(wait) for wait in (stop.wait(), lost.wait(), boss.run())]
+        ends = [asyncio.create_task(wait) for wait in (stop.wait(), lost.wait(), runs)]
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             boss.shutdown.set()
@@ -190,7 +195,7 @@ def _job(pool: Pool, verb: Called) -> Callable[[Job], Awaitable[None]]:
         except Exception as problem:
             where = traced(problem)
             last = job.attempts + 1 >= TRIES
-            log.error("job failed", job=job.entrypoint, event=event.id, error=where, put_aside=last)
+            log.error("job failed", job=job.entrypoint, told=event.id, error=where, put_aside=last)
             if last:
                 raise RuntimeError(where) from None
             raise RetryRequested(timedelta(seconds=2**job.attempts), where) from None
