@@ -170,3 +170,22 @@ async def world(connection: asyncpg.Connection, now: datetime) -> World:
         worker=Actor(Role.SOCIAL_WORKER, people[1], area=COMMUNITY),
         ngo=Actor(Role.NGO_STAFF, people[2], organization=organization),
     )
+
+
+async def attend(there: World, session: UUID, volunteer: Actor, came: str, left: str | None) -> UUID:
+    """Signs up, checks in, and out."""
+    id = await actions.sign_up(there.as_(volunteer), session)
+    await actions.check_in(there.as_(there.ngo, at(came)), id)
+    if left is not None:
+        await actions.check_out(there.as_(there.ngo, at(left)), id)
+    return id
+
+
+async def credits(there: World, attendance: UUID) -> list[tuple[str, int, int, str]]:
+    rows = await there.all("SELECT * FROM hour_entry WHERE attendance_id = $1 ORDER BY at, id", attendance)
+    return [(r["kind"], r["revision"], r["minutes"], r["trust"]) for r in rows]
+
+
+async def balance(there: World, volunteer: Actor) -> int:
+    rows = await there.all("SELECT minutes FROM hour_entry WHERE volunteer_id = $1", volunteer.person)
+    return sum(r["minutes"] for r in rows)

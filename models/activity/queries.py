@@ -205,8 +205,3 @@ def my_hours_by_category(view: Any) -> sa.Select[Any]:
         .group_by(entry.c.category_code)
         .order_by(minutes.desc(), entry.c.category_code)
     )
-
-
-def lies_in(code: Any, category: Any) -> sa.ColumnElement[bool]:
-    """Whether a category's code is another one, or below it."""
-    return sa.or_(code == category, sa.func.starts_with(code, category.concat(".")))

@@ -8,7 +8,6 @@ from datetime import date, datetime
 import sqlalchemy as sa
 import strawberry
 
-from models.activity import queries
 from models.activity.rules import (
     AttendanceStatus,
     CheckMethod,
@@ -17,6 +16,7 @@ from models.activity.rules import (
     ProposalStatus,
     SessionStatus,
 )
+from models.exchange.queries import in_category
 from models.territory.queries import under
 from resolvers.engine import words as w
 from resolvers.enums import shown
@@ -76,7 +76,7 @@ class ActivityFilter:
         null=lambda row: row.organization_id.is_(None),
         description="Run by this organization; null for those of communities themselves.",
     )
-    category: str | None = w.where(lambda row, value: queries.lies_in(row.category_code, value), description=KIND)
+    category: str | None = w.where(lambda row, value: in_category(row.category_code, value), description=KIND)
     on: date | None = w.where(
         lambda row, value: sa.and_(row.starts_on <= value, sa.or_(row.ends_on.is_(None), row.ends_on >= value)),
         description="Going on at this day.",
@@ -98,7 +98,7 @@ class SessionFilter:
         lambda row, value: row.activity_id == value, description="Of this activity."
     )
     need: strawberry.ID | None = w.where(lambda row, value: row.need_id == value, description="For this need.")
-    category: str | None = w.where(lambda row, value: queries.lies_in(row.category_code, value), description=KIND)
+    category: str | None = w.where(lambda row, value: in_category(row.category_code, value), description=KIND)
     status: list[SessionStatus] | None = w.where(
         lambda row, value: row.status == sa.any_(value), description="In one of these states."
     )
@@ -161,7 +161,7 @@ class HourFilter:
         lambda row, value: row.organization_id == value, description="For this organization."
     )
     under: str | None = w.where(lambda row, value: under(row.area, value), description=WHERE)
-    category: str | None = w.where(lambda row, value: queries.lies_in(row.category_code, value), description=KIND)
+    category: str | None = w.where(lambda row, value: in_category(row.category_code, value), description=KIND)
     kind: list[HourKind] | None = w.where(
         lambda row, value: row.kind == sa.any_(value), description="Of one of these kinds."
     )

@@ -1,4 +1,4 @@
-"""Sessions from planning to locking, sign-ups, check-ins and hours, with exact figures."""
+"""Sessions from planning to locking, and who gets a place in them."""
 
 from __future__ import annotations
 
@@ -10,76 +10,15 @@ import pytest
 
 from models.access import Actor, Role
 from models.activity import actions, problems
-from models.exchange.actions.commitments import complete_commitment
 from models.exchange.problems import OverlappingBooking, OwnNeed, VolunteerInactive
+from models.people.problems import OrganizationNotVerified
 from models.problems import Forbidden, InvalidInput, InvalidTransition, NotFound, StaleVersion
-from tests.make_activity import MORNING, World, at, world
+from tests.make_activity import MORNING, World, at, attend, world
 
 
 @pytest.fixture
 async def there(connection: asyncpg.Connection, now) -> World:
     return await world(connection, now)
-
-
-async def attend(there: World, session: UUID, volunteer: Actor, came: str, left: str | None) -> UUID:
-    """Signs up, checks in, and out."""
-    id = await actions.sign_up(there.as_(volunteer), session)
-    await actions.check_in(there.as_(there.ngo, at(came)), id)
-    if left is not None:
-        await actions.check_out(there.as_(there.ngo, at(left)), id)
-    return id
-
-
-async def entries(there: World, attendance: UUID) -> list[tuple[str, int, int, str]]:
-    rows = await there.all("SELECT * FROM hour_entry WHERE attendance_id = $1 ORDER BY at, id", attendance)
-    return [(r["kind"], r["revision"], r["minutes"], r["trust"]) for r in rows]
-
-
-async def balance(there: World, volunteer: Actor) -> int:
-    rows = await there.all("SELECT minutes FROM hour_entry WHERE volunteer_id = $1", volunteer.person)
-    return sum(r["minutes"] for r in rows)
-
-
-async def settle(there: World) -> None:
-    await there.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-
-
-# Job 1: a need of two, served by two volunteers
-
-
-async def test_two_volunteers_serve_a_need_and_it_closes(there: World) -> None:
-    need = await there.need(quantity=2)
-    people = [await there.volunteer(), await there.volunteer()]
-    promised = [await there.commitment(need, p.person) for p in people]
-    session = await there.session(there.staff, commitments=tuple((c, None) for c in promised))
-    held = await there.row("service_session", session)
-    assert (held["starts_at"], held["ends_at"]) == (at("08:30"), at("11:00"))
-    assert (held["capacity"], held["accepted_count"], held["open_sign_up"]) == (2, 2, False)
-    assert (held["need_id"], held["category_code"], held["place"]) == (need, "ELDERLY", "万莲社区")
-    roster = await there.all("SELECT * FROM attendance WHERE session_id = $1 ORDER BY position", session)
-    code = await there.code(session)
-    for person in people:
-        [part] = [r for r in roster if r["volunteer_id"] == person.person]
-        await actions.check_in(there.as_(person, at("08:27")), part["id"], code=code.lower())
-    assert (await there.row("service_session", session))["status"] == "RUNNING"
-    assert (await there.row("need", need))["status"] == "IN_PROGRESS"
-    for person in people:
-        [part] = [r for r in roster if r["volunteer_id"] == person.person]
-        await actions.check_out(there.as_(person, at("11:05")), part["id"], code=code)
-        assert await entries(there, part["id"]) == [("CREDIT", 1, 150, "SYSTEM")]
-        after = await there.row("attendance", part["id"])
-        assert (after["status"], after["credited_minutes"]) == ("CONFIRMED", 150)
-        assert (after["check_in_method"], after["check_out_method"]) == ("CODE", "CODE")
-    asked = await there.row("need", need)
-    assert (asked["status"], asked["qty_delivered"]) == ("DELIVERED", 2)
-    for id in promised:
-        await complete_commitment(there.as_(there.staff, at("12:00")), id, rating=5)
-    asked = await there.row("need", need)
-    assert (asked["status"], asked["qty_delivered"], asked["qty_total"]) == ("CLOSED", 2, 2)
-    await settle(there)
-
-
-# Job 2: forty for fifteen places
 
 
 async def test_places_are_given_in_order_and_the_waitlist_moves_up(there: World) -> None:
@@ -173,159 +112,6 @@ async def test_where_approval_is_asked_staff_decide(there: World) -> None:
     assert states == ["ACCEPTED", "WAITLISTED", "WITHDRAWN", "REFUSED"]
     with pytest.raises(InvalidTransition):
         await actions.accept(there.as_(there.ngo), parts[1])
-
-
-# Job 3: hours, a forgotten check-out, a correction
-
-
-async def test_hours_of_a_morning(there: World) -> None:
-    session = await there.session()
-    a, b = await there.volunteer(), await there.volunteer()
-    first = await attend(there, session, a, "09:00", "12:04")
-    second = await attend(there, session, b, "09:00", "10:30")
-    assert await entries(there, first) == [("CREDIT", 1, 180, "SYSTEM")]
-    assert await entries(there, second) == [("CREDIT", 1, 90, "SYSTEM")]
-    assert (await there.row("attendance", first))["check_in_method"] == "ROSTER"
-
-
-async def test_a_forgotten_check_out_is_mended_by_two(there: World) -> None:
-    session = await there.session()
-    c = await there.volunteer()
-    part = await attend(there, session, c, "09:00", None)
-    with pytest.raises(problems.SessionNotOver):
-        await actions.propose_hours(there.as_(there.ngo, at("11:59")), part, 180, "忘记签退", "现场照片")
-    late = at("14:01")
-    with pytest.raises(problems.CheckOutClosed):
-        await actions.check_out(there.as_(there.ngo, late), part)
-    with pytest.raises(problems.MinutesOverLimit) as caught:
-        await actions.propose_hours(there.as_(there.ngo, late), part, 181, "忘记签退", "现场照片")
-    assert caught.value.most == 180
-    proposal = await actions.propose_hours(there.as_(there.ngo, late), part, 180, "忘记签退", "现场照片")
-    with pytest.raises(problems.ProposalPending):
-        await actions.propose_hours(there.as_(there.ngo, late), part, 170, "忘记签退", "现场照片")
-    with pytest.raises(Forbidden):
-        await actions.approve_hours(there.as_(there.ngo, late), proposal)
-    turned = Actor(Role.SOCIAL_WORKER, there.ngo.person, area=there.area)
-    with pytest.raises(problems.SecondPersonNeeded):
-        await actions.approve_hours(there.as_(turned, late), proposal)
-    with pytest.raises(problems.SecondPersonNeeded):
-        await actions.approve_hours(there.as_(Actor(Role.SOCIAL_WORKER, c.person, area=there.area), late), proposal)
-    with pytest.raises(NotFound):
-        elsewhere = Actor(Role.SOCIAL_WORKER, there.worker.person, area="210103005025")
-        await actions.approve_hours(there.as_(elsewhere, late), proposal)
-    assert await entries(there, part) == []
-    await actions.approve_hours(there.as_(there.worker, late), proposal)
-    for _ in range(4):
-        with pytest.raises(InvalidTransition):
-            await actions.approve_hours(there.as_(there.worker, late), proposal)
-    assert await entries(there, part) == [("CREDIT", 1, 180, "MANUAL")]
-    [entry] = await there.all("SELECT * FROM hour_entry")
-    assert (entry["approved_by"], entry["reason"]) == (there.worker.person, "忘记签退")
-
-
-async def test_a_rejected_proposal_makes_room_for_another(there: World) -> None:
-    session = await there.session()
-    part = await actions.sign_up(there.as_(await there.volunteer()), session)
-    first = await actions.propose_hours(there.as_(there.ngo, at("13:00")), part, 60, "未签到", "照片")
-    await actions.reject_hours(there.as_(there.worker, at("13:10")), first, "照片看不清")
-    second = await actions.propose_hours(there.as_(there.ngo, at("13:20")), part, 60, "未签到", "签到表")
-    await actions.approve_hours(there.as_(there.staff, at("13:30")), second)
-    assert await entries(there, part) == [("CREDIT", 1, 60, "MANUAL")]
-
-
-async def test_a_credit_is_corrected_by_reversal(there: World) -> None:
-    session = await there.session()
-    a = await there.volunteer()
-    part = await attend(there, session, a, "09:00", "12:04")
-    [credit] = await there.all("SELECT id FROM hour_entry")
-    with pytest.raises(Forbidden):
-        await actions.reverse_hours(there.as_(there.ngo, at("15:00")), credit["id"], "早退", 120)
-    await actions.reverse_hours(there.as_(there.worker, at("15:00")), credit["id"], "早退一小时", 120)
-    assert await entries(there, part) == [
-        ("CREDIT", 1, 180, "SYSTEM"),
-        ("REVERSAL", 1, -180, "SYSTEM"),
-        ("CREDIT", 2, 120, "CONFIRMED"),
-    ]
-    assert await balance(there, a) == 120
-    assert (await there.row("attendance", part))["credited_minutes"] == 120
-    with pytest.raises(problems.CreditNotLive):
-        await actions.reverse_hours(there.as_(there.worker, at("15:00")), credit["id"], "早退", 60)
-    [live] = await there.all("SELECT id FROM hour_entry WHERE revision = 2")
-    await actions.reverse_hours(there.as_(there.worker, at("16:00")), live["id"], "未到场")
-    after = await there.row("attendance", part)
-    assert (after["status"], after["credited_minutes"], await balance(there, a)) == ("REVERSED", None, 0)
-    await actions.credit_again(there.as_(there.staff, at("17:00")), part, 30, "核实到场半小时")
-    assert await balance(there, a) == 30
-    assert (await entries(there, part))[-1] == ("CREDIT", 3, 30, "CONFIRMED")
-
-
-async def test_a_day_holds_twelve_hours(there: World) -> None:
-    a = await there.volunteer()
-    day = await there.session(starts_at=at("06:00"), ends_at=at("16:00"))
-    evening = await there.session(starts_at=at("16:00"), ends_at=at("20:00"))
-    first = await attend(there, day, a, "06:00", "16:00")
-    second = await attend(there, evening, a, "16:00", "20:00")
-    assert [e[2] for e in await entries(there, first) + await entries(there, second)] == [600, 120]
-
-
-async def test_checking_out_twice_credits_once(there: World) -> None:
-    session = await there.session()
-    part = await attend(there, session, await there.volunteer(), "09:00", "12:00")
-    for again in (actions.check_in, actions.check_out):
-        with pytest.raises(InvalidTransition):
-            await again(there.as_(there.ngo, at("12:01")), part)
-    assert await entries(there, part) == [("CREDIT", 1, 180, "SYSTEM")]
-
-
-# Proofs of presence
-
-
-async def test_proofs_of_presence(there: World) -> None:
-    session = await there.session(latitude=41.7968, longitude=123.4291, radius_m=200)
-    v = await there.volunteer()
-    part = await actions.sign_up(there.as_(v), session)
-    code = await there.code(session)
-    with pytest.raises(problems.CheckInClosed) as caught:
-        await actions.check_in(there.as_(v, at("07:59")), part, code=code)
-    assert (caught.value.opens_at, caught.value.closes_at) == (at("08:00"), at("12:00"))
-    for wrong in (None, "", "AAAAAAAA"):
-        with pytest.raises(problems.WrongSignCode):
-            await actions.check_in(there.as_(v, at("09:00")), part, code=wrong)
-    with pytest.raises(problems.TooFarAway) as far:
-        await actions.check_in(there.as_(v, at("09:00")), part, latitude=41.7968, longitude=123.4391)
-    assert far.value.distance_m == pytest.approx(829, abs=2)
-    with pytest.raises(InvalidInput):
-        await actions.check_in(there.as_(v, at("09:00")), part, latitude=41.7968)
-    await actions.check_in(there.as_(v, at("09:00")), part, latitude=41.7970, longitude=123.4291)
-    await actions.check_out(there.as_(v, at("12:00")), part, code=code)
-    done = await there.row("attendance", part)
-    assert (done["check_in_method"], done["check_out_method"], done["credited_minutes"]) == ("GEO", "CODE", 180)
-    with pytest.raises(problems.CheckInClosed):
-        other = await actions.sign_up(there.as_(await there.volunteer(), at("11:00")), session)
-        await actions.check_in(there.as_(there.ngo, at("12:00")), other)
-
-
-async def test_nobody_but_organizers_reads_the_code(there: World) -> None:
-    from models.access import seen
-    from models.activity.tables import SessionCode
-    from models.base import table
-    from models.database import Seen
-
-    session = await there.session()
-    code = table(SessionCode)
-    import sqlalchemy as sa
-
-    read = Seen(lambda viewer: sa.select(code.c.code).where(*seen(code, "session_code", viewer)))
-    foreign = Actor(Role.NGO_STAFF, there.ngo.person, organization=UUID(int=7))
-    for actor in (await there.volunteer(), foreign, Actor(Role.CITY_VIEWER, area="2101"), Actor()):
-        assert await there.as_(actor).all(read) == []
-    for actor in (there.ngo, there.staff):
-        assert len(await there.as_(actor).all(read)) == 1
-    await actions.end_session(there.as_(there.ngo, at("12:00")), session)
-    assert await there.as_(there.ngo).all(read) == []
-
-
-# A session's course
 
 
 async def test_a_session_is_cancelled_before_it_runs(there: World) -> None:
@@ -433,115 +219,6 @@ async def test_a_session_that_nobody_came_to_ends(there: World) -> None:
     assert (await there.row("service_session", session))["status"] == "ENDED"
 
 
-# Sessions and commitments
-
-
-async def test_an_organization_sends_several(there: World) -> None:
-    need = await there.need(quantity=5)
-    promised = await there.commitment(need, organization=there.organization, quantity=3)
-    session = await there.session(commitments=((promised, None),))
-    held = await there.row("service_session", session)
-    assert (held["capacity"], held["open_sign_up"], held["organization_id"]) == (3, True, there.organization)
-    parts = [await attend(there, session, await there.volunteer(), "08:30", "11:00") for _ in range(2)]
-    assert {(await there.row("attendance", p))["commitment_id"] for p in parts} == {promised}
-    assert (await there.row("commitment", promised))["status"] == "IN_SERVICE"
-    await actions.end_session(there.as_(there.ngo, at("11:30")), session)
-    await actions.confirm_session(there.as_(there.ngo, at("11:30")), session)
-    done = await there.row("commitment", promised)
-    assert (done["status"], done["qty_delivered"]) == ("DELIVERED", 2)
-    asked = await there.row("need", need)
-    assert (asked["qty_committed"], asked["qty_delivered"], asked["status"]) == (2, 2, "IN_PROGRESS")
-
-
-async def test_a_commitment_in_several_sessions_is_delivered_with_the_last(there: World) -> None:
-    v = await there.volunteer()
-    promised = await there.commitment(await there.need(quantity=2), v.person, quantity=2)
-    for day, status in ((3, "IN_SERVICE"), (4, "DELIVERED")):
-        session = await there.session(
-            there.staff, commitments=((promised, 1),), starts_at=at("09:00", day), ends_at=at("10:00", day)
-        )
-        [part] = await there.all("SELECT id FROM attendance WHERE session_id = $1", session)
-        await actions.check_in(there.as_(there.staff, at("09:00", day)), part["id"])
-        await actions.check_out(there.as_(there.staff, at("10:00", day)), part["id"])
-        assert (await there.row("commitment", promised))["status"] == status
-    assert await balance(there, v) == 120
-
-
-async def test_a_session_keeps_the_booking_of_its_commitment(there: World) -> None:
-    v = await there.volunteer()
-    promised = await there.commitment(await there.need(), v.person)
-    session = await there.session(there.staff, commitments=((promised, None),), starts_at=at("09:00"))
-    [booked] = await there.all("SELECT lower(during) AS f, commitment_id FROM booking")
-    assert (booked["f"], booked["commitment_id"]) == (at("09:00"), promised)
-    await actions.edit_session(there.as_(there.staff), session, 1, {"starts_at": at("08:00")})
-    [booked] = await there.all("SELECT lower(during) AS f FROM booking")
-    assert booked["f"] == at("08:00")
-
-
-async def test_which_commitments_a_session_cannot_carry(there: World) -> None:
-    v = await there.volunteer()
-    need = await there.need()
-    mine = await there.commitment(need, v.person, status="ACCEPTED")
-    with pytest.raises(problems.NotServing):
-        await there.session(there.staff, commitments=((mine, None),))
-    await there.connection.execute("UPDATE commitment SET status = 'CONFIRMED'")
-    with pytest.raises(NotFound):
-        await there.session(there.ngo, commitments=((mine, None),))
-    foreign = await there.commitment(await there.need(), organization=there.organization)
-    with pytest.raises(InvalidInput):
-        await there.session(there.staff, commitments=((mine, None), (foreign, None)))
-    with pytest.raises(InvalidInput):
-        await there.session(there.staff, commitments=((mine, None), (mine, None)))
-    elsewhere = Actor(Role.COMMUNITY_STAFF, there.staff.person, area="210103005025")
-    with pytest.raises(NotFound):
-        await there.session(elsewhere, commitments=((mine, None),))
-    with pytest.raises(Forbidden):
-        await there.session(elsewhere)
-    assert await there.all("SELECT 1 FROM service_session") == []
-
-
-async def test_a_restricted_need_is_served_out_of_sight(there: World) -> None:
-    need = await there.need(sensitivity="RESTRICTED")
-    promised = await there.commitment(need, there.worker.person)
-    with pytest.raises(NotFound):
-        await there.session(there.staff, commitments=((promised, None),))
-    await there.connection.execute(
-        "INSERT INTO need_staff (need_id, person_id, named_at) VALUES ($1, $2, $3)",
-        need,
-        there.worker.person,
-        there.now,
-    )
-    with pytest.raises(InvalidInput):
-        await there.session(there.worker, commitments=((promised, None),), open_sign_up=True)
-    session = await there.session(there.worker, commitments=((promised, None),))
-    with pytest.raises(NotFound):
-        await actions.cancel_session(there.as_(there.staff), session, "大雪")
-    [part] = await there.all("SELECT id FROM attendance")
-    code = await there.code(session)
-    with pytest.raises(problems.WrongSignCode):
-        await actions.check_in(there.as_(there.worker, at("08:30")), part["id"])
-    await actions.check_in(there.as_(there.worker, at("08:30")), part["id"], code=code)
-
-
-async def test_the_contact_is_open_until_a_day_after_the_session(there: World) -> None:
-    v = await there.volunteer()
-    promised = await there.commitment(await there.need(), v.person)
-    await there.connection.execute(
-        "INSERT INTO contact_grant (viewer_person_id, subject_id, source_id, since, until) VALUES ($1, $2, $3, $4, $5)",
-        v.person,
-        there.staff.person,
-        promised,
-        there.now,
-        at("11:00", 30),
-    )
-    await there.session(there.staff, commitments=((promised, None),), ends_at=at("10:00"), starts_at=at("09:00"))
-    [grant] = await there.all("SELECT until FROM contact_grant")
-    assert grant["until"] == at("10:00", 4)
-
-
-# Activities
-
-
 async def test_an_activity_has_sessions_of_its_own_organization(there: World) -> None:
     draft = actions.ActivityDraft("周六托管班", there.category, there.community, date(2026, 11, 1), date(2026, 12, 31))
     id = await actions.create_activity(there.as_(there.ngo), draft)
@@ -554,8 +231,6 @@ async def test_an_activity_has_sessions_of_its_own_organization(there: World) ->
     with pytest.raises(NotFound):
         await there.session(there.staff, activity=id)
     await there.connection.execute("UPDATE organization SET verified_state = 'PENDING'")
-    from models.people.problems import OrganizationNotVerified
-
     with pytest.raises(OrganizationNotVerified):
         await actions.create_activity(there.as_(there.ngo), draft)
     with pytest.raises(InvalidInput):

@@ -1,19 +1,8 @@
 """What may be done with activities, sessions, attendances and hours: one function for each use case."""
 
-from models.activity.actions.attendance import (
-    accept,
-    check_in,
-    check_out,
-    excuse,
-    mark_absent,
-    rate,
-    refuse,
-    sign_up,
-    waitlist,
-    withdraw,
-)
 from models.activity.actions.creating import ActivityDraft, SessionDraft, create_activity, create_session
 from models.activity.actions.hours import approve_hours, credit_again, propose_hours, reject_hours, reverse_hours
+from models.activity.actions.presence import check_in, check_out, excuse, mark_absent, rate
 from models.activity.actions.sessions import (
     cancel_session,
     confirm_session,
@@ -23,6 +12,7 @@ from models.activity.actions.sessions import (
     publish_session,
     record_headcount,
 )
+from models.activity.actions.signing import accept, refuse, sign_up, waitlist, withdraw
 
 __all__ = [
     "ActivityDraft",

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from models.access import Role, require, seen
 from models.activity import rules
-from models.activity.actions.attendance import SERVING, enter, must_be_fit
 from models.activity.actions.roster import Row, bound, session
+from models.activity.actions.signing import SERVING, enter, must_be_fit
 from models.activity.problems import BelowMinimumAge, CapacityBelowAccepted, MinorAtNight, NotServing
 from models.activity.rules import MAY, AttendanceStatus, SessionStatus
 from models.activity.tables import ServiceActivity, ServiceSession, SessionCommitment

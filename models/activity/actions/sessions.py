@@ -13,9 +13,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from models.access import require
 from models.activity import rules
-from models.activity.actions.attendance import sign_hash
 from models.activity.actions.creating import GRANT_UNTIL
 from models.activity.actions.ledger import settle
+from models.activity.actions.presence import sign_hash
 from models.activity.actions.roster import (
     SEATS,
     WINDOW,

@@ -1,0 +1,180 @@
+"""Who came: check-in, and check-out, which credits the hours; who did not; and how it went."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from models.access import require
+from models.activity.actions.ledger import credit, deliver, room, start
+from models.activity.actions.roster import (
+    UNBOOK,
+    Row,
+    advance,
+    attendance,
+    bound,
+    locked_attendance,
+    move,
+    must_run,
+    reseat,
+)
+from models.activity.problems import (
+    CheckInClosed,
+    CheckOutClosed,
+    TooFarAway,
+    WrongSignCode,
+)
+from models.activity.rules import (
+    ATTENDANCE_STEPS,
+    MAY,
+    SESSION_STEPS,
+    AttendanceStatus,
+    CheckMethod,
+    HourTrust,
+    SessionStatus,
+    bounded,
+    check_in_opens,
+    check_out_closes,
+    credited_minutes,
+    distance_m,
+    step,
+)
+from models.activity.rules import (
+    position as placed,
+)
+from models.base import INSTANT
+from models.database import Db, Statement
+from models.labels import label
+from models.problems import InvalidTransition, refuses
+from models.rules_text import clean
+
+CAME = Statement(
+    sa.update(attendance)
+    .where(attendance.c.id == bound("of"))
+    .values(check_in_at=bound("now", INSTANT), check_in_method=bound("method"))
+)
+LEFT = Statement(
+    sa.update(attendance)
+    .where(attendance.c.id == bound("of"))
+    .values(check_out_at=bound("now", INSTANT), check_out_method=bound("method"))
+)
+RATE = Statement(sa.update(attendance).where(attendance.c.id == bound("of")).values(rating=bound("rating")))
+
+
+def sign_hash(of: UUID, code: str) -> str:
+    """What is stored of a session's sign code."""
+    return hashlib.sha256(of.bytes + code.encode()).hexdigest()
+
+
+def proof(db: Db, held: Row, part: Row, code: str | None, at: tuple[float, float] | None) -> CheckMethod:
+    """How a check-in or check-out is proven: for others the organizers' word; for oneself the code, or one's position.
+
+    Raises Forbidden, WrongSignCode, TooFarAway.
+    """
+    if part["volunteer_id"] != db.actor.person:
+        must_run(db.actor, part)
+        return CheckMethod.ROSTER
+    if code is not None or at is None or held["latitude"] is None:
+        given = sign_hash(held["id"], (code or "").strip().upper())
+        if held["sign_code_hash"] is None or not hmac.compare_digest(given, held["sign_code_hash"]):
+            raise WrongSignCode()
+        return CheckMethod.CODE
+    away = distance_m(held["latitude"], held["longitude"], *at)
+    if away > held["radius_m"]:
+        raise TooFarAway(distance_m=round(away), radius_m=held["radius_m"])
+    return CheckMethod.GEO
+
+
+@refuses(InvalidTransition, CheckInClosed, WrongSignCode, TooFarAway)
+async def check_in(
+    db: Db, id: UUID, code: str | None = None, latitude: float | None = None, longitude: float | None = None
+) -> UUID:
+    """A volunteer is there. The first one starts the session, and the service of the commitment that he carries out."""
+    require(db.actor, MAY["attendance.check"])
+    at = placed(latitude, longitude)
+    held, part = await locked_attendance(db, id)
+    method = proof(db, held, part, code, at)
+    step(ATTENDANCE_STEPS, "check_in", AttendanceStatus(part["status"]))
+    status = SessionStatus(held["status"])
+    if status is not SessionStatus.RUNNING:
+        status = step(SESSION_STEPS, "start", status)
+    opens = check_in_opens(held["starts_at"])
+    if not opens <= db.now < held["ends_at"]:
+        raise CheckInClosed(opens_at=opens, closes_at=held["ends_at"])
+    if status != held["status"]:
+        await advance(db, held, status)
+    await db.value(CAME, of=id, method=method)
+    await move(db, part, "check_in")
+    await start(db, part)
+    return id
+
+
+@refuses(InvalidTransition, CheckOutClosed, WrongSignCode, TooFarAway)
+async def check_out(
+    db: Db, id: UUID, code: str | None = None, latitude: float | None = None, longitude: float | None = None
+) -> UUID:
+    """A volunteer leaves: his minutes are credited at once, and what his commitment promised is delivered.
+
+    Credited are the whole minutes of his presence inside the session's time, at most 12 hours a day (I8).
+    """
+    require(db.actor, MAY["attendance.check"])
+    at = placed(latitude, longitude)
+    held, part = await locked_attendance(db, id)
+    method = proof(db, held, part, code, at)
+    step(ATTENDANCE_STEPS, "check_out", AttendanceStatus(part["status"]))
+    if held["status"] not in (SessionStatus.RUNNING, SessionStatus.ENDED):
+        raise InvalidTransition(status=held["status"], label=label(SessionStatus(held["status"])))
+    closes = check_out_closes(held["ends_at"])
+    if db.now > closes:
+        raise CheckOutClosed(closed_at=closes)
+    await db.value(LEFT, of=id, method=method)
+    await move(db, part, "check_out")
+    left = await room(db, held, part["volunteer_id"])
+    minutes = credited_minutes(part["check_in_at"], db.now, held["starts_at"], held["ends_at"], most=left)
+    await credit(db, held, part, minutes, HourTrust.SYSTEM)
+    await deliver(db, part["commitment_id"])
+    return id
+
+
+@refuses(InvalidTransition)
+async def mark_absent(db: Db, id: UUID) -> UUID:
+    """The organizers record that somebody with a place did not come."""
+    require(db.actor, MAY["attendance.mark"])
+    held, part = await locked_attendance(db, id)
+    must_run(db.actor, part)
+    if db.now < held["starts_at"]:
+        raise InvalidTransition(status=held["status"], label=label(SessionStatus(held["status"])))
+    await move(db, part, "mark_absent")
+    await db.value(UNBOOK, of=id)
+    return id
+
+
+@refuses(InvalidTransition)
+async def excuse(db: Db, id: UUID, reason: str) -> UUID:
+    """The organizers release somebody from his place; the first of the waitlist moves up."""
+    require(db.actor, MAY["attendance.mark"])
+    held, part = await locked_attendance(db, id)
+    must_run(db.actor, part)
+    await move(db, part, "excuse", reason=clean(reason, "reason"))
+    await db.value(UNBOOK, of=id)
+    await reseat(db, held, 1)
+    return id
+
+
+@refuses(InvalidTransition)
+async def rate(db: Db, id: UUID, rating: int) -> UUID:
+    """The organizers evaluate a volunteer's service, 1 to 5 (条例 art. 19 asks for a record of it)."""
+    require(db.actor, MAY["attendance.rate"])
+    held, part = await locked_attendance(db, id)
+    must_run(db.actor, part)
+    bounded(rating, "rating", 1, 5)
+    if part["status"] != AttendanceStatus.CONFIRMED:
+        raise InvalidTransition(status=part["status"], label=label(AttendanceStatus(part["status"])))
+    if held["status"] == SessionStatus.LOCKED:
+        raise InvalidTransition(status=held["status"], label=label(SessionStatus.LOCKED))
+    await db.value(RATE, of=id, rating=rating)
+    db.tell("attendance.rated", id, area=part["area"])
+    return id
