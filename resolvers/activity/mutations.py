@@ -127,7 +127,7 @@ class ActivityMutation:
         draft = actions.ActivityDraft(
             title=input.title,
             description=input.description,
-            category=call.id(input.category, "category", "category"),
+            category=call.id(input.category, "service_category", "category"),
             community=call.id(input.community, "division", "community"),
             starts_on=input.starts_on,
             ends_on=input.ends_on,
@@ -148,7 +148,7 @@ class ActivityMutation:
             ),
             activity=None if input.activity is None else call.id(input.activity, "activity", "activity"),
             community=None if input.community is None else call.id(input.community, "division", "community"),
-            category=None if input.category is None else call.id(input.category, "category", "category"),
+            category=None if input.category is None else call.id(input.category, "service_category", "category"),
             starts_at=input.starts_at,
             ends_at=input.ends_at,
             place=input.place,

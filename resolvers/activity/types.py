@@ -146,6 +146,7 @@ class ServiceSession(Node):
         tables.SessionCommitment.session_id,
         order=(tables.SessionCommitment.id,),
         limit=rules.MOST_COMMITMENTS,
+        default=5,
         description="The commitments that it carries out.",
     )
     attendances: Connection[Attendance] = w.connection(
@@ -238,12 +239,14 @@ class Attendance(Node):
         Entry.attendance_id,
         order=(Entry.at, Entry.id),
         limit=20,
+        default=3,
         description="Its entries of the hours ledger, the oldest first.",
     )
     proposals: list[ManualProposal] = w.many(
         Proposal.attendance_id,
         order=(Proposal.proposed_at,),
         limit=20,
+        default=3,
         description="Proposals to credit its hours by hand, the oldest first.",
     )
     viewer_can: AttendanceViewerCan = w.inside(description="What the caller may do with it now.")

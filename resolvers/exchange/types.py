@@ -9,6 +9,7 @@ import sqlalchemy as sa
 import strawberry
 from sqlmodel import desc
 
+from models.activity import tables as activity
 from models.exchange import queries as q
 from models.exchange import tables
 from models.exchange.kinds import (
@@ -30,6 +31,7 @@ from resolvers.people import Organization, Person, Resident, SocialWorker, Volun
 from resolvers.territory import Division, Grid
 
 if TYPE_CHECKING:
+    from resolvers.activity import Attendance, ServiceSession, SessionCommitment
     from resolvers.funds import Allocation
 
 Provider = Annotated[
@@ -186,6 +188,13 @@ class Need(Node):
         default=5,
         description="Money that foundations plan to spend, or spent, on it; those that the caller may see, oldest first.",
     )
+    sessions: list[Annotated[ServiceSession, strawberry.lazy("resolvers.activity")]] = w.many(
+        activity.ServiceSession.need_id,
+        order=(activity.ServiceSession.starts_at,),
+        limit=50,
+        default=5,
+        description="The sessions that serve it, the earliest first.",
+    )
     viewer_can: NeedViewerCan = w.inside(description="What the caller may do with it now.")
 
 
@@ -333,4 +342,18 @@ class Commitment(Node):
     )
     created_at: datetime = w.column(tables.Commitment.created_at, description="When the first move was made.")
     version: int = w.column(tables.Commitment.version, description="How often it has changed, from 1.")
+    sessions: list[Annotated[SessionCommitment, strawberry.lazy("resolvers.activity")]] = w.many(
+        activity.SessionCommitment.commitment_id,
+        order=(activity.SessionCommitment.id,),
+        limit=50,
+        default=3,
+        description="The sessions that carry it out.",
+    )
+    attendances: list[Annotated[Attendance, strawberry.lazy("resolvers.activity")]] = w.many(
+        activity.Attendance.commitment_id,
+        order=(activity.Attendance.starts_at,),
+        limit=100,
+        default=3,
+        description="Who served for it, when, and the hours that came of it.",
+    )
     viewer_can: CommitmentViewerCan = w.inside(description="What the caller may do with it now.")

@@ -160,7 +160,7 @@ async def test_a_session_over_graphql(ask: Asking) -> None:
     given = {
         "title": "周六托管",
         "community": f"division_{there.community}",
-        "category": f"category_{there.category}",
+        "category": f"service_category_{there.category}",
         "startsAt": "2026-11-03T09:00:00+08:00",
         "endsAt": "2026-11-03T12:00:00+08:00",
         "capacity": 2,
@@ -294,6 +294,23 @@ async def test_who_served_a_need_is_seen_by_who_asked(ask: Asking) -> None:
     assert data["session"]["commitments"] == [{"quantity": 1, "commitment": {"id": f"commitment_{promised}"}}]
     [part] = nodes(data["session"], "attendances")
     assert part["commitment"] == {"id": f"commitment_{promised}"}
+    [person] = await there.all("SELECT volunteer_id, id FROM attendance")
+    await actions.check_in(there.as_(there.staff, at("08:27")), person["id"])
+    await actions.check_out(there.as_(there.staff, at("11:05")), person["id"])
+    hours = """query ($id: ID!) { need(id: $id) { status sessions { id creditedMinutes }
+      commitments { status sessions { session { id } } attendances { creditedMinutes entries { minutes } } } } }"""
+    data = (await ask(hours, there.staff, id=f"need_{need}"))["need"]
+    assert data == {
+        "status": "DELIVERED",
+        "sessions": [{"id": f"session_{session}", "creditedMinutes": 150}],
+        "commitments": [
+            {
+                "status": "DELIVERED",
+                "sessions": [{"session": {"id": f"session_{session}"}}],
+                "attendances": [{"creditedMinutes": 150, "entries": [{"minutes": 150}]}],
+            }
+        ],
+    }
     other = Actor(Role.RESIDENT, await there.person("孙*"), area=there.area)
     assert (await ask(walk, other, id=f"session_{session}"))["session"] is None
 
