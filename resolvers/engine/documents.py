@@ -71,18 +71,20 @@ class Document:
             storable(text)
             self.node: DocumentNode = parse(text, max_tokens=limits.TOKENS)
         except GraphQLError as error:
-            if "token limit" in error.message:
-                error = limits.OverLimit(f"查询过长，最多 {limits.TOKENS} 个词法单位。", "TOO_LONG")
+            if "Parsing aborted" in error.message:  # graphql-core gives its own limits no other mark
+                error = (
+                    limits.OverLimit(f"查询过长，最多 {limits.TOKENS} 个词法单位。", "TOO_LONG")
+                    if "tokens" in error.message
+                    else limits.OverLimit("查询嵌套过深。", "TOO_DEEP")
+                )
             raise Refused([error]) from None
-        except RecursionError:
-            raise Refused([limits.OverLimit("查询嵌套过深。", "TOO_DEEP")]) from None
         self.operation = self._chosen(name)
         self.kind = self.operation.operation
         self.measure = limits.Measure(schema, self.node)
         self.introspects = limits.only_introspects(self.operation)
         self._sizes: OrderedDict[Any, None] = OrderedDict()
         try:
-            self.measure_with({})
+            self.measure_with(None)
         except limits.OverLimit as error:
             raise Refused([error]) from None
         errors = validate(schema, self.node, max_errors=20)
@@ -123,8 +125,8 @@ class Document:
             raise Refused([GraphQLError(told, extensions={"code": "UNKNOWN_OPERATION"})])
         return operations[0]
 
-    def measure_with(self, variables: Mapping[str, Any]) -> limits.Size:
-        """What the operation asks for with these variables. Raises OverLimit."""
+    def measure_with(self, variables: Mapping[str, Any] | None) -> limits.Size:
+        """What the operation asks for with these variables, or at least. Raises OverLimit."""
         size = self.measure.operation(self.operation, variables)
         limits.check(size, self.measure.spreads, self.introspects)
         return size
@@ -134,7 +136,7 @@ class Document:
         sized = self.measure.sized
         if not sized:
             return
-        key = tuple(variables.get(n) if type(variables.get(n)) is int else None for n in sorted(sized))
+        key = tuple(limits.whole(variables.get(n)) for n in sorted(sized))
         if key not in self._sizes:
             self.measure_with(variables)
             self._sizes[key] = None

@@ -67,9 +67,9 @@ class Measure:
         """Variables that say how long a list is."""
         self.spreads = 0
 
-    def operation(self, node: OperationDefinitionNode, variables: Mapping[str, Any]) -> Size:
-        """What one operation asks for, with these variables."""
-        self.variables = {**_defaults(node), **variables}
+    def operation(self, node: OperationDefinitionNode, variables: Mapping[str, Any] | None) -> Size:
+        """What one operation asks for, with these variables; without any, what it asks for at least."""
+        self.variables = None if variables is None else {**_defaults(node), **variables}
         self.memo: dict[str, Size] = {}
         self.open: set[str] = set()
         self.spreads = 0
@@ -139,15 +139,24 @@ class Measure:
         most = word.limit if isinstance(word, words.Many) else word.maximum
         for argument in node.arguments or ():
             if argument.name.value in ("first", "last"):
-                given: Any = None
+                given: int | None = None
                 if isinstance(argument.value, IntValueNode) and len(argument.value.value) < 10:
                     given = int(argument.value.value)
                 elif isinstance(argument.value, VariableNode):
                     self.sized.add(argument.value.name.value)
-                    given = self.variables.get(argument.value.name.value)
-                if isinstance(given, int) and not isinstance(given, bool):
+                    if self.variables is None:
+                        return 1
+                    given = whole(self.variables.get(argument.value.name.value))
+                if given is not None:
                     return max(1, min(given, most))
         return word.default
+
+
+def whole(value: Any) -> int | None:
+    """A variable's value as the Int that it will be coerced to: JSON may write 20 as 20.0."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if type(value) is int else None
 
 
 def _defaults(node: OperationDefinitionNode) -> dict[str, Any]:

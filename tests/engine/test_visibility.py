@@ -23,7 +23,7 @@ CRAWL = [
     "{ places(first: 6) { id teams(first: 8) { edges { node { id people { id } } } } openTeams { id } } }",
     "{ places(first: 6) { tasks(first: 50) { edges { node { id } } } } }",
     "{ urgentTasks(first: 10) { %s } me { id team { id } } myTeam { id people { id } }}" % TASK,  # noqa: UP031
-    "{ people(first: 20) { edges { node { pledges(first: 40) { edges { cursor node { task { id } } } } } } } }",
+    "{ people(first: 8) { edges { node { pledges(first: 40) { edges { cursor node { task { id } } } } } } } }",
     "{ tasks(first: 40, filter: { pledged: true }) { edges { node { id } } } }",
 ]
 BY_ID = "query($id: ID!) { node(id: $id) { id } labelled(id: $id) { label ... on Node { id } } task(id: $id) { id } }"
@@ -56,7 +56,7 @@ async def test_no_answer_has_a_hidden_row(
         assert not told & hidden
         hidden_at_all += len(hidden)
         shown_at_all += len(told)
-    assert hidden_at_all > 50 and shown_at_all > 300
+    assert hidden_at_all > 50 and shown_at_all > 200
 
 
 async def test_counts_do_not_tell_of_hidden_rows(ask: Asking) -> None:
