@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable
 from typing import Any, ClassVar, NewType, TypeVar
 
+from models.labels import labelled
+
 Fen = NewType("Fen", int)
 """An amount in fen; a problem's field of this type crosses the API as Money."""
 
@@ -26,13 +28,24 @@ class Retry(enum.StrEnum):
     SIGN_IN = "SIGN_IN"
 
 
-RETRY_LABELS = {
-    Retry.NEVER: "不必重试：同样的请求不会成功",
-    Retry.CHANGE_INPUT: "修改输入后再试",
-    Retry.REFRESH: "重新读取最新状态后再试",
-    Retry.LATER: "稍后原样重试",
-    Retry.SIGN_IN: "登录或切换身份后再试",
-}
+labelled(
+    Retry,
+    {
+        Retry.NEVER: "不必重试",
+        Retry.CHANGE_INPUT: "修改输入后再试",
+        Retry.REFRESH: "刷新后再试",
+        Retry.LATER: "稍后重试",
+        Retry.SIGN_IN: "登录或切换身份后再试",
+    },
+    description="What a client should do after a problem.",
+    describe={
+        Retry.NEVER: "The same request will not succeed.",
+        Retry.CHANGE_INPUT: "Change what was sent, then send it again.",
+        Retry.REFRESH: "Read the present state, then decide again.",
+        Retry.LATER: "Send the same request again, with the same idempotency key, after a while.",
+        Retry.SIGN_IN: "Sign in again, or in another capacity.",
+    },
+)
 
 CATALOGUE: dict[str, type[Problem]] = {}
 """Every problem by its code."""

@@ -10,10 +10,9 @@ import strawberry
 from models import problems as p
 from resolvers.common import Money
 from resolvers.engine.engine import Told
+from resolvers.enums import shown
 
-strawberry.enum(p.Retry, description="What a client should do after a problem.")
-for value in p.Retry.__strawberry_definition__.values:  # type: ignore[attr-defined]
-    value.description = p.RETRY_LABELS[p.Retry(value.name)]
+shown(p.Retry)
 
 
 @strawberry.interface(name="Problem", description="Something that was refused, and by what name. Nothing was changed.")

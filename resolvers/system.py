@@ -10,6 +10,9 @@ from models.labels import TABLES
 from models.problems import CATALOGUE, Retry
 from resolvers.common import Node
 from resolvers.engine import words as w
+from resolvers.enums import shown
+
+shown(Retry)
 
 
 @strawberry.type(description="One value of an enumeration, as front ends show it.")
