@@ -92,6 +92,7 @@ class FundMonth(Table, table=True):
         check("month", "extract(day FROM month) = 1"),
         check("whole", "closing_fen = opening_fen + received_fen - spent_fen - refunded_fen"),
         check("closing", "closing_fen >= 0 AND opening_fen >= 0"),
+        check("restricted", "restricted_fen BETWEEN 0 AND closing_fen"),
         sa.Index("ix_fund_month_organization_id_month", "organization_id", "month"),
         {"info": READ_ONLY, **ROOM},
     )
@@ -103,6 +104,8 @@ class FundMonth(Table, table=True):
     spent_fen: int = fen()
     refunded_fen: int = fen()
     closing_fen: int = fen()
+    restricted_fen: int = fen()
+    """The part of the closing balance that donors have restricted."""
     gift_count: int = count()
 
 

@@ -65,20 +65,24 @@ ROLLED_UP = (
                 refunded_fen = refunded_fen + moved.refunded, gift_count = gift_count + moved.gifts
             WHERE fund_id = moved.fund_id;
             INSERT INTO fund_month (fund_id, month, organization_id, opening_fen, received_fen, spent_fen,
-                                    refunded_fen, closing_fen, gift_count)
-            SELECT moved.fund_id, moved.month, moved.organization_id, carried.fen, 0, 0, 0, carried.fen, 0
-            FROM (SELECT coalesce((SELECT closing_fen FROM fund_month
-                                   WHERE fund_id = moved.fund_id AND month < moved.month
-                                   ORDER BY month DESC LIMIT 1), 0) AS fen) AS carried
+                                    refunded_fen, closing_fen, restricted_fen, gift_count)
+            SELECT moved.fund_id, moved.month, moved.organization_id, coalesce(carried.closing_fen, 0), 0, 0, 0,
+                   coalesce(carried.closing_fen, 0), coalesce(carried.restricted_fen, 0), 0
+            FROM (VALUES (true)) AS always
+            LEFT JOIN (SELECT closing_fen, restricted_fen FROM fund_month
+                       WHERE fund_id = moved.fund_id AND month < moved.month
+                       ORDER BY month DESC LIMIT 1) AS carried ON true
             ON CONFLICT (fund_id, month) DO NOTHING;
             UPDATE fund_month
             SET received_fen = received_fen + moved.received, spent_fen = spent_fen + moved.spent,
                 refunded_fen = refunded_fen + moved.refunded, gift_count = gift_count + moved.gifts,
-                closing_fen = closing_fen + moved.received - moved.spent - moved.refunded
+                closing_fen = closing_fen + moved.received - moved.spent - moved.refunded,
+                restricted_fen = restricted_fen + moved.restricted
             WHERE fund_id = moved.fund_id AND month = moved.month;
             UPDATE fund_month
             SET opening_fen = opening_fen + moved.received - moved.spent - moved.refunded,
-                closing_fen = closing_fen + moved.received - moved.spent - moved.refunded
+                closing_fen = closing_fen + moved.received - moved.spent - moved.refunded,
+                restricted_fen = restricted_fen + moved.restricted
             WHERE fund_id = moved.fund_id AND month > moved.month;
         END LOOP;
         RETURN NULL;
@@ -462,12 +466,14 @@ def upgrade() -> None:
         sa.Column("spent_fen", sa.BigInteger(), nullable=False),
         sa.Column("refunded_fen", sa.BigInteger(), nullable=False),
         sa.Column("closing_fen", sa.BigInteger(), nullable=False),
+        sa.Column("restricted_fen", sa.BigInteger(), nullable=False),
         sa.Column("gift_count", sa.Integer(), nullable=False),
         sa.CheckConstraint(
             "closing_fen = opening_fen + received_fen - spent_fen - refunded_fen", name=op.f("ck_fund_month_whole")
         ),
         sa.CheckConstraint("closing_fen >= 0 AND opening_fen >= 0", name=op.f("ck_fund_month_closing")),
         sa.CheckConstraint("extract(day FROM month) = 1", name=op.f("ck_fund_month_month")),
+        sa.CheckConstraint("restricted_fen BETWEEN 0 AND closing_fen", name=op.f("ck_fund_month_restricted")),
         sa.ForeignKeyConstraint(["fund_id"], ["fund.id"], name=op.f("fk_fund_month_fund_id")),
         sa.ForeignKeyConstraint(["organization_id"], ["organization.id"], name=op.f("fk_fund_month_organization_id")),
         sa.PrimaryKeyConstraint("fund_id", "month", name=op.f("pk_fund_month")),
