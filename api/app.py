@@ -25,6 +25,7 @@ from models.pool import LOST, Pool
 from models.problems import Busy
 from resolvers.context import perform
 from resolvers.engine.engine import Engine, Rules
+from resolvers.people import numbers
 
 log = structlog.get_logger("wushe")
 
@@ -54,6 +55,7 @@ def create(settings: Settings) -> Door:
 
     databases = Databases(pool(settings.database_url), [pool(url) for url in settings.replica_urls])
     tokens = Tokens(settings.secret(), databases.primary)
+    numbers.fictional = not settings.production
     made = engine(production=settings.production)
     inside = Starlette(routes=_routes(settings, databases, tokens, made), lifespan=_lifespan(databases))
     return Door(made, databases, tokens, inside, deadline=settings.deadline, given_clock=not settings.production)

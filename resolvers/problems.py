@@ -23,6 +23,9 @@ class ProblemInterface:
     retry_after_seconds: int | None = strawberry.field(description="How long to wait, where waiting helps.")
 
 
+NAMES = {"status": "presentState", "reason": "detail"}
+"""What outcomes call these is of another type: under a name of its own, a problem can be asked for beside them."""
+
 _made: dict[type[p.Problem], type] = {}
 
 
@@ -36,6 +39,7 @@ def graphql_type(problem: type[p.Problem]) -> type:
         kind = hints[field.name]
         space["__annotations__"][field.name] = Money if kind is p.Fen else kind
         space[field.name] = strawberry.field(
+            name=NAMES.get(field.name),
             description=f"{field.name.replace('_', ' ')}, as it was when this was refused."
         )
     made = type(problem.__name__, (ProblemInterface,), space)
