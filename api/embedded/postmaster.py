@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from api.embedded.initial import damaged, last_words
 from api.embedded.place import Place
