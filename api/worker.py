@@ -42,7 +42,7 @@ IDLE = 0.04
 """Seconds between two looks into an outbox in which nothing was waiting."""
 GRACE = 10.0
 """Seconds that what is in flight is given to finish."""
-LONGEST_PAUSE = 2.0
+LONGEST_PAUSE = 1.0
 """Seconds between two attempts to reach a PostgreSQL that is gone."""
 STEADY = 5.0
 """Seconds after which a connection counts as having worked."""

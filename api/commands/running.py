@@ -38,8 +38,10 @@ def serve(args: argparse.Namespace, settings: Settings) -> int:
 
 def worker(args: argparse.Namespace, settings: Settings) -> int:
     """Jobs and the relay alone; any number of them may run."""
+    from api.logs import configure
     from api.worker import run
 
+    configure(settings.log_level)
     with connected(settings) as ready:
         print("The worker runs.", flush=True)
         in_loop(run(ready))

@@ -199,6 +199,31 @@ async def test_each_tick_is_one_workers(committed: str, plain: asyncpg.Connectio
     assert len(seconds) >= 2 and len(seconds) == len(set(seconds)), ran
 
 
+async def test_the_tick_of_a_worker_that_died_is_taken_by_another(committed: str, plain: asyncpg.Connection) -> None:
+    took: list[str] = []
+
+    def does(who: str) -> Duties:
+        async def tick(tools: Tools) -> None:
+            took.append(who)
+
+        return Duties(periodic=(Periodic("tick", "0 0 1 1 *", tick),))
+
+    async def taken() -> bool:
+        return bool(took)
+
+    async with working(committed, does("first")):
+        await eventually(lambda: plain.fetchval("SELECT count(*) FROM pgqueuer_schedules"))
+    dead = "UPDATE pgqueuer_schedules SET status = 'picked', heartbeat = now() - make_interval(secs => $1)"
+    await plain.execute(dead, 20)
+    async with working(committed, does("second")):
+        await asyncio.sleep(0.3)
+    assert took == []  # it may still live
+    await plain.execute(dead, 31)
+    async with working(committed, does("third")):
+        await eventually(taken)
+    assert took == ["third"]
+
+
 async def test_a_tick_that_fails_is_logged_and_the_next_one_comes(committed: str) -> None:
     ran = 0
 
