@@ -35,6 +35,7 @@ async def insert(c: asyncpg.Connection, table: str, **values: Any) -> Any:
 class Neighbourhood:
     """Who and what there is. People are their person's ids; `volunteer_ids` are their registrations'."""
 
+    districts: dict[str, UUID]
     communities: dict[str, UUID]
     grid: UUID
     categories: dict[str, UUID]
@@ -68,6 +69,8 @@ class Neighbourhood:
                 return Actor(Role.DISTRICT_VIEWER, person, None, "210103")
             case "viewer_elsewhere":
                 return Actor(Role.DISTRICT_VIEWER, person, None, "210102")
+            case "reporter":
+                return Actor(Role.FUND_REPORTER, person, self.organization)
             case "admin":
                 return Actor(Role.ADMIN, person)
         raise KeyError(name)
@@ -92,7 +95,7 @@ async def neighbourhood(c: asyncpg.Connection) -> Neighbourhood:
     for n, name in enumerate(
         (
             *("grandmother", "daughter", "neighbour", "wang", "zhao", "sun", "retired", "staff", "colleague"),
-            *("staff_there", "social_worker", "officer", "ngo", "viewer", "viewer_elsewhere", "admin"),
+            *("staff_there", "social_worker", "officer", "ngo", "viewer", "viewer_elsewhere", "admin", "reporter"),
         )
     ):
         masked = chr(ord("甲") + n) + "*"
@@ -155,7 +158,8 @@ async def neighbourhood(c: asyncpg.Connection) -> Neighbourhood:
         )
     categories = {r["code"]: r["id"] for r in await c.fetch("SELECT code, id FROM service_category")}
     communities = {code: division[code] for code in (HERE, THERE)}
-    return Neighbourhood(communities, grid, categories, people, residents, volunteers, organization, worker)
+    districts = {"210103": division["210103"]}
+    return Neighbourhood(districts, communities, grid, categories, people, residents, volunteers, organization, worker)
 
 
 @dataclasses.dataclass

@@ -29,7 +29,8 @@ from models.exchange.states import (
 )
 from models.exchange.tables import Commitment
 from models.exchange.visible import Where, ancestors, is_any, normal, own, served, touches, trusted
-from models.people.tables import Resident, SocialWorker
+from models.people.rules import VolunteerRegistration
+from models.people.tables import Resident, SocialWorker, Volunteer
 
 Can = Callable[[Any, Any], sa.ColumnElement[bool]]
 UNCLEAR = (CommitmentStatus.IN_SERVICE, CommitmentStatus.DELIVERED, CommitmentStatus.DISPUTED)
@@ -125,6 +126,11 @@ def matching_needs(need: Any, offer: Any, view: Any) -> Any:
     )
 
 
+def surely(*conditions: Any) -> Where:
+    """Whether all of some conditions are true; where one is unknown, they are not."""
+    return sa.func.coalesce(sa.and_(*conditions), sa.false(), type_=sa.Boolean())
+
+
 def need_can(step: str) -> Can:
     """Whether the asker may take a step on a need: the same tables as the verbs'."""
 
@@ -132,7 +138,7 @@ def need_can(step: str) -> Can:
         role = view.actor.role
         if role not in rules.MAY[f"need.{step}"]:
             return NOBODY
-        return sa.and_(_own(row, view), *_need_conditions(step, row, view))
+        return surely(_own(row, view), *_need_conditions(step, row, view))
 
     return can
 
@@ -151,7 +157,7 @@ def _need_conditions(step: str, row: Any, view: Any) -> list[Any]:
         case "claim":
             open_ = [is_any(row.status, CLAIMABLE), row.due_at > now, need_left(row, now) > 0, normal(row)]
             again = served(row.id, view.actor, view.rows(Commitment), LIVE)
-            return [*open_, sa.not_(again), row.requester_id != view.actor.person]
+            return [*open_, sa.not_(again), *_may_serve(row, view)]
         case "propose":
             return [is_any(row.status, CLAIMABLE), row.due_at > now, need_left(row, now) > 0]
         case "close":
@@ -164,6 +170,19 @@ def _need_conditions(step: str, row: Any, view: Any) -> list[Any]:
         case "cancel":
             return [is_any(row.status, rules.sources(NEED_STEPS, step)), sa.not_(_has(row, view, UNCLEAR))]
     return [is_any(row.status, rules.sources(NEED_STEPS, step))]
+
+
+def _may_serve(row: Any, view: Any) -> list[Any]:
+    """For a volunteer himself: his registration is active, and the need is not his own or his household's."""
+    if view.actor.role is not Role.VOLUNTEER:
+        return []
+    mine = view.rows(Volunteer).c
+    active = sa.exists(
+        sa.select(sa.literal_column("1")).where(
+            mine.person_id == view.actor.person, is_any(mine.state, (VolunteerRegistration.ACTIVE,))
+        )
+    )
+    return [active, sa.not_(surely(own(row, view.actor, view.rows(Resident))))]
 
 
 def _has(row: Any, view: Any, statuses: tuple[CommitmentStatus, ...]) -> Any:
@@ -185,7 +204,7 @@ def offer_can(step: str) -> Can:
         else:
             mine = touches(row, actor) if actor.role in STAFF_ROLES else sa.true()
         states = rules.OFFER_EDITABLE if step == "edit" else rules.sources(OFFER_STEPS, step)
-        return sa.and_(mine, is_any(row.status, states))
+        return surely(mine, is_any(row.status, states))
 
     return can
 
@@ -204,10 +223,10 @@ def commitment_can(step: str) -> Can:
         if step == "accept":
             turn = is_any(row.origin, tuple(o for o in Origin if rules.SIDES[role] in rules.ANSWERS[o]))
             himself = sa.and_(is_any(row.origin, (Origin.PROPOSAL,)), row.volunteer_person_id == view.actor.person)
-            conditions.append(sa.or_(turn, sa.func.coalesce(himself, sa.false())))
+            conditions.append(sa.or_(turn, himself))
         if step == "no_show":
             conditions.append(sa.or_(row.slot_from.is_(None), row.slot_from <= now))
-        return sa.and_(*conditions)
+        return surely(*conditions)
 
     return can
 

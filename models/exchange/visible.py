@@ -35,7 +35,7 @@ FUNDED = (
 
 def is_any(column: Any, values: tuple[Any, ...]) -> Where:
     """Whether a column holds one of some constants, written into the statement so that partial indexes serve."""
-    return sa.or_(*(column == sa.literal_column(f"'{v.value}'") for v in values))
+    return sa.or_(sa.false(), *(column == sa.literal_column(f"'{v.value}'") for v in values))
 
 
 def normal(row: Any) -> Where:
