@@ -1,0 +1,181 @@
+"""A community's market while it is being made: offers with what is left of them, who is taken when, and the
+services that its sessions will carry out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from uuid import UUID
+
+from models.exchange.kinds import Kind
+from models.exchange.states import OfferStatus
+from models.seed import words
+from models.seed.people import Active, Lives
+from models.seed.sheets import DAY, HOUR, MINUTE, midnight
+from models.seed.world import Community, World
+
+SLOTS = ((9 * HOUR, 120), (13 * HOUR + 30 * MINUTE, 120), (16 * HOUR, 90))
+"""When services begin on a day, and how many minutes they last. Today has one slot, which is running now."""
+TAKEN_UP = (OfferStatus.PUBLISHED, OfferStatus.EXPIRED, OfferStatus.PAUSED)
+"""Offers that commitments may have been made out of."""
+
+
+@dataclasses.dataclass
+class Supply:
+    """An offer while the needs are being made: how much of it is promised and given."""
+
+    id: UUID
+    no: str
+    thing: int
+    made: int
+    ends: int
+    total: int
+    by: Active | None
+    person: UUID | None
+    status: OfferStatus
+    title: str
+    reserved: int = 0
+    consumed: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One commitment in a service: who serves, and how much."""
+
+    commitment: UUID
+    volunteer: UUID
+    organization: UUID | None
+    qty: int
+    booked: bool
+    """Whether the commitment itself has booked, or had booked, his time."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Service:
+    """A session on a need: past or running."""
+
+    need: UUID
+    restricted: bool
+    title: str
+    category: str
+    area: str
+    slot: int
+    parts: tuple[Part, ...]
+
+
+@dataclasses.dataclass
+class Market:
+    """What the makers of a community's marketplace and sessions share."""
+
+    world: World
+    community: Community
+    lives: Lives
+    supplies: list[list[Supply]] = dataclasses.field(default_factory=lambda: [[] for _ in words.THINGS])
+    """Offers by the thing that they offer."""
+    services: list[Service] = dataclasses.field(default_factory=list)
+    taken: set[tuple[int, UUID]] = dataclasses.field(default_factory=set)
+    """Whose time is taken in which slot."""
+
+    def pick(self, slot: int, count: int, among: list[int] | None = None) -> list[UUID]:
+        """Up to `count` different volunteers whose time is free in a slot; the first of the list serve most."""
+        everybody, random, taken = self.lives.volunteers, self.world.rng.random, self.taken
+        many = len(everybody) if among is None else len(among)
+        out: list[UUID] = []
+        for _ in range(count * 4 if many else 0):
+            luck = random()
+            place = int(luck * (0.3 + 0.7 * luck) * many)
+            who = everybody[place if among is None else among[place]]
+            if (slot, who) not in taken:
+                taken.add((slot, who))
+                out.append(who)
+                if len(out) == count:
+                    break
+        return out
+
+    def reserve(self, slot: int, who: UUID) -> bool:
+        """Takes somebody's time in a slot, if it is free."""
+        if (slot, who) in self.taken:
+            return False
+        self.taken.add((slot, who))
+        return True
+
+    def take_on(self, organization: UUID, who: UUID, at: int) -> None:
+        """Notes that an organization took a volunteer, and when first."""
+        known = self.lives.taken.get((organization, who))
+        if known is None or at < known:
+            self.lives.taken[organization, who] = at
+
+    def offered(self, thing: int, at: int, until: int, qty: int) -> Supply | None:
+        """An offer of a thing that was published when a need was claimed, covers its time, and has enough left."""
+        supplies = self.supplies[thing]
+        for _ in range(2 if supplies else 0):
+            s = self.world.one(supplies)
+            fits = s.made + HOUR < at and s.ends > until and s.total - s.reserved - s.consumed >= qty
+            if fits and s.status in TAKEN_UP:
+                return s
+        return None
+
+
+def slot_number(day: int, part: int) -> int:
+    """The number of a slot: no two of them overlap."""
+    return day * len(SLOTS) + part
+
+
+def slot_times(world: World, slot: int) -> tuple[int, int]:
+    """When a slot begins and ends."""
+    on, part = divmod(slot, len(SLOTS))
+    if on == world.today:
+        began = world.now - 40 * MINUTE - world.now % MINUTE
+        return began, began + 120 * MINUTE
+    start, minutes = SLOTS[part]
+    return midnight(on) + start, midnight(on) + start + minutes * MINUTE
+
+
+def supply(market: Market, rank: int) -> None:
+    """An offer of an organization, or of a volunteer himself; the newest come last in rank."""
+    world, random = market.world, market.world.rng.random
+    share = rank / world.scale.offers
+    made = world.now - int((400 - 399.5 * share) * DAY)
+    ends = made + int((90 + 300 * random()) * DAY)
+    place = int(random() * len(words.THINGS))
+    thing = words.THINGS[place]
+    by = world.one(market.lives.organizations) if random() < 0.7 or thing.kind is not Kind.SERVICE else None
+    status = OfferStatus.EXPIRED if ends <= world.now else OfferStatus.PUBLISHED
+    luck = rank % 20
+    if luck in (7, 13) and status is OfferStatus.PUBLISHED:
+        status = OfferStatus.PAUSED if luck == 7 else OfferStatus.WITHDRAWN
+    elif luck == 17:
+        status = OfferStatus.PENDING_REVIEW if share > 0.9 else OfferStatus.REJECTED
+    elif luck == 19 and share > 0.9:
+        status = OfferStatus.DRAFT
+    market.supplies[place].append(
+        Supply(
+            world.sheets.id("offer", made),
+            f"GJ{rank + 1:09d}",
+            place,
+            made,
+            ends,
+            world.between(4, 40),
+            by,
+            None if by is not None else world.one(market.lives.volunteers),
+            status,
+            world.one(thing.offers),
+        )
+    )
+
+
+def write_offers(market: Market) -> None:
+    """Writes the offers, with what was taken of them."""
+    world, code = market.world, market.community.code
+    for place, supplies in enumerate(market.supplies):
+        thing = words.THINGS[place]
+        category = world.categories[thing.category]
+        for s in supplies:
+            world.sheets["offer"].append(
+                (
+                    *(s.id, s.no, s.title, None, s.by.id if s.by else None, s.person, thing.kind),
+                    *(category, thing.category, thing.unit, s.total, s.reserved, s.consumed, s.made + HOUR, s.ends),
+                    *([code[:9]] if s.by else [code], code, s.status),
+                    *("与本社区需要不符" if s.status is OfferStatus.REJECTED else None, s.made),
+                )
+            )

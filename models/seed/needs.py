@@ -1,0 +1,213 @@
+"""Makes a community's needs, each as far along as its age lets it be, and the commitments that its state implies.
+
+The older part of the needs is settled, the newer part mostly open; what came in within the last days still waits for
+the community's answer.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from models.clock import SHANGHAI
+from models.exchange.kinds import GenderPreference, Kind, Sensitivity, SubmittedVia
+from models.exchange.rules import ANSWER_DAYS, DUE_DAYS, after_working_days
+from models.exchange.states import NeedStatus
+from models.seed import words
+from models.seed.commitments import fail, promise, serve
+from models.seed.market import SLOTS, Market, slot_number, slot_times, supply, write_offers
+from models.seed.people import Resident
+from models.seed.sheets import DAY, HOUR, MINUTE, day_number
+
+N = NeedStatus
+SETTLED_SHARE, RECENT_DAYS, NEWEST_DAYS = 0.55, 100, 4
+"""The older part of the needs; within how many days the newer part came in, and the newest."""
+OLD_STATES = (*[N.CLOSED] * 14, N.EXPIRED, N.CANCELLED, N.EXPIRED, N.REJECTED, N.CANCELLED, N.REFERRED)
+RECENT_STATES = (
+    *(*[N.OPEN] * 7, N.CLOSED, *[N.OPEN] * 7, N.IN_PROGRESS, *[N.OPEN] * 6, N.CLOSED),
+    *(*[N.OPEN] * 5, N.DELIVERED, N.IN_PROGRESS),
+)
+NEWEST_STATES = (N.SUBMITTED, N.OPEN, N.SUBMITTED, N.VERIFIED, N.OPEN, N.SUBMITTED, N.DRAFT, N.OPEN)
+SERVED = (N.CLOSED, N.DELIVERED, N.IN_PROGRESS)
+OPENED = (N.OPEN, *SERVED, N.EXPIRED)
+ANSWER = tuple(
+    (after_working_days(asked, ANSWER_DAYS) - asked).days * DAY
+    for asked in (datetime(2026, 11, 2 + weekday, 10, tzinfo=SHANGHAI) for weekday in range(7))
+)
+"""How long the community has for its answer, by the weekday of asking (Monday is 0)."""
+SATURDAY = 5
+"""The weekday of 2000-01-01."""
+WISHES = ("上午方便", "下午方便", "请提前联系", "家有老人，请轻声")
+MINE_AT_MOST = 24
+"""How many needs the resident's account has asked for."""
+
+
+@dataclasses.dataclass
+class Ask:
+    """A need while it is being made."""
+
+    id: UUID
+    status: NeedStatus
+    place: int
+    """Which of the things; -1 for what no offer is made of."""
+    thing: words.Thing
+    title: str
+    created: int
+    opened: int
+    due: int
+    total: int
+    grid: int
+    area: str
+    beneficiary: Resident | None
+    requester: UUID
+    via: SubmittedVia
+    sensitivity: Sensitivity = Sensitivity.NORMAL
+    slot: int | None = None
+    """When it is, or was, to be served."""
+    window: tuple[int, int] | None = None
+    committed: int = 0
+    delivered: int = 0
+    closed: int | None = None
+    reason: str | None = None
+    referred: str | None = None
+
+    @property
+    def subject(self) -> UUID | None:
+        """Whose contact a provider needs."""
+        if self.beneficiary is not None:
+            return self.beneficiary.person
+        return self.requester if self.via is SubmittedVia.ONLINE else None
+
+
+def trade(market: Market, offer_ranks: Iterable[int], need_ranks: Iterable[int]) -> None:
+    """Writes a community's offers, needs and commitments. Ranks are their places in time among the whole city's."""
+    for rank in offer_ranks:
+        supply(market, rank)
+    left = market.community.quota["commitments"]
+    before = len(market.world.sheets["commitment"])
+    spare: list[Ask] = []
+    mine = 0
+    for rank in need_ranks:
+        ask = _ask(market, rank, mine)
+        mine += ask.beneficiary is market.lives.residents[0]
+        if ask.status in SERVED:
+            serve(market, ask)
+        elif ask.status is N.OPEN and ask.place >= 0 and ask.sensitivity is Sensitivity.NORMAL:
+            promise(market, ask)
+        if ask.place >= 0 and ask.status in (*OPENED, N.CANCELLED) and ask.sensitivity is Sensitivity.NORMAL:
+            spare.append(ask)
+        _write(market, ask, rank)
+    for number in range(left - (len(market.world.sheets["commitment"]) - before) if spare else 0):
+        fail(market, market.world.one(spare), number)
+    write_offers(market)
+
+
+def _ask(market: Market, rank: int, mine: int) -> Ask:
+    """A need as it came in, and the state that it has reached."""
+    world, lives, random = market.world, market.lives, market.world.rng.random
+    share = rank / world.scale.needs
+    if share < SETTLED_SHARE:
+        created = world.now - int((365 - (365 - RECENT_DAYS) * share / SETTLED_SHARE) * DAY)
+        status = OLD_STATES[rank % len(OLD_STATES)]
+    else:
+        days = RECENT_DAYS * (1 - share) / (1 - SETTLED_SHARE)
+        created = world.now - int(days * DAY) - MINUTE
+        states = NEWEST_STATES if days < NEWEST_DAYS else RECENT_STATES
+        status = states[rank % len(states)]
+    place = int(random() * len(words.THINGS))
+    thing = words.THINGS[place]
+    if status not in SERVED and random() < 0.05:
+        thing, place = (words.CASH if random() < 0.4 else words.LIVELIHOOD), -1
+    beneficiary: Resident | None = None
+    if thing.kind is not Kind.LIVELIHOOD_ITEM and random() > 0.08:
+        asks_himself = market.community.home and mine < MINE_AT_MOST and random() < 0.4
+        beneficiary = lives.residents[0] if asks_himself else world.one(lives.residents)
+    grid = beneficiary.grid if beneficiary else int(random() * len(lives.grids))
+    via, requester = _came(market, beneficiary, grid, status)
+    opened = created + int((2 + 30 * random()) * HOUR)
+    ask = Ask(
+        *(world.sheets.id("need", created), status, place, thing, world.one(thing.needs), created, opened),
+        *(created + DUE_DAYS * DAY, world.between(1, thing.most), grid, lives.grids[grid][1], beneficiary),
+        *(requester, via),
+    )
+    if beneficiary is not None and place >= 0 and random() < 0.05 and status in (N.OPEN, N.EXPIRED, N.SUBMITTED):
+        ask.sensitivity = Sensitivity.RESTRICTED
+    _plan(market, ask)
+    return ask
+
+
+def _came(market: Market, beneficiary: Resident | None, grid: int, status: NeedStatus) -> tuple[SubmittedVia, UUID]:
+    """How a need came in, and who wrote it down."""
+    lives, luck = market.lives, market.world.rng.random()
+    if beneficiary is not None and (luck < 0.5 or status is N.DRAFT):
+        return SubmittedVia.ONLINE, beneficiary.person
+    if luck < 0.75:
+        return SubmittedVia.GRID, lives.officers[grid]
+    if luck < 0.85:
+        return SubmittedVia.VISIT, market.world.one(lives.workers)[1]
+    return (SubmittedVia.COUNTER if luck < 0.93 else SubmittedVia.PHONE), lives.staff[luck > 0.9]
+
+
+def _plan(market: Market, ask: Ask) -> None:
+    """When a need is wanted, and why it ended where it did."""
+    world, random, status = market.world, market.world.rng.random, ask.status
+    if status in SERVED:
+        first, last = day_number(ask.opened) + 2, world.today - 1
+        if status is N.IN_PROGRESS and random() < 0.35:
+            ask.slot = slot_number(world.today, 0)
+        else:
+            recent = {N.IN_PROGRESS: 20, N.DELIVERED: 6}.get(status, 400)
+            on = max(first, last - recent) + int(random() * 14)
+            ask.slot = slot_number(min(last, on), int(random() * len(SLOTS)))
+    elif status is N.OPEN:
+        ask.opened = min(ask.opened, world.now - MINUTE)
+        ask.due = max(ask.due, world.now + int((4 + 80 * random()) * DAY))
+        ask.total += 0 if random() < 0.3 else 1
+        if random() < 0.35:
+            ask.slot = slot_number(world.today + 1 + int(random() * 20), int(random() * len(SLOTS)))
+    elif status in (N.SUBMITTED, N.VERIFIED, N.DRAFT):
+        ask.due = world.now + int((5 + 25 * random()) * DAY)
+    elif status is N.REJECTED:
+        ask.reason = world.one(words.REFUSALS)
+    elif status is N.REFERRED:
+        ask.reason, ask.referred = "属于部门职责", "转区级部门办理"
+    elif status is N.CANCELLED:
+        ask.reason = world.one(words.CANCELS)
+    if ask.slot is not None:
+        starts, ends = slot_times(world, ask.slot)
+        if random() < 0.5 or status is N.OPEN:
+            ask.window, ask.due = (starts, ends), ends
+        else:
+            ask.due = max(ask.due, ends + DAY)
+
+
+def _write(market: Market, ask: Ask, rank: int) -> None:
+    world, random, lives = market.world, market.world.rng.random, market.lives
+    restricted = ask.sensitivity is Sensitivity.RESTRICTED
+    if restricted:
+        staff = (world.sheets.id("need_staff", ask.created), ask.id, lives.staff[0], ask.created)
+        world.sheets["need_staff"].append(staff)
+    who, window = ask.beneficiary, ask.window or (None, None)
+    note = None if random() < 0.7 else f"{ask.title}，{world.one(WISHES)}。"
+    answer = ask.created + ANSWER[(day_number(ask.created) + SATURDAY) % 7]
+    preference = GenderPreference.ANY if random() < 0.9 else GenderPreference.FEMALE
+    world.sheets["need"].append(
+        (
+            *(ask.id, f"XQ{rank + 1:09d}", ask.title, note, ask.thing.kind, world.categories[ask.thing.category]),
+            *(ask.thing.category, who.id if who else None, who.household if who else None, ask.requester, ask.via),
+            *(market.community.id, lives.grids[ask.grid][0], ask.area, ask.thing.unit, ask.total, ask.committed),
+            *(ask.delivered, *window, ask.due, answer, 1 + int(random() * 4), ask.sensitivity, preference, ask.status),
+            *(
+                ask.reason,
+                ask.referred,
+                False,
+                ask.opened if ask.status in (*OPENED, N.CANCELLED) else None,
+                ask.closed,
+                ask.created,
+            ),
+        )
+    )
+    if who is not None and not restricted and ask.status in (N.CLOSED, N.OPEN) and random() < 0.02:
+        world.wants.append((ask.id, ask.thing.category, market.community.code))

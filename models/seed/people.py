@@ -1,0 +1,359 @@
+"""Makes a community's grids, buildings, people, organizations and capacities."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import date, timedelta
+from uuid import UUID
+
+from models.access import Role
+from models.exchange.kinds import Kind
+from models.people.identity import ADULT, birthday, mask_name, mask_phone, uscc_of
+from models.people.rules import (
+    Gender,
+    LegalStatus,
+    OrganizationKind,
+    PersonState,
+    ResidentTag,
+    SocialWorkerLevel,
+    VerifiedState,
+    VolunteerRegistration,
+)
+from models.seed import words
+from models.seed.cast import CAST, membership_of, person_of
+from models.seed.sheets import DAY, FIRST_DAY, HOUR, day
+from models.seed.world import Community, World
+from models.territory.rules import grid_code
+
+GRIDS_SINCE = date(2023, 6, 30)
+TAGS = tuple(ResidentTag)
+OFFERED = tuple(sorted({t.category for t in words.THINGS if t.kind is Kind.SERVICE}))
+VETERAN_DAYS = 380
+"""Who has been a volunteer for longer takes part in what is made here; the others are new."""
+INVENTED_DISTRICT = "219999"
+"""No division has this code, so no credit code made with it is anybody's."""
+
+
+@dataclasses.dataclass
+class Resident:
+    """A resident, as needs refer to him."""
+
+    id: UUID
+    person: UUID
+    household: str
+    grid: int
+
+
+@dataclasses.dataclass
+class Active:
+    """An organization that is busy: who answers for it, and which of the community's volunteers are its own."""
+
+    id: UUID
+    staff: UUID
+    members: list[int] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass
+class Lives:
+    """Who lives and works in a community: what its needs, offers and sessions draw on."""
+
+    grids: list[tuple[UUID, str]] = dataclasses.field(default_factory=list)
+    """Each grid's id and code."""
+    buildings: list[str] = dataclasses.field(default_factory=list)
+    officers: list[UUID] = dataclasses.field(default_factory=list)
+    staff: list[UUID] = dataclasses.field(default_factory=list)
+    workers: list[tuple[UUID, UUID]] = dataclasses.field(default_factory=list)
+    """Each social worker's id and person."""
+    residents: list[Resident] = dataclasses.field(default_factory=list)
+    volunteers: list[UUID] = dataclasses.field(default_factory=list)
+    """The persons of active, experienced, grown-up volunteers."""
+    organizations: list[Active] = dataclasses.field(default_factory=list)
+    taken: dict[tuple[UUID, UUID], int] = dataclasses.field(default_factory=dict)
+    """Which organization took which volunteer, and when first."""
+
+
+def populate(world: World, community: Community) -> Lives:
+    """Writes a community's people, and says who they are."""
+    lives = Lives()
+    _workplace(world, community, lives)
+    _grids(world, community, lives)
+    _residents(world, community, lives)
+    _volunteers(world, community, lives)
+    _social_workers(world, community, lives)
+    _organizations(world, community, lives)
+    return lives
+
+
+def person(
+    world: World,
+    at: int,
+    *,
+    area: str | None,
+    acts: bool,
+    role: Role | None = None,
+    born: date | None = None,
+    address: str | None = None,
+    give: bool = False,
+) -> UUID:
+    """Writes a person with name and contact: somebody invented, or the account of a role."""
+    if role is not None:
+        who, woman, id = CAST[role].name, CAST[role].woman, person_of(role)
+        world.sheets.made["person"] += 1
+    else:
+        woman = world.chance(0.55)
+        letters = words.WOMEN if woman else words.MEN
+        who = world.one(words.SURNAMES) + world.one(letters)
+        if world.chance(0.8):
+            who += world.one(letters)
+        id = world.sheets.id("person", at)
+    number = world.sheets.made["person"]
+    phone = f"12{number:09d}"
+    masked = mask_name(who)
+    gender = Gender.FEMALE if woman else Gender.MALE
+    sheets = world.sheets
+    sheets["person"].append(
+        (id, masked, mask_phone(phone), gender, born, world.key(masked), area, acts, PersonState.PRESENT, at)
+    )
+    sheets["person_name"].append((id, who))
+    sheets["person_contact"].append((id, phone, address))
+    if give:
+        world.supporters.insert(0 if role is not None else len(world.supporters), (id, who))
+    return id
+
+
+def membership(
+    world: World,
+    who: UUID,
+    role: Role,
+    at: int,
+    *,
+    area: str | None = None,
+    organization: UUID | None = None,
+    account: bool = False,
+    by: UUID | None = None,
+) -> None:
+    """Writes a capacity."""
+    id = membership_of(role) if account else world.sheets.id("membership", at)
+    world.sheets["membership"].append((id, who, organization, role, area, day(at), by, at))
+
+
+def born(world: World, youngest: int, oldest: int) -> date:
+    """A birth date of somebody whose age lies between two, in whole years, today."""
+    days = int(world.between(youngest * 365 + youngest // 4 + 2, oldest * 365))
+    return date.fromordinal(FIRST_DAY + world.today - days)
+
+
+def _workplace(world: World, community: Community, lives: Lives) -> None:
+    """The community's staff."""
+    for place in range(2):
+        at = world.ago(800, 1000)
+        role = Role.COMMUNITY_STAFF if community.home and place == 0 else None
+        who = person(world, at, area=None, acts=True, role=role, born=born(world, 26, 55))
+        membership(world, who, Role.COMMUNITY_STAFF, at, area=community.code, account=role is not None)
+        lives.staff.append(who)
+    if community.home:
+        at = world.ago(700, 800)
+        who = person(world, at, area=None, acts=True, role=Role.PARTY_SECRETARY, born=born(world, 40, 55))
+        membership(world, who, Role.PARTY_SECRETARY, at, area=community.code, account=True)
+
+
+def _grids(world: World, community: Community, lives: Lives) -> None:
+    """Grids with their officers, and buildings."""
+    count = community.quota["grids"]
+    for number in range(1, count + 1):
+        at = world.ago(600, 790)
+        role = Role.GRID_OFFICER if community.home and number == 1 else None
+        code = grid_code(community.code, number)
+        who = person(world, at, area=None, acts=True, role=role, born=born(world, 24, 58))
+        membership(world, who, Role.GRID_OFFICER, at, area=code, account=role is not None, by=lives.staff[0])
+        id = world.sheets.id("grid", at)
+        world.sheets["grid"].append((id, code, f"第{number}网格", community.id, code, who, GRIDS_SINCE))
+        lives.grids.append((id, code))
+        lives.officers.append(who)
+    for number in range(community.quota["buildings"]):
+        grid, code = lives.grids[number % count]
+        name = f"{number // count + 1}号楼"
+        id = world.sheets.id("building", world.now - 900 * DAY)
+        world.sheets["building"].append((id, grid, community.id, name, code))
+        if number < count:
+            lives.buildings.append(name)
+    lives.buildings += ["平房"] * (count - len(lives.buildings))
+
+
+def _residents(world: World, community: Community, lives: Lives) -> None:
+    """Residents who ask for something: elders above all, some of them in one household."""
+    household = ""
+    for place in range(community.quota["residents"]):
+        at = world.ago(400, 700)
+        role = Role.RESIDENT if community.home and place == 0 else None
+        alone = role is not None or world.chance(0.75) or not household
+        if alone or not lives.residents:
+            household = f"{world.rng.getrandbits(128):032x}"
+            grid = 0 if role is not None else world.between(0, len(lives.grids) - 1)
+        else:
+            grid = lives.residents[-1].grid
+        elder = role is not None or world.chance(0.7)
+        grid_id, code = lives.grids[grid]
+        door = f"{lives.buildings[grid]}{world.between(1, 6)}单元{world.between(1, 7)}0{world.between(1, 3)}"
+        who = person(
+            world,
+            at,
+            area=code,
+            acts=False,
+            role=role,
+            born=born(world, 66, 92) if elder else born(world, 20, 60),
+            address=f"{community.name}{door}",
+            give=role is not None,
+        )
+        tags = [TAGS[0] if role is not None or alone else TAGS[1]] if elder else []
+        if world.chance(0.15):
+            tags.append(world.one(TAGS[3:6] if elder else TAGS[7:]))
+        id = world.sheets.id("resident", at)
+        world.sheets["resident"].append((id, who, code, community.id, grid_id, household, tags, at))
+        lives.residents.append(Resident(id, who, household, grid))
+        if place % 8 == 1:
+            world.residents.append((id, who, community.code))
+
+
+def _volunteers(world: World, community: Community, lives: Lives) -> None:
+    """Volunteers: most of them active for long; some new, waiting, suspended or gone; a few minors with consent."""
+    V = VolunteerRegistration
+    rng = world.rng
+    for place in range(community.quota["volunteers"]):
+        role = Role.VOLUNTEER if community.home and place == 0 else None
+        luck = 0.0 if role is not None else rng.random()
+        veteran = luck < 0.8 or place < 10
+        at = world.ago(VETERAN_DAYS, 1000) if veteran else world.ago(0.2, VETERAN_DAYS)
+        state, reason, minor = V.ACTIVE, None, False
+        if not veteran:
+            minor = luck > 0.97
+            if minor:
+                state = V.ACTIVE if luck > 0.985 else V.PENDING_GUARDIAN
+            elif luck > 0.95:
+                state = V.PENDING_VERIFICATION
+            elif luck > 0.94:
+                state, reason = V.REJECTED, "信息未能核实"
+            elif luck > 0.93:
+                state = V.WITHDRAWN
+            elif luck > 0.92:
+                state, reason = V.SUSPENDED, "本人申请暂停"
+        birth = born(world, 14, 16) if minor else born(world, 20, 68)
+        code = world.one(lives.grids)[1]
+        grown = state is V.ACTIVE or state is V.SUSPENDED
+        who = person(
+            world,
+            at,
+            area=code,
+            acts=grown,
+            role=role,
+            born=birth,
+            give=role is not None or (place % 40 == 3 and grown),
+        )
+        number = world.sheets.made["volunteer"] + 1
+        skills = [world.one(words.SKILLS)] if rng.random() < 0.5 else []
+        categories = [world.one(OFFERED), "ELDERLY"] if rng.random() < 0.4 else [world.one(OFFERED)]
+        world.sheets["volunteer"].append(
+            (
+                world.sheets.id("volunteer", at),
+                who,
+                f"2101{number:010d}",
+                state,
+                reason,
+                community.code,
+                birthday(birth, ADULT),
+                skills,
+                categories,
+                rng.random() < 0.03,
+                at,
+            )
+        )
+        if veteran:
+            lives.volunteers.append(who)
+        if minor and state is V.ACTIVE:
+            consent = (world.sheets.id("guardian_consent", at), who, world.one(lives.volunteers), lives.staff[0])
+            world.sheets["guardian_consent"].append((*consent, community.code, at + HOUR))
+
+
+def _social_workers(world: World, community: Community, lives: Lives) -> None:
+    """Licensed social workers, each with the capacity for the community."""
+    for place in range(community.quota["social_workers"]):
+        at = world.ago(380, 900)
+        role = Role.SOCIAL_WORKER if community.home and place == 0 else None
+        who = person(world, at, area=None, acts=True, role=role, born=born(world, 24, 55))
+        id = world.sheets.id("social_worker", at)
+        luck = world.rng.random()
+        level = (
+            SocialWorkerLevel.ASSISTANT
+            if luck < 0.6
+            else SocialWorkerLevel.INTERMEDIATE
+            if luck < 0.95
+            else SocialWorkerLevel.SENIOR
+        )
+        until = day(world.now) + timedelta(days=world.between(60, 1000))
+        licence = f"SY{world.sheets.made['social_worker']:08d}"
+        world.sheets["social_worker"].append((id, who, level, licence, until, community.code))
+        membership(world, who, Role.SOCIAL_WORKER, at, area=community.code, account=role is not None, by=lives.staff[0])
+        lives.workers.append((id, who))
+
+
+def _organizations(world: World, community: Community, lives: Lives) -> None:
+    """Organizations: a few registered, nearly all filed with the street. One in eight is busy, and has members."""
+    count, registered = community.quota["organizations"], community.quota["registered"]
+    if community.home:
+        registered = max(1, registered)
+    names = [(coined, group) for coined in words.COINED for group in words.GROUPS]
+    world.rng.shuffle(names)
+    busy = max(2, count // 8)
+    for place in range(count):
+        at = world.ago(400, 1400)
+        account = community.home and place == 0
+        known = place < registered
+        verified, rejection = VerifiedState.VERIFIED, None
+        if place >= busy and world.chance(0.03):
+            verified = world.one(
+                (VerifiedState.PENDING, VerifiedState.PENDING, VerifiedState.DRAFT, VerifiedState.REJECTED)
+            )
+            rejection = "材料不完整" if verified is VerifiedState.REJECTED else None
+        contact = world.one(lives.volunteers)
+        if account:
+            contact = person(world, at, area=None, acts=True, role=Role.NGO_STAFF, born=born(world, 28, 50))
+        id = world.sheets.id("organization", at)
+        number = world.sheets.made["organization"]
+        uscc = filing_no = None
+        if known:
+            kind = OrganizationKind.SERVICE_ORG if place % 3 < 2 else OrganizationKind.SOCIAL_ORG
+            coined, what = words.COINED[(number + place) % len(words.COINED)], words.REGISTERED[place % 6]
+            parts: tuple[str, ...] = (community.district_name, community.name.removesuffix("社区"), coined, what)
+            uscc = uscc_of(f"{'52' if kind is OrganizationKind.SERVICE_ORG else '51'}{INVENTED_DISTRICT}{number:09d}")
+        else:
+            kind = OrganizationKind.SOCIAL_ORG
+            parts = (community.name, *names[place])
+            filing_no = f"{community.code[:9]}-{number:06d}"
+        world.sheets["organization"].append(
+            (
+                id,
+                "".join(parts),
+                " ".join(map(world.key, parts)),
+                kind,
+                LegalStatus.REGISTERED if known else LegalStatus.FILED,
+                uscc,
+                filing_no,
+                verified,
+                rejection,
+                known and place % 4 == 0,
+                community.id,
+                community.code,
+                contact,
+                at,
+            )
+        )
+        if place < busy:
+            active = Active(id, contact)
+            membership(world, contact, Role.NGO_STAFF, at + DAY, organization=id, account=account)
+            lives.organizations.append(active)
+            world.helpers.append((id, community.code))
+    groups = len(lives.organizations)
+    for place in range(len(lives.volunteers)):
+        lives.organizations[place % groups].members.append(place)
+    if community.home:
+        lives.organizations[0].members.append(0)
