@@ -29,6 +29,8 @@ APPEND_ONLY = {"append_only": True}
 """`info` of a table that the API's database role may read and insert into, and no more."""
 READ_ONLY = {"read_only": True}
 """`info` of a table that the API's database role may only read: triggers, which run as the owner, write it."""
+VIEW = {**READ_ONLY, "view": True}
+"""`info` of what is declared like a table and is a view: a migration writes its SELECT, and drift is not looked for."""
 
 
 class Table(SQLModel):
@@ -110,6 +112,7 @@ __all__ = [
     "INSTANT",
     "READ_ONLY",
     "UUID",
+    "VIEW",
     "Table",
     "check",
     "choice",

@@ -70,7 +70,9 @@ async def revision(url: str) -> str | None:
 
 
 def compared(thing: Any, name: str | None, kind: str, reflected: bool, other: Any) -> bool:
-    """What a drift check looks at: not the partitions, which jobs make."""
+    """What a drift check looks at: not the partitions, which jobs make, and not views."""
+    if kind == "table" and thing.info.get("view"):
+        return False
     table = name if kind == "table" else getattr(getattr(thing, "table", None), "name", None)
     foreign = {"alembic_version"}
     return not (table and (table in foreign or table.startswith(("pgqueuer", *(f"{p}_p" for p in PARTITIONED)))))

@@ -1,0 +1,1 @@
+"""Reports: counts and sums over the other areas, equal to a recomputation from their rows."""
