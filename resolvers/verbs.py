@@ -68,7 +68,7 @@ def mutation(
         word = w.Verb(outcome.__strawberry_definition__.name, idempotent)
         union = problems.result(name, outcome, refusals)
         field = strawberry.mutation(
-            resolver=resolver, description=description, metadata={w.Word: word}, graphql_type=union
+            resolver=resolver, description=description, metadata={w.Word: word}, graphql_type=union | None
         )
         if idempotent:
             key = StrawberryArgument(
