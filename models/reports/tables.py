@@ -7,9 +7,9 @@ past their rules, but these views, which have rules of their own (visible.py). N
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlmodel import SQLModel
 
 from models.base import INSTANT, VIEW
-from sqlmodel import SQLModel
 
 SESSION_FACT = sa.Table(
     "session_fact",
