@@ -7,8 +7,8 @@ import pytest
 
 from models.access import Actor, Role
 from models.activity import actions, problems
-from models.exchange.actions.commitments import complete_commitment
-from models.problems import Forbidden, InvalidInput, NotFound
+from models.exchange.actions.commitments import cancel_commitment, complete_commitment
+from models.problems import Forbidden, InvalidInput, InvalidTransition, NotFound
 from tests.make_activity import World, at, attend, balance, credits, world
 
 
@@ -150,3 +150,21 @@ async def test_the_contact_is_open_until_a_day_after_the_session(there: World) -
     await there.session(there.staff, commitments=((promised, None),), ends_at=at("10:00"), starts_at=at("09:00"))
     [grant] = await there.all("SELECT until FROM contact_grant")
     assert grant["until"] == at("10:00", 4)
+
+
+async def test_who_was_called_off_is_not_absent(there: World) -> None:
+    need = await there.need(quantity=2)
+    people = [await there.volunteer(), await there.volunteer()]
+    promised = [await there.commitment(need, p.person) for p in people]
+    session = await there.session(there.staff, commitments=tuple((c, None) for c in promised))
+    await cancel_commitment(there.as_(there.staff), promised[0], "老人住院")
+    [part] = await there.all("SELECT id FROM attendance WHERE volunteer_id = $1", people[0].person)
+    with pytest.raises(InvalidTransition):
+        async with there.connection.transaction():
+            await actions.check_in(there.as_(there.staff, at("08:30")), part["id"])
+    assert (await there.row("service_session", session))["status"] == "PUBLISHED"
+    await actions.end_session(there.as_(there.staff, at("11:00")), session)
+    await actions.confirm_session(there.as_(there.staff, at("11:00")), session)
+    rows = await there.all("SELECT volunteer_id, status FROM attendance")
+    assert {r["volunteer_id"]: r["status"] for r in rows} == {people[0].person: "EXCUSED", people[1].person: "ABSENT"}
+    assert (await there.row("service_session", session))["accepted_count"] == 1

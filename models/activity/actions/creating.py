@@ -18,7 +18,6 @@ from models.activity.problems import BelowMinimumAge, CapacityBelowAccepted, Min
 from models.activity.rules import MAY, AttendanceStatus, SessionStatus
 from models.activity.tables import ServiceActivity, ServiceSession, SessionCommitment
 from models.base import table
-from models.clock import EARLIEST, LATEST
 from models.database import Db, Seen, Statement
 from models.exchange.kinds import Sensitivity
 from models.exchange.problems import OverlappingBooking, VolunteerInactive
@@ -261,8 +260,6 @@ async def create_session(db: Db, draft: SessionDraft) -> UUID:
     carried = await _commitments(db, draft.commitments) if draft.commitments else []
     base = await _base(db, draft, carried)
     rules.window(base["starts_at"], base["ends_at"], db.now)
-    if not base["starts_at"] >= EARLIEST or base["ends_at"] >= LATEST:
-        raise InvalidInput(field="startsAt", reason="时间超出范围。")
     at = rules.position(draft.latitude, draft.longitude)
     shares = {
         row["id"]: max(1, owed) if given is None else rules.bounded(given, "commitments", 1, row["qty"])

@@ -170,8 +170,7 @@ async def approve_hours(db: Db, id: UUID, note: str | None = None) -> UUID:
 @refuses(InvalidTransition, SecondPersonNeeded)
 async def reject_hours(db: Db, id: UUID, note: str) -> UUID:
     """A second person rejects proposed hours, saying why. Returns the proposal."""
-    clean(note, "note")
-    await _decided(db, id, "reject", note)
+    await _decided(db, id, "reject", clean(note, "note"))
     return id
 
 

@@ -36,11 +36,13 @@ from models.activity.tables import ManualProposal, SessionCode
 from models.base import INSTANT, table
 from models.database import Db, Statement
 from models.exchange.problems import OverlappingBooking
+from models.exchange.states import CommitmentStatus
+from models.exchange.tables import Commitment
 from models.labels import label
 from models.problems import InvalidInput, InvalidTransition, StaleVersion, refuses
 from models.rules_text import clean
 
-code, proposal = table(SessionCode), table(ManualProposal)
+code, proposal, commitment = table(SessionCode), table(ManualProposal), table(Commitment)
 A = AttendanceStatus
 ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 """Letters and digits that are not mistaken for one another."""
@@ -117,6 +119,15 @@ UNBOOK_ALL = Statement(sa.delete(booking).where(booking.c.attendance_id.in_(OF_S
 UNBOOK_ABSENT = Statement(
     sa.delete(booking).where(
         booking.c.attendance_id.in_(OF_SESSION.where(attendance.c.status == AttendanceStatus.ABSENT.value))
+    )
+)
+CALLED_OFF = Statement(
+    sa.select(attendance)
+    .join(commitment, commitment.c.id == attendance.c.commitment_id)
+    .where(
+        attendance.c.session_id == bound("of"),
+        attendance.c.status == AttendanceStatus.ACCEPTED.value,
+        commitment.c.status == CommitmentStatus.CANCELLED.value,
     )
 )
 WAITING = Statement(
@@ -249,7 +260,8 @@ async def end_session(db: Db, id: UUID) -> UUID:
 
 @refuses(InvalidTransition, SessionNotOver, SessionUnsettled)
 async def confirm_session(db: Db, id: UUID) -> UUID:
-    """The organizers stand by the roster: who had a place and neither came nor was excused is ABSENT.
+    """The organizers stand by the roster: who had a place and neither came nor was excused is ABSENT,
+    save where his commitment was called off: then he is EXCUSED.
 
     Commitments of which no more is to come are delivered now, as far as they were served.
 
@@ -265,6 +277,9 @@ async def confirm_session(db: Db, id: UUID) -> UUID:
     pending: int = await db.value(WAITING, of=id)
     if inside or pending:
         raise SessionUnsettled(checked_in=len(inside), pending=pending)
+    off = await db.all(CALLED_OFF, of=id)
+    await each(db, off, "excuse", reason="对接已取消")
+    await db.value(SEATS, of=id, more=-len(off))
     await each(db, await db.all(PARTS, of=id, **{"in": [A.ACCEPTED]}), "mark_absent")
     await db.value(UNBOOK_ABSENT, of=id)
     await advance(db, held, to)
