@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
@@ -11,6 +11,27 @@ import strawberry
 from models.activity import actions
 from resolvers.activity.types import Attendance, ManualProposal, ServiceActivity, ServiceSession
 from resolvers.verbs import Call, mutation
+
+
+def _told(description: str) -> Any:
+    return strawberry.argument(description=description)
+
+
+SessionId = Annotated[strawberry.ID, _told("The session.")]
+AttendanceId = Annotated[strawberry.ID, _told("The attendance.")]
+ProposalId = Annotated[strawberry.ID, _told("The proposal.")]
+EntryId = Annotated[strawberry.ID, _told("The entry: a credit that stands.")]
+Version = Annotated[int, _told("The version that was read.")]
+Reason = Annotated[str, _told("Why: 1 to 200 characters, shown to whom it concerns.")]
+MaybeReason = Annotated[str | None, _told("Why, if that is to be said: at most 200 characters.")]
+Minutes = Annotated[int, _told("Whole minutes: at most the session's length, and 12 hours a day.")]
+NewMinutes = Annotated[int | None, _told("Whole minutes of a corrected credit; none stands in its place by default.")]
+Evidence = Annotated[str, _told("What shows that he was there: 1 to 2000 characters.")]
+Note = Annotated[str, _told("Why: 1 to 200 characters.")]
+MaybeNote = Annotated[str | None, _told("A word on it, at most 200 characters.")]
+Registered = Annotated[int, _told("Known beneficiaries, each counted once.")]
+Unregistered = Annotated[int, _told("Walk-ins.")]
+Rating = Annotated[int, _told("1 to 5.")]
 
 
 @strawberry.input(description="What an activity is made of.")
@@ -123,7 +144,7 @@ class ActivityMutation:
         actions.create_activity,
         description="Make a programme that sessions can belong to. For an organization's staff, community staff and social workers.",
     )
-    async def activity_create(call: Call, input: ActivityCreateInput) -> UUID:
+    async def activity_create(call: Call, input: Annotated[ActivityCreateInput, _told("What it is made of.")]) -> UUID:
         draft = actions.ActivityDraft(
             title=input.title,
             description=input.description,
@@ -139,7 +160,7 @@ class ActivityMutation:
         actions.create_session,
         description="Plan a session. The volunteers whom its commitments name have their places, and are booked, at once.",
     )
-    async def session_create(call: Call, input: SessionCreateInput) -> UUID:
+    async def session_create(call: Call, input: Annotated[SessionCreateInput, _told("What it is made of.")]) -> UUID:
         at = input.meeting_point
         draft = actions.SessionDraft(
             title=input.title,
@@ -167,11 +188,13 @@ class ActivityMutation:
         actions.edit_session,
         description="Change a session. More places go to the waitlist at once; a new time moves everybody's booking.",
     )
-    async def session_edit(call: Call, id: strawberry.ID, version: int, input: SessionEditInput) -> UUID:
+    async def session_edit(
+        call: Call, id: SessionId, version: Version, input: Annotated[SessionEditInput, _told("What changes.")]
+    ) -> UUID:
         return await actions.edit_session(call.db, call.id(id, "session"), version, input.changes())
 
     @mutation(ServiceSession, actions.publish_session, description="Announce a session; its sign code is made now.")
-    async def session_publish(call: Call, id: strawberry.ID) -> UUID:
+    async def session_publish(call: Call, id: SessionId) -> UUID:
         return await actions.publish_session(call.db, call.id(id, "session"))
 
     @mutation(
@@ -179,11 +202,11 @@ class ActivityMutation:
         actions.cancel_session,
         description="Call a session off before anybody has checked in. Everybody's time is free again; commitments stand.",
     )
-    async def session_cancel(call: Call, id: strawberry.ID, reason: str) -> UUID:
+    async def session_cancel(call: Call, id: SessionId, reason: Reason) -> UUID:
         return await actions.cancel_session(call.db, call.id(id, "session"), reason)
 
     @mutation(ServiceSession, actions.end_session, description="End a session; the waitlist lapses, the code is gone.")
-    async def session_end(call: Call, id: strawberry.ID) -> UUID:
+    async def session_end(call: Call, id: SessionId) -> UUID:
         return await actions.end_session(call.db, call.id(id, "session"))
 
     @mutation(
@@ -191,7 +214,7 @@ class ActivityMutation:
         actions.confirm_session,
         description="Stand by a session's roster, once everybody is settled: who had a place and never came is absent.",
     )
-    async def session_confirm(call: Call, id: strawberry.ID) -> UUID:
+    async def session_confirm(call: Call, id: SessionId) -> UUID:
         return await actions.confirm_session(call.db, call.id(id, "session"))
 
     @mutation(
@@ -199,11 +222,13 @@ class ActivityMutation:
         actions.lock_session,
         description="Close a session with its period: nothing of it changes any more. For community staff and social workers.",
     )
-    async def session_lock(call: Call, id: strawberry.ID) -> UUID:
+    async def session_lock(call: Call, id: SessionId) -> UUID:
         return await actions.lock_session(call.db, call.id(id, "session"))
 
     @mutation(ServiceSession, actions.record_headcount, description="Record how many were served in a session.")
-    async def session_record_headcount(call: Call, id: strawberry.ID, registered: int, unregistered: int) -> UUID:
+    async def session_record_headcount(
+        call: Call, id: SessionId, registered: Registered, unregistered: Unregistered
+    ) -> UUID:
         return await actions.record_headcount(call.db, call.id(id, "session"), registered, unregistered)
 
     @mutation(
@@ -211,7 +236,7 @@ class ActivityMutation:
         actions.sign_up,
         description="Sign up for a session, as a volunteer: accepted while there are places, then waitlisted in order.",
     )
-    async def session_sign_up(call: Call, id: strawberry.ID) -> UUID:
+    async def session_sign_up(call: Call, id: SessionId) -> UUID:
         return await actions.sign_up(call.db, call.id(id, "session"))
 
     @mutation(
@@ -219,19 +244,19 @@ class ActivityMutation:
         actions.withdraw,
         description="Step back from a session before it starts; the first of the waitlist moves up.",
     )
-    async def attendance_withdraw(call: Call, id: strawberry.ID, reason: str | None = None) -> UUID:
+    async def attendance_withdraw(call: Call, id: AttendanceId, reason: MaybeReason = None) -> UUID:
         return await actions.withdraw(call.db, call.id(id, "attendance"), reason)
 
     @mutation(Attendance, actions.accept, description="Give a place to a volunteer who applied.")
-    async def attendance_accept(call: Call, id: strawberry.ID) -> UUID:
+    async def attendance_accept(call: Call, id: AttendanceId) -> UUID:
         return await actions.accept(call.db, call.id(id, "attendance"))
 
     @mutation(Attendance, actions.refuse, description="Not give a place to a volunteer who applied.")
-    async def attendance_refuse(call: Call, id: strawberry.ID, reason: str) -> UUID:
+    async def attendance_refuse(call: Call, id: AttendanceId, reason: Reason) -> UUID:
         return await actions.refuse(call.db, call.id(id, "attendance"), reason)
 
     @mutation(Attendance, actions.waitlist, description="Put a volunteer who applied on the waitlist.")
-    async def attendance_waitlist(call: Call, id: strawberry.ID) -> UUID:
+    async def attendance_waitlist(call: Call, id: AttendanceId) -> UUID:
         return await actions.waitlist(call.db, call.id(id, "attendance"))
 
     @mutation(
@@ -239,7 +264,11 @@ class ActivityMutation:
         actions.check_in,
         description="Check in, from an hour before the start until the end. The first check-in starts the session.",
     )
-    async def attendance_check_in(call: Call, id: strawberry.ID, input: CheckInput | None = None) -> UUID:
+    async def attendance_check_in(
+        call: Call,
+        id: AttendanceId,
+        input: Annotated[CheckInput | None, _told("What proves it; organizers need none.")] = None,
+    ) -> UUID:
         proof = input.proof() if input else NO_PROOF
         return await actions.check_in(call.db, call.id(id, "attendance"), *proof)
 
@@ -248,12 +277,16 @@ class ActivityMutation:
         actions.check_out,
         description="Check out, until two hours after the end. The minutes inside the session's time are credited at once.",
     )
-    async def attendance_check_out(call: Call, id: strawberry.ID, input: CheckInput | None = None) -> UUID:
+    async def attendance_check_out(
+        call: Call,
+        id: AttendanceId,
+        input: Annotated[CheckInput | None, _told("What proves it; organizers need none.")] = None,
+    ) -> UUID:
         proof = input.proof() if input else NO_PROOF
         return await actions.check_out(call.db, call.id(id, "attendance"), *proof)
 
     @mutation(Attendance, actions.mark_absent, description="Record that a volunteer with a place did not come.")
-    async def attendance_mark_absent(call: Call, id: strawberry.ID) -> UUID:
+    async def attendance_mark_absent(call: Call, id: AttendanceId) -> UUID:
         return await actions.mark_absent(call.db, call.id(id, "attendance"))
 
     @mutation(
@@ -261,11 +294,11 @@ class ActivityMutation:
         actions.excuse,
         description="Release a volunteer from his place; the first of the waitlist moves up.",
     )
-    async def attendance_excuse(call: Call, id: strawberry.ID, reason: str) -> UUID:
+    async def attendance_excuse(call: Call, id: AttendanceId, reason: Reason) -> UUID:
         return await actions.excuse(call.db, call.id(id, "attendance"), reason)
 
     @mutation(Attendance, actions.rate, description="Evaluate a credited service, 1 to 5.")
-    async def attendance_rate(call: Call, id: strawberry.ID, rating: int) -> UUID:
+    async def attendance_rate(call: Call, id: AttendanceId, rating: Rating) -> UUID:
         return await actions.rate(call.db, call.id(id, "attendance"), rating)
 
     @mutation(
@@ -274,7 +307,7 @@ class ActivityMutation:
         description="Propose hours for a volunteer who forgot to check in or out, with what shows that he was there.",
     )
     async def manual_hours_propose(
-        call: Call, attendance: strawberry.ID, minutes: int, reason: str, evidence: str
+        call: Call, attendance: AttendanceId, minutes: Minutes, reason: Reason, evidence: Evidence
     ) -> UUID:
         of = call.id(attendance, "attendance", "attendance")
         return await actions.propose_hours(call.db, of, minutes, reason, evidence)
@@ -284,11 +317,11 @@ class ActivityMutation:
         actions.approve_hours,
         description="Approve proposed hours, as a second person of the community's staff: credited with trust MANUAL.",
     )
-    async def manual_hours_approve(call: Call, id: strawberry.ID, note: str | None = None) -> UUID:
+    async def manual_hours_approve(call: Call, id: ProposalId, note: MaybeNote = None) -> UUID:
         return await actions.approve_hours(call.db, call.id(id, "proposal"), note)
 
     @mutation(ManualProposal, actions.reject_hours, description="Reject proposed hours, saying why.")
-    async def manual_hours_reject(call: Call, id: strawberry.ID, note: str) -> UUID:
+    async def manual_hours_reject(call: Call, id: ProposalId, note: Note) -> UUID:
         return await actions.reject_hours(call.db, call.id(id, "proposal"), note)
 
     @mutation(
@@ -296,7 +329,7 @@ class ActivityMutation:
         actions.reverse_hours,
         description="Take a credit back, whole; with `minutes`, a corrected credit stands in its place.",
     )
-    async def hours_reverse(call: Call, entry: strawberry.ID, reason: str, minutes: int | None = None) -> UUID:
+    async def hours_reverse(call: Call, entry: EntryId, reason: Reason, minutes: NewMinutes = None) -> UUID:
         return await actions.reverse_hours(call.db, call.id(entry, "hour", "entry"), reason, minutes)
 
     @mutation(
@@ -304,6 +337,6 @@ class ActivityMutation:
         actions.credit_again,
         description="Credit an attendance whose credit was reversed, with none in its place.",
     )
-    async def hours_credit_again(call: Call, attendance: strawberry.ID, minutes: int, reason: str) -> UUID:
+    async def hours_credit_again(call: Call, attendance: AttendanceId, minutes: Minutes, reason: Reason) -> UUID:
         of = call.id(attendance, "attendance", "attendance")
         return await actions.credit_again(call.db, of, minutes, reason)
