@@ -345,7 +345,9 @@ async def test_job_one_over_graphql(scene: Scene, ask: Asked) -> None:
         head = ", ".join(f"${k}: {types[k]}" for k in variables)
         given = ", ".join(f"{k}: ${k}" for k in variables)
         key = f"key-{name}-{mutation}-{variables.get('id', '')}"
-        fields = "... on Need { id status fulfilment } ... on Commitment { id stands: status need { id status fulfilment } }"
+        of_need = mutation.startswith("need") and mutation != "needClaim"
+        need_ = "id status fulfilment"
+        fields = f"... on Need {{ {need_} }}" if of_need else f"... on Commitment {{ id status need {{ {need_} }} }}"
         text = f'mutation ({head}) {{ r: {mutation}({given}, idempotencyKey: "{key}") {{ __typename {fields} ... on Problem {{ code message }} }} }}'
         answer = (await ask(n.actor(name), text, at, **variables))["r"]
         assert answer["__typename"] == want, answer
@@ -373,8 +375,8 @@ async def test_job_one_over_graphql(scene: Scene, ask: Asked) -> None:
     again = await do("wang", "needClaim", "Commitment", id=need["id"])
     assert again["id"] == claims[0]["id"]
     for claim in claims:
-        assert (await do("daughter", "commitmentAccept", "Commitment", id=claim["id"]))["stands"] == "ACCEPTED"
-        assert (await do("staff", "commitmentConfirm", "Commitment", id=claim["id"]))["stands"] == "CONFIRMED"
+        assert (await do("daughter", "commitmentAccept", "Commitment", id=claim["id"]))["status"] == "ACCEPTED"
+        assert (await do("staff", "commitmentConfirm", "Commitment", id=claim["id"]))["status"] == "CONFIRMED"
     scene.now = END
     for claim, name in zip(claims, ("wang", "zhao"), strict=True):
         await actions.start_service(scene.as_(name), UUID(claim["id"][-36:]))
