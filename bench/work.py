@@ -1,0 +1,124 @@
+"""The work that is measured: the same four questions, asked of each server in its own words.
+
+Q1 is one need with three to-one relations; Q2 twenty open needs of a community, each with community, grid and its top
+three commitments, each with offer and organization; Q3 twelve months of all funds from the roll-up; M1 claims a need.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from bench.city import Subjects
+
+WORKS = ("Q1", "Q2", "Q3", "M1")
+
+OURS = {
+    "Q1": """query Q1($id: ID!) {
+  need(id: $id) { no title status urgency createdAt category { name } community { name } grid { name } }
+}""",
+    "Q2": """query Q2($community: ID!) {
+  needs(first: 20, filter: { community: $community, status: [OPEN] }, order: NEWEST) {
+    edges { node {
+      no title urgency createdAt community { name } grid { name }
+      commitments(first: 3) { quantity status offer { title } organization { name } }
+    } }
+  }
+}""",
+    "Q3": """query Q3($from: Date!, $months: Int!) {
+  fundMonths(from: $from, months: $months) {
+    month received { amount } spent { amount } closing { amount } donationCount fund { name }
+  }
+}""",
+    "M1": """mutation M1($id: ID!, $key: String!) {
+  needClaim(id: $id, quantity: 1, idempotencyKey: $key) {
+    __typename ... on Commitment { quantity status need { no quantityLeft } }
+  }
+}""",
+}
+"""What this server takes, and the usual one, whose schema has the same names."""
+
+POSTGRAPHILE = {
+    "Q1": """query Q1($id: UUID!) {
+  need: needByRowId(rowId: $id) {
+    no title status urgency createdAt
+    category: serviceCategoryByCategoryId { name } community: divisionByCommunityId { name } grid: gridByGridId { name }
+  }
+}""",
+    "Q2": """query Q2($community: UUID!) {
+  needs: allNeeds(
+    first: 20, condition: { communityId: $community, status: "OPEN" }, orderBy: [CREATED_AT_DESC, ROW_ID_DESC]
+  ) {
+    edges { node {
+      no title urgency createdAt community: divisionByCommunityId { name } grid: gridByGridId { name }
+      commitments: commitmentsByNeedId(first: 3, orderBy: [CREATED_AT_ASC, ROW_ID_ASC]) { nodes {
+        quantity: qty status: standing offer: offerByOfferId { title } organization: organizationByOrganizationId { name }
+      } }
+    } }
+  }
+}""",
+    "Q3": """query Q3($organization: UUID!, $from: Date!, $months: Int!) {
+  fundMonths: fundMonthsFrom(organization: $organization, since: $from, months: $months) { nodes {
+    month received: receivedFen spent: spentFen closing: closingFen donationCount: giftCount fund: fundByFundId { name }
+  } }
+}""",
+    "M1": """mutation M1($id: UUID!, $person: UUID!) {
+  needClaim: claimNeed(input: { need: $id, quantity: 1, person: $person }) {
+    commitment: result { quantity: qty status: standing need: needByNeedId { no quantityLeft } }
+  }
+}""",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """One kind of request to one server: where it goes, and the bodies that are sent in turn."""
+
+    name: str
+    path: str
+    bodies: list[bytes]
+
+    def written(self, folder: Path, server: str) -> Path:
+        """A file with the bodies, one a line."""
+        path = folder / f"{server}-{self.name}.jsonl"
+        path.write_bytes(b"\n".join(self.bodies) + b"\n")
+        return path
+
+
+def of(server: str, about: Subjects) -> dict[str, Work]:
+    """A server's four kinds of request. M1's come in the same order for all."""
+    return {name: Work(name, _path(server, name), _bodies(server, name, about)) for name in WORKS}
+
+
+def _path(server: str, name: str) -> str:
+    return {"floor": f"/{name}", "usual": "/"}.get(server, "/graphql")
+
+
+def _bodies(server: str, name: str, about: Subjects) -> list[bytes]:
+    ours = server != "postgraphile"
+    return [_body(server, name, variables) for variables in _variables(name, about, ours=ours)]
+
+
+def _body(server: str, name: str, variables: dict[str, Any]) -> bytes:
+    if server == "floor":
+        return orjson.dumps(variables)
+    document = (POSTGRAPHILE if server == "postgraphile" else OURS)[name]
+    return orjson.dumps({"query": document, "variables": variables})
+
+
+def _variables(name: str, about: Subjects, *, ours: bool) -> list[dict[str, Any]]:
+    need, division = ("need_", "division_") if ours else ("", "")
+    match name:
+        case "Q1":
+            return [{"id": f"{need}{id}"} for id in about.needs]
+        case "Q2":
+            return [{"community": f"{division}{about.community}"}]
+        case "Q3":
+            whose = {} if ours else {"organization": str(about.foundation)}
+            return [{"from": about.since.isoformat(), "months": 12, **whose}]
+    if ours:
+        return [{"id": f"need_{id}", "key": f"bench-{n:08}"} for n, id in enumerate(about.claimable)]
+    return [{"id": str(id), "person": str(about.volunteer.person)} for id in about.claimable]
