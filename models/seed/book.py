@@ -47,6 +47,7 @@ TITLES = {
     "EDUCATION": "助学课程",
 }
 AMOUNTS = (10_00, 20_00, 50_00, 66_00, 88_00, 100_00, 100_00, 200_00, 300_00, 500_00, 1_000_00)
+CORPORATE = (2_000_00, 5_000_00, 10_000_00, 20_000_00, 50_000_00)
 CHANNELS = (*[DonationChannel.DESIGNATED_PLATFORM] * 6, DonationChannel.OFFLINE_PUBLIC, DonationChannel.TARGETED)
 D, A = DisbursementStatus, AllocationStatus
 PIPELINE: tuple[tuple[AllocationStatus, tuple[DisbursementStatus, ...]], ...] = (
@@ -178,11 +179,13 @@ class Book:
         restrictions = self._restrictions()
         for place in range(count):
             at = since + int(span * (place + random()) / count)
-            donor = self.of.donors[place % 2] if place < 6 else world.one(self.of.donors)
-            fen = world.one(AMOUNTS)
+            donor = self.of.donors[place] if place < 2 and self.number == 0 else world.one(self.of.donors)
+            fen, large = world.one(AMOUNTS), place == count - 3
             if donor[1] is DonorKind.ORGANIZATION:
-                fen *= 20
-            own = restrictions[0] if random() < 0.84 else world.one(restrictions)
+                fen = world.one(CORPORATE)
+            if large:
+                fen = max(CORPORATE)
+            own = restrictions[0] if large or random() < 0.84 else world.one(restrictions)
             gift = Gift(self.sheets.id("donation", at), place * funds + self.number + 1, donor, fen, at, fen, own)
             entries = books.gift(fund.id, fen, bool(own))
             posting = Posting(self.sheets.id("ledger_txn", at), TxnKind.GIFT, at, entries, donation=gift.id)
@@ -210,11 +213,13 @@ class Book:
         """A month's plans and payments. `age`: how many months ago it was; 0 is the current one."""
         random = self.world.rng.random
         if age == 0:
-            for place in range(2):
-                at = until - int((0.2 + 1.5 * random()) * DAY)
-                self._arrive(at)
-                status, payments = PIPELINE[(2 * self.number + place) % len(PIPELINE)]
-                self.plan(at, status, payments, 0.35)
+            middle = since + (until - since) // 2
+            self._arrive(middle)
+            self.plan(middle, A.ACTIVE, (D.PAID,), 0.2)
+            at = max(middle, until - int((0.2 + 1.5 * random()) * DAY))
+            self._arrive(at)
+            status, payments = PIPELINE[self.number % len(PIPELINE)]
+            self.plan(at, status, payments, 0.9 if D.AUTHORISED in payments else 0.35)
             return
         self._arrive(since + 17 * DAY)
         for place in range(1 + int(random() * 3)):

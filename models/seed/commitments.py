@@ -23,6 +23,8 @@ FAILED = (C.DECLINED, C.LAPSED, C.CANCELLED, C.NO_SHOW, C.DECLINED, C.LAPSED, C.
 HOLD_US = int(HOLD.total_seconds()) * SECOND
 GRANT_US = int(GRANT_AFTER.total_seconds()) * SECOND
 NO_SLOT = (None, None)
+PROMISED = 6
+"""How many open needs the volunteer's account has promised to serve, at most."""
 
 
 def serve(market: Market, ask: Ask) -> None:
@@ -38,7 +40,8 @@ def serve(market: Market, ask: Ask) -> None:
         qty = 1 if place else ask.total - len(providers) + 1
         status = C.IN_SERVICE if running else C.COMPLETED
         if ask.status is NeedStatus.DELIVERED and place == 0:
-            status = C.DISPUTED if random() < 0.3 else C.DELIVERED
+            world.counts["delivered"] += 1
+            status = C.DISPUTED if world.counts["delivered"] % 3 == 1 else C.DELIVERED
         after = ends + int(random() * 15) * MINUTE
         ended = min(after + int((0.5 + 30 * random()) * HOUR), world.now) if status is C.COMPLETED else None
         agreed = claimed + min(int(0.2 * (starts - claimed)), HOLD_US - MINUTE)
@@ -69,7 +72,7 @@ def serve(market: Market, ask: Ask) -> None:
         if supply is not None:
             supply.reserved += qty if running else 0
             supply.consumed += 0 if running else qty
-        if ask.status is NeedStatus.CLOSED:
+        if ask.status in (NeedStatus.CLOSED, NeedStatus.REOPENED):
             ask.closed = max(ask.closed or 0, ended or 0)
     if ask.status is NeedStatus.IN_PROGRESS and ask.delivered == ask.total:
         ask.total += 1
@@ -90,6 +93,9 @@ def promise(market: Market, ask: Ask) -> None:
         claimed = world.now - int(random() * 20 * HOUR) if waits else world.now - int((1 + 8 * random()) * DAY)
         claimed = max(claimed, ask.opened + MINUTE) if ask.opened + MINUTE < world.now else world.now
         by, supply, who = _provider(market, ask, claimed, ends)
+        if market.community.home and world.counts["promised"] < PROMISED and random() < 0.3:
+            world.counts["promised"] += 1
+            by, supply, who = None, None, market.lives.volunteers[0]
         key = (supply.id if supply else None, by.id if by else who)
         if key in seen or any(who == k[-1] for k in seen):
             continue

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import asyncpg
 
+from models.base import VIEW
 from models.progress import Progress, silent
 from models.seed import scales, sheets
 from models.seed.bulk import put_aside, put_back
@@ -51,26 +52,31 @@ async def load(owner_url: str, scale: str, now: datetime, progress: Progress = s
                 await _load(connection, size, now, progress)
         with progress("整理与统计"):
             await connection.execute("VACUUM (ANALYZE)")
-        names = [t.name for t in METADATA.sorted_tables if t.name not in MACHINERY]
+        names = [name for name in _stored() if name not in MACHINERY]
         counted = {name: await connection.fetchval(f"SELECT count(*) FROM {name}") for name in names}  # noqa: S608
     finally:
         await connection.close()
     return {name: count for name, count in counted.items() if count}
 
 
+def _stored() -> list[str]:
+    """Every table, in the order of references; views hold nothing of their own."""
+    return [t.name for t in METADATA.sorted_tables if t.info != VIEW]
+
+
 async def _must_be_empty(connection: asyncpg.Connection) -> None:
     if await connection.fetchval("SELECT to_regclass('service_category')") is None:
         raise ValueError("The database has no tables yet: run ./wushe migrate first.")
-    for table in METADATA.sorted_tables:
-        if table.name in (*REFERENCE, *MACHINERY):
+    for name in _stored():
+        if name in (*REFERENCE, *MACHINERY):
             continue
-        if await connection.fetchval(f"SELECT EXISTS (SELECT FROM {table.name})"):  # noqa: S608
-            raise ValueError(f"The database has data already (table {table.name}): invented data go into an empty one.")
+        if await connection.fetchval(f"SELECT EXISTS (SELECT FROM {name})"):  # noqa: S608
+            raise ValueError(f"The database has data already (table {name}): invented data go into an empty one.")
 
 
 async def _load(connection: asyncpg.Connection, size: scales.Scale, now: datetime, progress: Progress) -> None:
     await sheets.prepare(connection)
-    filled = [t.name for t in METADATA.sorted_tables if t.name not in (*REFERENCE, *MACHINERY, *ROLLED_UP)]
+    filled = [name for name in _stored() if name not in (*REFERENCE, *MACHINERY, *ROLLED_UP)]
     off = await put_aside(connection, filled)
     world = await build(connection, size, now)
     needs = _ranks(size.needs, [c.quota["needs"] for c in world.communities])

@@ -72,6 +72,8 @@ class Market:
     lives: Lives
     supplies: list[list[Supply]] = dataclasses.field(default_factory=lambda: [[] for _ in words.THINGS])
     """Offers by the thing that they offer."""
+    stock: list[int] = dataclasses.field(default_factory=list)
+    """The thing of each offer that may be taken up: what is offered much is asked for much."""
     services: list[Service] = dataclasses.field(default_factory=list)
     taken: set[tuple[int, UUID]] = dataclasses.field(default_factory=set)
     """Whose time is taken in which slot."""
@@ -108,7 +110,7 @@ class Market:
     def offered(self, thing: int, at: int, until: int, qty: int) -> Supply | None:
         """An offer of a thing that was published when a need was claimed, covers its time, and has enough left."""
         supplies = self.supplies[thing]
-        for _ in range(2 if supplies else 0):
+        for _ in range(3 if supplies else 0):
             s = self.world.one(supplies)
             fits = s.made + HOUR < at and s.ends > until and s.total - s.reserved - s.consumed >= qty
             if fits and s.status in TAKEN_UP:
@@ -144,10 +146,12 @@ def supply(market: Market, rank: int) -> None:
     luck = rank % 20
     if luck in (7, 13) and status is OfferStatus.PUBLISHED:
         status = OfferStatus.PAUSED if luck == 7 else OfferStatus.WITHDRAWN
+    elif share > 0.9 and luck in (1, 6, 11):
+        status = OfferStatus.DRAFT if luck == 11 else OfferStatus.PENDING_REVIEW
     elif luck == 17:
-        status = OfferStatus.PENDING_REVIEW if share > 0.9 else OfferStatus.REJECTED
-    elif luck == 19 and share > 0.9:
-        status = OfferStatus.DRAFT
+        status = OfferStatus.REJECTED
+    if status in TAKEN_UP:
+        market.stock.append(place)
     market.supplies[place].append(
         Supply(
             world.sheets.id("offer", made),

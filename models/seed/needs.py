@@ -22,15 +22,15 @@ from models.seed.people import Resident
 from models.seed.sheets import DAY, HOUR, MINUTE, day_number
 
 N = NeedStatus
-SETTLED_SHARE, RECENT_DAYS, NEWEST_DAYS = 0.55, 100, 4
-"""The older part of the needs; within how many days the newer part came in, and the newest."""
+SETTLED_SHARE, RECENT_DAYS, NEWEST_DAYS, GROWTH = 0.55, 100, 4, 1.6
+"""The older part of the needs; within how many days the newer part came in, and the newest; how their pace grows."""
 OLD_STATES = (*[N.CLOSED] * 14, N.EXPIRED, N.CANCELLED, N.EXPIRED, N.REJECTED, N.CANCELLED, N.REFERRED)
 RECENT_STATES = (
     *(*[N.OPEN] * 7, N.CLOSED, *[N.OPEN] * 7, N.IN_PROGRESS, *[N.OPEN] * 6, N.CLOSED),
-    *(*[N.OPEN] * 5, N.DELIVERED, N.IN_PROGRESS),
+    *(*[N.OPEN] * 5, N.DELIVERED, N.IN_PROGRESS, N.OPEN, N.REOPENED),
 )
 NEWEST_STATES = (N.SUBMITTED, N.OPEN, N.SUBMITTED, N.VERIFIED, N.OPEN, N.SUBMITTED, N.DRAFT, N.OPEN)
-SERVED = (N.CLOSED, N.DELIVERED, N.IN_PROGRESS)
+SERVED = (N.CLOSED, N.DELIVERED, N.IN_PROGRESS, N.REOPENED)
 OPENED = (N.OPEN, *SERVED, N.EXPIRED)
 ANSWER = tuple(
     (after_working_days(asked, ANSWER_DAYS) - asked).days * DAY
@@ -94,6 +94,8 @@ def trade(market: Market, offer_ranks: Iterable[int], need_ranks: Iterable[int])
         mine += ask.beneficiary is market.lives.residents[0]
         if ask.status in SERVED:
             serve(market, ask)
+            if ask.status is N.REOPENED:
+                _reopen(market, ask)
         elif ask.status is N.OPEN and ask.place >= 0 and ask.sensitivity is Sensitivity.NORMAL:
             promise(market, ask)
         if ask.place >= 0 and ask.status in (*OPENED, N.CANCELLED) and ask.sensitivity is Sensitivity.NORMAL:
@@ -112,11 +114,11 @@ def _ask(market: Market, rank: int, mine: int) -> Ask:
         created = world.now - int((365 - (365 - RECENT_DAYS) * share / SETTLED_SHARE) * DAY)
         status = OLD_STATES[rank % len(OLD_STATES)]
     else:
-        days = RECENT_DAYS * (1 - share) / (1 - SETTLED_SHARE)
+        days = RECENT_DAYS * ((1 - share) / (1 - SETTLED_SHARE)) ** GROWTH
         created = world.now - int(days * DAY) - MINUTE
         states = NEWEST_STATES if days < NEWEST_DAYS else RECENT_STATES
         status = states[rank % len(states)]
-    place = int(random() * len(words.THINGS))
+    place = world.one(market.stock) if market.stock and random() < 0.65 else int(random() * len(words.THINGS))
     thing = words.THINGS[place]
     if status not in SERVED and random() < 0.05:
         thing, place = (words.CASH if random() < 0.4 else words.LIVELIHOOD), -1
@@ -158,7 +160,7 @@ def _plan(market: Market, ask: Ask) -> None:
         if status is N.IN_PROGRESS and random() < 0.35:
             ask.slot = slot_number(world.today, 0)
         else:
-            recent = {N.IN_PROGRESS: 20, N.DELIVERED: 6}.get(status, 400)
+            recent = {N.IN_PROGRESS: 20, N.DELIVERED: 6, N.REOPENED: 9}.get(status, 400)
             on = max(first, last - recent) + int(random() * 14)
             ask.slot = slot_number(min(last, on), int(random() * len(SLOTS)))
     elif status is N.OPEN:
@@ -183,6 +185,12 @@ def _plan(market: Market, ask: Ask) -> None:
             ask.due = max(ask.due, ends + DAY)
 
 
+def _reopen(market: Market, ask: Ask) -> None:
+    """One more of what was done and closed, which waits for the community."""
+    ask.total, ask.closed, ask.window = ask.delivered + 1, None, None
+    ask.due, ask.reason = market.world.now + DUE_DAYS * DAY, "还需要再来一次"
+
+
 def _write(market: Market, ask: Ask, rank: int) -> None:
     world, random, lives = market.world, market.world.rng.random, market.lives
     restricted = ask.sensitivity is Sensitivity.RESTRICTED
@@ -191,7 +199,8 @@ def _write(market: Market, ask: Ask, rank: int) -> None:
         world.sheets["need_staff"].append(staff)
     who, window = ask.beneficiary, ask.window or (None, None)
     note = None if random() < 0.7 else f"{ask.title}，{world.one(WISHES)}。"
-    answer = ask.created + ANSWER[(day_number(ask.created) + SATURDAY) % 7]
+    asked = market.world.now - HOUR if ask.status is N.REOPENED else ask.created
+    answer = asked + ANSWER[(day_number(asked) + SATURDAY) % 7]
     preference = GenderPreference.ANY if random() < 0.9 else GenderPreference.FEMALE
     world.sheets["need"].append(
         (
@@ -202,7 +211,7 @@ def _write(market: Market, ask: Ask, rank: int) -> None:
             *(
                 ask.reason,
                 ask.referred,
-                False,
+                ask.status is N.REOPENED,
                 ask.opened if ask.status in (*OPENED, N.CANCELLED) else None,
                 ask.closed,
                 ask.created,

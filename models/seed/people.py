@@ -296,6 +296,13 @@ def _social_workers(world: World, community: Community, lives: Lives) -> None:
         lives.workers.append((id, who))
 
 
+def _coined(world: World) -> str:
+    """Three characters that nobody is known by."""
+    number, many = world.counts["registered"], len(words.COINED)
+    world.counts["registered"] += 1
+    return words.COINED[number % many] + words.COINED[(number // many + 7 * number + 3) % many][0]
+
+
 def _organizations(world: World, community: Community, lives: Lives) -> None:
     """Organizations: a few registered, nearly all filed with the street. One in eight is busy, and has members."""
     count, registered = community.quota["organizations"], community.quota["registered"]
@@ -322,8 +329,8 @@ def _organizations(world: World, community: Community, lives: Lives) -> None:
         uscc = filing_no = None
         if known:
             kind = OrganizationKind.SERVICE_ORG if place % 3 < 2 else OrganizationKind.SOCIAL_ORG
-            coined, what = words.COINED[(number + place) % len(words.COINED)], words.REGISTERED[place % 6]
-            parts: tuple[str, ...] = (community.district_name, community.name.removesuffix("社区"), coined, what)
+            coined, what = _coined(world), words.REGISTERED[place % 6]
+            parts: tuple[str, ...] = (community.district_name, coined, what)
             uscc = uscc_of(f"{'52' if kind is OrganizationKind.SERVICE_ORG else '51'}{INVENTED_DISTRICT}{number:09d}")
         else:
             kind = OrganizationKind.SOCIAL_ORG

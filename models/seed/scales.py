@@ -30,6 +30,8 @@ class Scale:
     attendances: int
     funds: int
     donations: int
+    home: float
+    """How much of what people do falls to the accounts' community: so many times the centre's share."""
 
 
 DEMO = Scale(
@@ -42,13 +44,14 @@ DEMO = Scale(
     social_workers=24,
     volunteers=500,
     residents=72,
-    needs=160,
-    offers=80,
-    commitments=260,
-    sessions=170,
-    attendances=640,
+    needs=180,
+    offers=90,
+    commitments=300,
+    sessions=300,
+    attendances=1_100,
     funds=9,
     donations=600,
+    home=4.5,
 )
 CITY = Scale(
     communities=1_156,
@@ -67,6 +70,7 @@ CITY = Scale(
     attendances=1_000_000,
     funds=50,
     donations=500_000,
+    home=1.5,
 )
 FRACTION = re.compile(r"(?:city|1)/([1-9][0-9]{0,2})", re.ASCII)
 
@@ -85,4 +89,6 @@ def fraction(of: int) -> Scale:
     """The city divided by a number. A handful of funds remains, so that there is one of each kind."""
     least = {"funds": 9, "communities": 6, "grids": 12, "buildings": 24}
     whole = {name: n for name, n in dataclasses.asdict(CITY).items() if isinstance(n, int)}
-    return Scale(within=CITY.within, **{name: max(least.get(name, 1), n // of) for name, n in whole.items()})
+    return Scale(
+        within=CITY.within, home=CITY.home, **{name: max(least.get(name, 1), n // of) for name, n in whole.items()}
+    )

@@ -63,12 +63,14 @@ def hold(market: Market) -> None:
         _serve(market, service)
     programmes = _programmes(market)
     alone = max(0, quota["sessions"] - len(market.services))
-    left = max(0, quota["attendances"] - (len(sheets["attendance"]) - before))
+    owed = market.world.counts["attendances owed"]
+    left = max(0, quota["attendances"] + owed - (len(sheets["attendance"]) - before))
     for number in range(alone):
         count = (
             left if number == alone - 1 else round(left / (alone - number) * (0.3 + 1.4 * market.world.rng.random()))
         )
-        left -= _gather(market, programmes[number % len(programmes)], number, min(count, left))
+        left -= _gather(market, programmes[number % len(programmes)], min(count, left), firm=number == alone - 1)
+    market.world.counts["attendances owed"] = left
 
 
 Programme = tuple[UUID, words.Thing, Active | None]
@@ -122,10 +124,11 @@ def _serve(market: Market, service: Service) -> None:
     _write(market, session, service.title, None, service.need, restricted, status, len(service.parts), open_=False)
 
 
-def _gather(market: Market, programme: Programme, number: int, count: int) -> int:
+def _gather(market: Market, programme: Programme, count: int, *, firm: bool) -> int:
     """A session of a programme, past, running or to come; how many took part."""
     world, random, lives = market.world, market.world.rng.random, market.lives
     activity, thing, by = programme
+    number = world.sheets.made["service_session"]
     luck = number % 50
     if luck == 11:
         on = world.today
@@ -138,9 +141,11 @@ def _gather(market: Market, programme: Programme, number: int, count: int) -> in
     session.organization, session.author = (by.id, by.staff) if by else (None, lives.staff[0])
     title = f"{market.community.name}{world.one(thing.offers)}"
     status = S.RUNNING if session.running else _settled(world, session) if session.past else S.PUBLISHED
-    if not session.running and luck in (17, 33):
+    if firm:
+        pass
+    elif not session.running and luck in (17, 33):
         status, count = S.CANCELLED, 0
-    elif status is S.PUBLISHED and luck == 34:
+    elif status is S.PUBLISHED and luck == 48:
         status, count = S.PLANNED, 0
     members = by.members if by else None
     people = market.pick(session.slot, count, members)
@@ -149,7 +154,7 @@ def _gather(market: Market, programme: Programme, number: int, count: int) -> in
     star = lives.volunteers[0]
     if market.community.home and people and random() < 0.18 and market.reserve(session.slot, star):
         people[-1] = star
-    full = len(people) > 3 and luck % 10 == 4
+    full = len(people) > 1 and luck % 10 == 4
     for place, who in enumerate(people):
         if status is S.ENDED and place == 0 and number % 2:
             _forgot(market, session, who)
@@ -213,7 +218,7 @@ def _write(
             *(session.category, community.id, session.area, session.starts, session.ends),
             *(f"{community.name}{world.one(words.PLACES)}", round(latitude, 6), round(longitude, 6), capacity),
             *(session.seated, session.arrivals, open_, approves, sign_hash(session.id, code) if code else None, status),
-            *(int(random() * 6) if past else 0, int(random() * 40) if past and open_ else 0),
+            *((1 if need else int(random() * 6)) if past else 0, int(random() * 40) if past and open_ else 0),
             *("天气原因，另行安排" if status is S.CANCELLED else None, session.author, session.announced, published),
         )
     )

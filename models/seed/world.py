@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar
@@ -12,7 +13,7 @@ from uuid import UUID
 import asyncpg
 
 from models.pinyin import sort_key
-from models.seed.cast import HOME
+from models.seed.cast import DISTRICT, HOME
 from models.seed.scales import Scale
 from models.seed.sheets import DAY, Sheets, day_number, microseconds
 
@@ -34,9 +35,6 @@ DENSITY = {
     "210181": 0.5,
 }
 """How busy a district's communities are: the centre more than the counties. Our own choice."""
-HOME_DENSITY = 2.5
-"""The accounts' community has more of everything, so that there is something to look at."""
-
 PLACES = """
 SELECT c.id, c.code, c.name, d.id AS district_id, d.code AS district_code, d.name AS district_name
 FROM division c JOIN division d ON d.code = left(c.code, 6)
@@ -86,6 +84,9 @@ class World:
     wants: list[tuple[UUID, str, str]] = dataclasses.field(default_factory=list)
     """Needs that funds may pay for: id, category, community's code."""
     keys: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Sort keys that are known already."""
+    counts: Counter[str] = dataclasses.field(default_factory=Counter)
+    """How many of something there are so far, where every so many of them are to be different."""
 
     @property
     def today(self) -> int:
@@ -143,6 +144,8 @@ SHARED = {
     "attendances": 2,
 }
 """What is shared out among communities, and the least that each gets."""
+EVEN = ("grids", "buildings")
+"""Of these the accounts' community has no more than others."""
 
 
 async def build(connection: asyncpg.Connection, scale: Scale, now: datetime) -> World:
@@ -151,18 +154,16 @@ async def build(connection: asyncpg.Connection, scale: Scale, now: datetime) -> 
     found = await connection.fetch(PLACES, scale.within)
     chosen = _chosen([r["code"] for r in found], scale.communities)
     communities = [
-        Community(
-            **dict(r), weight=HOME_DENSITY if r["code"] == HOME else DENSITY[r["district_code"]] * (0.7 + 0.6 * u)
-        )
+        Community(**dict(r), weight=DENSITY[r["district_code"]] * (0.7 + 0.6 * u))
         for r, u in ((r, rng.random()) for r in found)
         if r["code"] in chosen
     ]
-    weights = [c.weight for c in communities]
+    even = [c.weight for c in communities]
+    busy = [scale.home * DENSITY[DISTRICT] if c.home else c.weight for c in communities]
     for what, least in SHARED.items():
+        weights = even if what in EVEN else busy
         for community, share in zip(communities, shares(getattr(scale, what), weights, least), strict=True):
             community.quota[what] = share
-    for community in communities:
-        community.quota["buildings"] = max(community.quota["buildings"], 1)
     rows = await connection.fetch("SELECT code, id FROM service_category")
     wide = await connection.fetch("SELECT code, id FROM division WHERE level IN ('CITY', 'DISTRICT')")
     return World(
