@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from models.access import FUND_ROLES, NOBODY, Role
 from models.base import table
@@ -133,7 +134,7 @@ def fund_statement(view: Any, since: Any, until: Any, fund: Any = None) -> sa.Se
     closed = (
         sa.select(before.c.fund_id, before.c.closing_fen, before.c.restricted_fen)
         .where(before.c.month < first_of(since))
-        .distinct(before.c.fund_id)
+        .ext(distinct_on(before.c.fund_id))
         .order_by(before.c.fund_id, before.c.month.desc())
         .subquery("closed")
     )
