@@ -1,7 +1,7 @@
 """Random documents over the small domain: what hypothesis-graphql writes, made to be like what people write.
 
-It writes no variables, directives, named fragments, aliases or second operations, and its ids, cursors and sizes fit
-no row: all of that is put in here, by chance drawn from one seed.
+It writes no variables, directives, named fragments, aliases or second operations, its ids, cursors and sizes fit no
+row, and it seldom goes into a list: all of that is put in here, by chance drawn from one seed.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ from graphql import (
     VariableNode,
     Visitor,
     get_named_type,
+    is_abstract_type,
+    is_leaf_type,
     parse,
     print_ast,
     value_from_ast_untyped,
@@ -88,7 +90,8 @@ class Writer:
     """One document, made lifelike."""
 
     def __init__(self, schema: GraphQLSchema, world: World, real: dict[str, list[str]], seed: int) -> None:
-        self.schema, self.world, self.real, self.r = schema, world, real, random.Random(seed)
+        self.schema, self.world, self.real, self.seed = schema, world, real, seed
+        self.r = random.Random()
         self.definitions: list[str] = []
         self.values: dict[str, Any] = {}
         self.fragments: list[str] = []
@@ -99,6 +102,7 @@ class Writer:
 
     def write(self, text: str) -> tuple[str, dict[str, Any], str | None]:
         """(text, variables, operation name)."""
+        self.r.seed(f"{self.seed} {text}")
         info = TypeInfo(self.schema)
         document = visit(parse(text), TypeInfoVisitor(info, _Real(self, info)))
         info = TypeInfo(self.schema)
@@ -118,7 +122,7 @@ class Writer:
 
     def real_arguments(self, field: Any, node: FieldNode) -> list[ArgumentNode]:
         """Arguments that mostly fit: few, with pages of some rows, real ids and cursors."""
-        given = {a.name.value: a.value for a in node.arguments or () if self.some(0.45) or _required(field, a)}
+        given = {a.name.value: a.value for a in node.arguments or () if self.some(0.6) or _required(field, a)}
         if "first" in field.args and "last" in given and self.some(0.9):
             given.pop("first", None)
         elif "first" in field.args and "first" not in given and self.some(0.8):
@@ -126,9 +130,41 @@ class Writer:
         order = given.get("order")
         tag = order.value if isinstance(order, EnumValueNode) else self.default_order(field)
         kind = tag if "order" in field.args else get_named_type(field.type).name
-        return [
-            ArgumentNode(name=snippet(name), value=self.real_value(name, value, kind)) for name, value in given.items()
+        arguments = {name: self.real_value(name, value, kind) for name, value in given.items()}
+        if "id" in arguments and self.some(0.9):
+            arguments["id"] = StringValueNode(value=self.an_id(get_named_type(field.type), node))
+        return [ArgumentNode(name=snippet(name), value=value) for name, value in arguments.items()]
+
+    def an_id(self, type_: Any, node: FieldNode) -> str:
+        """The id of a row of a type that the selection looks into."""
+        inner = [
+            s.type_condition.name.value for s in node.selection_set.selections if isinstance(s, InlineFragmentNode)
         ]
+        kinds = [k.lower() for k in inner] if is_abstract_type(type_) else [type_.name.lower()]
+        fit = [i for i in self.world.ids if i.partition("_")[0] in kinds]
+        return self.r.choice(fit or self.world.ids)
+
+    def chosen(self, type_: Any, depth: int) -> SelectionSetNode:
+        """Some fields of a type."""
+        if is_abstract_type(type_):
+            (one,) = self.r.sample(self.schema.get_possible_types(type_), 1)
+            on = NamedTypeNode(name=snippet(one.name))
+            inline = InlineFragmentNode(type_condition=on, selection_set=self.chosen(one, depth))
+            return SelectionSetNode(selections=(FieldNode(name=snippet("__typename")), inline))
+        names = [n for n, f in type_.fields.items() if depth or is_leaf_type(get_named_type(f.type))]
+        fields = []
+        for name in self.r.sample(names, min(len(names), self.r.randrange(1, 5))):
+            field = type_.fields[name]
+            named = get_named_type(field.type)
+            first = ArgumentNode(name=snippet("first"), value=IntValueNode(value=str(self.r.randrange(1, 5))))
+            fields.append(
+                FieldNode(
+                    name=snippet(name),
+                    arguments=(first,) if "first" in field.args else (),
+                    selection_set=None if is_leaf_type(named) else self.chosen(named, depth - 1),
+                )
+            )
+        return SelectionSetNode(selections=tuple(fields))
 
     def default_order(self, field: Any) -> str:
         argument = field.args.get("order")
@@ -228,10 +264,31 @@ class _Real(Visitor):
         self.writer, self.info = writer, info
 
     def enter_field(self, node: FieldNode, *_: Any) -> Any:
+        if node.name.value in ("shouted", "summary") and self.writer.some(0.8):
+            return dataclasses.replace(node, name=snippet("title"), arguments=())  # or the fast path is seldom taken
         field = self.info.get_field_def()
         if field is None or not field.args:
             return None
         return dataclasses.replace(node, arguments=tuple(self.writer.real_arguments(field, node)))
+
+    def leave_selection_set(self, node: SelectionSetNode, *_: Any) -> Any:
+        """Into the lists, and some fields more."""
+        type_, writer = self.info.get_parent_type(), self.writer
+        if not isinstance(type_, GraphQLObjectType) or type_.name == "Query":
+            return None
+        more: tuple[Any, ...] = ()
+        if type_.name.endswith("Connection") and writer.some(0.6):
+            edge = get_named_type(type_.fields["edges"].type)
+            inside = FieldNode(name=snippet("node"), selection_set=writer.chosen(edge.fields["node"].type.of_type, 2))
+            cursor = (FieldNode(name=snippet("cursor")),) if writer.some(0.5) else ()
+            edges = SelectionSetNode(selections=(inside, *cursor))
+            more = (FieldNode(name=snippet("edges"), selection_set=edges),)
+        elif "id" in type_.fields and writer.some(0.3):
+            more = tuple(
+                dataclasses.replace(s, alias=snippet(f"more{n}")) if s.arguments else s
+                for n, s in enumerate(writer.chosen(type_, 2).selections)
+            )
+        return dataclasses.replace(node, selections=(*node.selections, *more)) if more else None
 
     def enter_object_field(self, node: ObjectFieldNode, *_: Any) -> Any:
         return dataclasses.replace(node, value=self.writer.real_value(node.name.value, node.value))
@@ -244,6 +301,21 @@ class _Rich(Visitor):
         super().__init__()
         self.writer, self.info = writer, info
 
+    def enter_field(self, node: FieldNode, *_: Any) -> Any:
+        """Some arguments that are not given are given as variables that are not, as clients do."""
+        field, given = self.info.get_field_def(), {a.name.value for a in node.arguments or ()}
+        more = []
+        for name, argument in (field.args if field is not None else {}).items():
+            if name not in given and not isinstance(argument.type, GraphQLNonNull) and self.writer.some(0.1):
+                way = self.writer.r.choice(("null", "absent"))
+                variable = f"v{len(self.writer.definitions)}"
+                self.writer.definitions.append(f"${variable}: {argument.type}")
+                if way == "null":
+                    self.writer.values[variable] = None
+                self.writer.features |= {"variables", f"variable {way}"}
+                more.append(ArgumentNode(name=snippet(name), value=VariableNode(name=snippet(variable))))
+        return dataclasses.replace(node, arguments=(*(node.arguments or ()), *more)) if more else None
+
     def leave_argument(self, node: ArgumentNode, *_: Any) -> Any:
         if self.info.get_directive() is None and self.writer.some(0.35):
             found = self.info.get_argument()
@@ -255,7 +327,7 @@ class _Rich(Visitor):
         return None
 
     def leave_object_field(self, node: ObjectFieldNode, *_: Any) -> Any:
-        if self.writer.some(0.35):
+        if self.writer.some(0.6):
             parent = get_named_type(self.info.get_parent_input_type() or self.info.get_input_type())
             type_ = self.info.get_input_type()
             if isinstance(parent, GraphQLInputObjectType) or type_ is not None:
