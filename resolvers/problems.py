@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
+import importlib
+import importlib.util
 from typing import Annotated, Any, Union, get_type_hints
 
 import strawberry
 
 from models import problems as p
+from models.tables import AREAS
 from resolvers.common import Money
 from resolvers.engine.engine import Told
 from resolvers.enums import shown
@@ -15,9 +19,24 @@ from resolvers.enums import shown
 shown(p.Retry)
 
 
+def first_sentence(kind: type[p.Problem]) -> str:
+    """When a problem is given, in a sentence."""
+    return " ".join((kind.__doc__ or "").split()).partition(". ")[0].rstrip(".") + "."
+
+
+for area in AREAS:
+    if importlib.util.find_spec(f"models.{area}.problems") is not None:
+        importlib.import_module(f"models.{area}.problems")
+
+ProblemCode = enum.StrEnum("ProblemCode", {code: code for code, kind in sorted(p.CATALOGUE.items()) if kind.says})  # type: ignore[misc]
+strawberry.enum(ProblemCode, description="The name of a refusal.")
+for value in ProblemCode.__strawberry_definition__.values:  # type: ignore[attr-defined]
+    value.description = f"{first_sentence(p.CATALOGUE[value.name])} {p.CATALOGUE[value.name].says}"
+
+
 @strawberry.interface(name="Problem", description="Something that was refused, and by what name. Nothing was changed.")
 class ProblemInterface:
-    code: str = strawberry.field(description="The name of the refusal; `problems` lists them all.")
+    code: ProblemCode = strawberry.field(description="The name of the refusal; `problems` lists them all.")
     message: str = strawberry.field(description="A sentence in Chinese, short enough for a toast.")
     retry: p.Retry = strawberry.field(description="What to do now.")
     retry_after_seconds: int | None = strawberry.field(description="How long to wait, where waiting helps.")
@@ -39,8 +58,7 @@ def graphql_type(problem: type[p.Problem]) -> type:
         kind = hints[field.name]
         space["__annotations__"][field.name] = Money if kind is p.Fen else kind
         space[field.name] = strawberry.field(
-            name=NAMES.get(field.name),
-            description=f"{field.name.replace('_', ' ')}, as it was when this was refused."
+            name=NAMES.get(field.name), description=f"{field.name.replace('_', ' ')}, as it was when this was refused."
         )
     made = type(problem.__name__, (ProblemInterface,), space)
     _made[problem] = strawberry.type(made, name=problem.__name__, description=" ".join((problem.__doc__ or "").split()))

@@ -11,6 +11,7 @@ from models.problems import CATALOGUE, Retry
 from resolvers.common import Node
 from resolvers.engine import words as w
 from resolvers.enums import shown
+from resolvers.problems import ProblemCode
 
 shown(Retry)
 
@@ -34,7 +35,7 @@ class EnumTable:
 
 @strawberry.type(description="A kind of refusal.")
 class ProblemKind:
-    code: str = strawberry.field(description="Its code.")
+    code: ProblemCode = strawberry.field(description="Its code.")
     type_name: str = strawberry.field(description="The name of its type in the schema.")
     message: str = strawberry.field(description="Its sentence, with {places} for the data of a refusal.")
     description: str = strawberry.field(description="When it is given.")

@@ -194,6 +194,7 @@ ARGUMENTS = {
     "filter": "Only items that meet every condition given here.",
     "order": "In which order.",
     "id": "The id, as another answer gave it.",
+    "name": "Only the one of this name.",
 }
 
 
