@@ -18,7 +18,8 @@ SELECT c.conrelid::regclass::text AS on_table, quote_ident(c.conname) AS name, c
        pg_get_constraintdef(c.oid) AS definition
 FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid LEFT JOIN pg_class r ON r.oid = c.confrelid
 WHERE t.relnamespace = current_schema()::regnamespace AND c.conparentid = 0
-  AND (t.relname = ANY ($1) AND c.contype IN ('p', 'u', 'x') OR c.contype = 'f' AND (t.relname = ANY ($1) OR r.relname = ANY ($1)))
+  AND (t.relname = ANY ($1) AND c.contype IN ('p', 'u', 'x') AND NOT (c.contype = 'p' AND t.relname = ANY ($2))
+       OR c.contype = 'f' AND (t.relname = ANY ($1) OR r.relname = ANY ($1)))
 ORDER BY c.contype = 'f', t.relname, c.contype <> 'p', c.conname
 """
 INDEXES = """
@@ -39,6 +40,9 @@ ORDER BY 1, 2
 """
 KEPT_TRIGGERS = ["fund_opened", "ledger_rolled_up"]
 """They write rows that follow from others: balances, accounts and months are theirs in a load, too."""
+
+KEYED = ["fund_balance", "fund_month", "ledger_account", "ledger_txn"]
+"""Those triggers look things up here by primary key, so these keys stay on."""
 
 SETTINGS = (
     "SET LOCAL maintenance_work_mem = '192MB'",
@@ -65,7 +69,7 @@ async def put_aside(connection: asyncpg.Connection, tables: list[str]) -> PutAsi
     for setting in SETTINGS:
         await connection.execute(setting)
     off = PutAside(
-        await connection.fetch(CONSTRAINTS, tables),
+        await connection.fetch(CONSTRAINTS, tables, KEYED),
         await connection.fetch(INDEXES, tables),
         await connection.fetch(TRIGGERS, tables, KEPT_TRIGGERS),
     )

@@ -28,8 +28,6 @@ REFERENCE = ("division", "division_count", "service_category")
 """Tables that migrations and the list of divisions fill."""
 MACHINERY = ("event", "idempotency_record", "relay_position")
 """Tables of the machinery: a load leaves them alone."""
-ROLLED_UP = ("fund_balance", "fund_month")
-"""Small tables that the ledger's trigger writes by their keys: these stay on."""
 TOGETHER = 12
 """How many communities' rows are written at once: more would only need more memory."""
 LAST_NUMBERS = {"need_no": "need", "offer_no": "offer", "donation_no": "donation", "volunteer_no": "volunteer"}
@@ -76,7 +74,7 @@ async def _must_be_empty(connection: asyncpg.Connection) -> None:
 
 async def _load(connection: asyncpg.Connection, size: scales.Scale, now: datetime, progress: Progress) -> None:
     await sheets.prepare(connection)
-    filled = [name for name in _stored() if name not in (*REFERENCE, *MACHINERY, *ROLLED_UP)]
+    filled = [name for name in _stored() if name not in (*REFERENCE, *MACHINERY)]
     off = await put_aside(connection, filled)
     world = await build(connection, size, now)
     needs = _ranks(size.needs, [c.quota["needs"] for c in world.communities])

@@ -146,8 +146,8 @@ def supply(market: Market, rank: int) -> None:
     luck = rank % 20
     if luck in (7, 13) and status is OfferStatus.PUBLISHED:
         status = OfferStatus.PAUSED if luck == 7 else OfferStatus.WITHDRAWN
-    elif share > 0.9 and luck in (1, 6, 11):
-        status = OfferStatus.DRAFT if luck == 11 else OfferStatus.PENDING_REVIEW
+    elif share > 0.9 and luck in (1, 4, 6):
+        status = OfferStatus.DRAFT if luck == 4 else OfferStatus.PENDING_REVIEW
     elif luck == 17:
         status = OfferStatus.REJECTED
     if status in TAKEN_UP:

@@ -141,11 +141,9 @@ def _gather(market: Market, programme: Programme, count: int, *, firm: bool) -> 
     session.organization, session.author = (by.id, by.staff) if by else (None, lives.staff[0])
     title = f"{market.community.name}{world.one(thing.offers)}"
     status = S.RUNNING if session.running else _settled(world, session) if session.past else S.PUBLISHED
-    if firm:
-        pass
-    elif not session.running and luck in (17, 33):
+    if not firm and not session.running and luck in (17, 33):
         status, count = S.CANCELLED, 0
-    elif status is S.PUBLISHED and luck == 48:
+    elif not firm and status is S.PUBLISHED and luck == 48:
         status, count = S.PLANNED, 0
     members = by.members if by else None
     people = market.pick(session.slot, count, members)
