@@ -22,6 +22,7 @@ LOST = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server has said that it ends, and the socket is not closed yet
     ConnectionError,
     OSError,
 )

@@ -63,8 +63,8 @@ async def test_a_relay_killed_between_reading_and_committing_has_done_nothing(
     assert ears.count == 1
 
 
-async def _heard(ears: Ears, batches: int, until: float) -> bool:
-    return len(ears.heard) >= batches or time.monotonic() > until
+async def _heard(ears: Ears, batches: int) -> bool:
+    return len(ears.heard) >= batches
 
 
 async def _none(connection: asyncpg.Connection, counts: str) -> bool:
@@ -75,33 +75,31 @@ async def test_kills_at_any_moment_skip_nothing_and_repeat_nothing(
     committed: str, plain: asyncpg.Connection, pool: Pool, ears: Ears, now: datetime
 ) -> None:
     dice = random.Random(20261102)
-    until = time.monotonic() + 3
+    enough = asyncio.Event()
 
     async def write(held: float) -> None:
         async with pool.connection() as connection:
-            while time.monotonic() < until:
+            while not enough.is_set():
                 async with connection.transaction():
                     for _ in range(dice.randint(1, 5)):
                         await happen(connection, now)
                     await asyncio.sleep(dice.random() * held)
 
     writers = [asyncio.create_task(write(held)) for held in (0.003, 0.01, 0.3)]
-    kills = 0
-    while not all(writer.done() for writer in writers):
+    for _ in range(5):
         with relaying(committed):
-            await eventually(functools.partial(_heard, ears, len(ears.heard) + 2, until))
+            await eventually(functools.partial(_heard, ears, len(ears.heard) + 2))
             await asyncio.sleep(dice.random() * 0.06)
-        kills += 1
+    enough.set()
     await asyncio.gather(*writers)
     everything = await written(plain)
     with relaying(committed):
-        await eventually(
-            lambda: plain.fetchval("SELECT (xid, event_id) = ($1, $2) FROM relay_position", *everything[-1])
-        )
-    assert kills >= 3 and len(everything) > 500
+        there = "SELECT (xid, event_id) = ($1, $2) FROM relay_position"
+        await eventually(lambda: plain.fetchval(there, *everything[-1]))
     assert await queued(plain) == everything
+    await eventually(functools.partial(_at_least, ears, len(everything)))
     assert ears.places == sorted(set(ears.places)) and ears.places[-1] == everything[-1]
-    assert ears.count == len(everything)
+    assert ears.count == len(everything) > 100
 
 
 async def test_the_relay_is_close_behind(committed: str, plain: asyncpg.Connection, ears: Ears, now: datetime) -> None:
@@ -258,13 +256,11 @@ async def test_a_worker_that_is_cut_off_begins_anew(
                     await happen(plain, now)
                     answered = f"SELECT count(*) = {n} FROM event WHERE topic = 'thing.answered'"
                     await eventually(functools.partial(plain.fetchval, answered))
-                    began = time.monotonic()
                     assert await root.fetchval(cut, database) >= 2
                     await happen(plain, now, topic="other.happened")
                     await eventually(
                         lambda: plain.fetchval("SELECT event_id = (SELECT max(id) FROM event) FROM relay_position")
                     )
-                    assert time.monotonic() - began < 2
         assert {line["part"] for line in logs if line["event"] == "interrupted"} == {"relay", "jobs"}
     finally:
         await root.close()
