@@ -23,7 +23,7 @@ class RestrictionViolation(Problem):
 class InsufficientFunds(Problem):
     """There is not enough free money for this purpose."""
 
-    says = "可用资金不足，可用 {available} 分。"
+    says = "可用资金不足：可用 {available} 元。"
     retry = Retry.CHANGE_INPUT
     available: Fen
     """How much is free."""
@@ -31,14 +31,14 @@ class InsufficientFunds(Problem):
     @property
     def message(self) -> str:
         """The sentence, in yuan."""
-        return f"可用资金不足：可用 {self.available / 100:,.2f} 元。"
+        return self.says.format(available=f"{self.available / 100:,.2f}")
 
 
 @dataclasses.dataclass(eq=False)
 class AllocationExceeded(Problem):
     """The disbursements of an allocation would be more than its amount."""
 
-    says = "超出拨付计划的余额。"
+    says = "超出拨付计划的余额：尚可安排 {available} 元。"
     retry = Retry.CHANGE_INPUT
     available: Fen
     """How much of the allocation is neither spent nor bound by other disbursements."""
@@ -46,7 +46,7 @@ class AllocationExceeded(Problem):
     @property
     def message(self) -> str:
         """The sentence, in yuan."""
-        return f"超出拨付计划的余额：尚可安排 {self.available / 100:,.2f} 元。"
+        return self.says.format(available=f"{self.available / 100:,.2f}")
 
 
 @dataclasses.dataclass(eq=False)

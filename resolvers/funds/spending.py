@@ -138,7 +138,7 @@ class Allocation(Node):
         tables.AllocationLine.allocation_id,
         order=(tables.AllocationLine.position,),
         limit=100,
-        default=20,
+        default=10,
         description="The gifts that it holds, in the order in which they are consumed.",
     )
     disbursements: Connection[Disbursement] = w.connection(
@@ -263,7 +263,7 @@ class Disbursement(Node):
         tables.SpendTrace.disbursement_id,
         order=(tables.SpendTrace.at,),
         limit=100,
-        default=20,
+        default=10,
         description="The gifts that it consumed, in the allocation's order.",
     )
     viewer_can: DisbursementCan = w.inside(description="What the caller may do with it now.")

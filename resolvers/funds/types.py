@@ -197,7 +197,7 @@ class Donation(Node):
         tables.SpendTrace.donation_id,
         order=(tables.SpendTrace.at,),
         limit=100,
-        default=20,
+        default=10,
         description="Where the money went, payment by payment; the donor sees his own (Charity Law art. 42).",
     )
     viewer_can: DonationCan = w.inside(description="What the caller may do with it now.")
