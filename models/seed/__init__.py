@@ -5,6 +5,6 @@ Divisions are real; people, organizations, funds and gifts are made up. `load` f
 """
 
 from models.seed.cast import account, accounts
-from models.seed.load import load
+from models.seed.loading import load
 
 __all__ = ["account", "accounts", "load"]
