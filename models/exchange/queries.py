@@ -67,22 +67,17 @@ def standing(row: Any, now: Any) -> Any:
 
 
 def in_category(column: Any, code: Any) -> Any:
-    """Whether a category's code is another one's, or below it. A range, so that an index on it serves."""
-    return sa.or_(column == code, sa.and_(column > code.concat("."), column < code.concat("/")))
-
-
-def related(column: Any, code: Any) -> Any:
-    """Whether one of two categories lies in the other (`rules.related`); the tree has two levels."""
-    above = sa.cast(array([sa.func.split_part(code, ".", 1), code]), ARRAY(sa.Text()))
-    return sa.or_(column == sa.any_(above), sa.and_(column > code.concat("."), column < code.concat("/")))
+    """Whether a category's code is another one's, or below it. One range of an index: in ASCII `/` comes after `.`."""
+    return sa.and_(column >= code, column < code.concat("/"))
 
 
 def fits(offer: Any, need: Any, *, searched: str) -> Any:
     """Whether an offer can serve a need (`rules.misfit`). `searched`: which of the two is looked for, by its index."""
+    above = sa.cast(array([sa.func.split_part(need.category_code, ".", 1), need.category_code]), ARRAY(sa.Text()))
     category = (
-        related(offer.category_code, need.category_code)
-        if searched == "offer"
-        else related(need.category_code, offer.category_code)
+        in_category(need.category_code, offer.category_code)
+        if searched == "need"
+        else offer.category_code == sa.any_(above)
     )
     return sa.and_(
         offer.kind == need.kind,
@@ -107,9 +102,8 @@ def matching_offers(offer: Any, need: Any, view: Any) -> Any:
     return sa.and_(
         is_any(offer.status, (OfferStatus.PUBLISHED,)),
         fits(offer, need, searched="offer"),
-        offer.window_to > now,
         is_any(need.status, CLAIMABLE),
-        offer_left(offer, now) > 0,
+        sa.case((offer.window_to > now, offer_left(offer, now)), else_=0) > 0,
     )
 
 
@@ -120,9 +114,9 @@ def matching_needs(need: Any, offer: Any, view: Any) -> Any:
         is_any(need.status, CLAIMABLE),
         normal(need),
         fits(offer, need, searched="need"),
-        need.due_at > now,
         is_any(offer.status, (OfferStatus.PUBLISHED,)),
-        need_left(need, now) > 0,
+        # not a condition of its own: an index on the due time would be read for nearly every open need
+        sa.case((need.due_at > now, need_left(need, now)), else_=0) > 0,
     )
 
 

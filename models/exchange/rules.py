@@ -121,18 +121,16 @@ def lies_in(code: str, category: str) -> bool:
     return code == category or code.startswith(category + ".")
 
 
-def related(one: str, other: str) -> bool:
-    """Whether one of two categories lies in the other: an offer of all 为老 serves 陪诊, and one of 陪诊 serves 为老."""
-    return lies_in(one, other) or lies_in(other, one)
-
-
 def misfit(offer: Mapping[str, Any], need: Mapping[str, Any]) -> str | None:
-    """Why an offer cannot serve a need, in a phrase; None when it can. `queries.fits` says the same in SQL."""
+    """Why an offer cannot serve a need, in a phrase; None when it can. `queries.fits` says the same in SQL.
+
+    An offer of all 为老 serves a need of 陪诊; not the other way round.
+    """
     if offer["kind"] != need["kind"]:
         return "种类不同"
     if offer["unit"] != need["unit"]:
         return "计量单位不同"
-    if not related(offer["category_code"], need["category_code"]):
+    if not lies_in(need["category_code"], offer["category_code"]):
         return "服务类别不同"
     if not any(need["area"].startswith(area) for area in offer["service_areas"]):
         return "不在服务区域内"

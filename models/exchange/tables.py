@@ -20,6 +20,8 @@ from models.exchange.kinds import GenderPreference, Kind, Origin, Sensitivity, S
 from models.exchange.states import LIVE, CommitmentStatus, NeedStatus, OfferStatus
 
 LIVE_SQL = "status IN (" + ", ".join(f"'{s.value}'" for s in LIVE) + ")"
+COMMUNITY = sa.text('"left"(area, 12)')
+"""The code of the community that an area lies in."""
 ROOM = {"postgresql_with": {"fillfactor": "80"}}
 """Room on each page, so that a counter's change touches no index."""
 
@@ -75,12 +77,12 @@ class Need(Table, table=True):
         sa.Index("ix_need_community_urgent", "community_id", sa.text("urgency DESC"), "due_at", "id", "status"),
         sa.Index("ix_need_due", "due_at", "id", "status"),
         sa.Index("ix_need_community_due", "community_id", "due_at", "id", "status"),
-        sa.Index("ix_need_area_status", "area", "status"),
+        sa.Index("ix_need_scope_newest", COMMUNITY, sa.text("created_at DESC"), sa.text("id DESC"), "status"),
         sa.Index(
             "ix_need_triage",
+            COMMUNITY,
             "answer_due_at",
             "id",
-            "area",
             postgresql_where=sa.text("status IN ('SUBMITTED', 'REOPENED')"),
         ),
         sa.Index(
@@ -266,7 +268,7 @@ class Commitment(Table, table=True):
         sa.Index(
             "ix_commitment_community_newest", "community_id", sa.text("created_at DESC"), sa.text("id DESC"), "status"
         ),
-        sa.Index("ix_commitment_area_status", "area", "status"),
+        sa.Index("ix_commitment_scope_newest", COMMUNITY, sa.text("created_at DESC"), sa.text("id DESC"), "status"),
         sa.Index("ix_commitment_hold", "hold_until", "need_id", postgresql_where=sa.text("status = 'PROPOSED'")),
     )
     id: UUID = key()

@@ -196,7 +196,8 @@ async def test_offers_and_needs_find_each_other(scene: Scene, ask: Asked) -> Non
         "elsewhere": await scene.offer(areas=(scene.n.communities[THERE],)),
         "not reviewed": await scene.offer(published=False),
     }
-    other = await scene.need("neighbour", category=c["ELDERLY"])
+    other = await scene.need("neighbour")
+    await scene.need(category=c["ELDERLY"])
     await actions.claim_need(scene.as_("ngo"), other, offer=offers["used up"])
     text = "query ($id: ID!) { need(id: $id) { matchingOffers { id } } }"
     for name in ("staff", "public", "wang"):

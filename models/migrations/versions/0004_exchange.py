@@ -164,7 +164,11 @@ def upgrade() -> None:
         sa.UniqueConstraint("no", name="uq_need_no"),
         postgresql_with={"fillfactor": "80"},
     )
-    op.create_index("ix_need_area_status", "need", ["area", "status"])
+    op.create_index(
+        "ix_need_scope_newest",
+        "need",
+        [sa.text('"left"(area, 12)'), sa.text("created_at DESC"), sa.text("id DESC"), "status"],
+    )
     op.create_index(
         "ix_need_beneficiary_id", "need", ["beneficiary_id"], postgresql_where=sa.text("beneficiary_id IS NOT NULL")
     )
@@ -187,7 +191,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_need_triage",
         "need",
-        ["answer_due_at", "id", "area"],
+        [sa.text('"left"(area, 12)'), "answer_due_at", "id"],
         postgresql_where=sa.text("status IN ('SUBMITTED', 'REOPENED')"),
     )
     op.create_index("ix_need_urgent", "need", [sa.text("urgency DESC"), "due_at", "id", "status"])
@@ -345,7 +349,11 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["volunteer_person_id"], ["person.id"], name="fk_commitment_volunteer_person_id"),
         sa.PrimaryKeyConstraint("id", name="pk_commitment"),
     )
-    op.create_index("ix_commitment_area_status", "commitment", ["area", "status"])
+    op.create_index(
+        "ix_commitment_scope_newest",
+        "commitment",
+        [sa.text('"left"(area, 12)'), sa.text("created_at DESC"), sa.text("id DESC"), "status"],
+    )
     op.create_index(
         "ix_commitment_community_newest",
         "commitment",
@@ -407,6 +415,8 @@ def upgrade() -> None:
         "ix_booking_commitment_id", "booking", ["commitment_id"], postgresql_where=sa.text("commitment_id IS NOT NULL")
     )
     op.execute("ALTER TABLE booking ADD CONSTRAINT pk_booking PRIMARY KEY (person_id, during WITHOUT OVERLAPS)")
+    for placed in ("need", "commitment"):  # a community's id and its code say the same: the planner must not multiply
+        op.execute(f'CREATE STATISTICS {placed}_place (dependencies) ON community_id, ("left"(area, 12)) FROM {placed}')
     for holder in ("need", "offer"):
         op.execute(f"""
             CREATE FUNCTION {holder}_overdue({holder} uuid, at timestamptz) RETURNS integer
