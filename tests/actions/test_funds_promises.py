@@ -7,9 +7,18 @@ from typing import Any
 
 import asyncpg
 import pytest
+import sqlalchemy as sa
 
+from models.access import IMPLIED, Actor, Role, seen
+from models.clock import midnight
+from models.database import Db, Seen
 from models.funds import actions
+from models.funds.inputs import AllocationInput, DonorInput
+from models.funds.queries import candidates
 from models.funds.restrictions import Purpose, Restriction
+from models.funds.rules import DonorKind
+from models.reports.queries import Looking
+from models.tables import METADATA
 from tests import make_funds as make
 from tests.make_funds import DISABLED, POVERTY, SHENHE, Books
 
@@ -117,9 +126,6 @@ async def test_a_recorded_gift_is_not_edited(books: Books) -> None:
 
 async def test_an_anonymous_donor_has_no_name(books: Books) -> None:
     fund = await books.fund()
-    from models.funds.inputs import DonorInput
-    from models.funds.rules import DonorKind
-
     await books.gift(fund, 1, by=DonorInput(DonorKind.ANONYMOUS))
     for kind, error in (("ANONYMOUS", asyncpg.CheckViolationError), ("PERSON", asyncpg.ForeignKeyViolationError)):
         await refuses(
@@ -172,9 +178,6 @@ async def test_no_trace_leads_outside_its_gifts_restriction(books: Books) -> Non
 
 
 async def test_sql_and_python_admit_the_same(books: Books) -> None:
-    from models.clock import midnight
-    from models.funds.queries import candidates
-
     fund = await books.fund()
     day = books.now.date()
     bounds = [
@@ -208,3 +211,38 @@ async def test_sql_and_python_admit_the_same(books: Books) -> None:
         fit.sort(key=lambda g: (g[1].breadth, g[2], g[0]))
         assert [r["id"] for r in rows] == [g[0] for g in fit]
         assert fit
+
+
+async def test_whoever_sees_a_row_sees_what_it_is_said_to_imply(books: Books, connection: asyncpg.Connection) -> None:
+    fund = await books.fund()
+    donor = await make.person(connection)
+    await books.gift(fund, 100, by=DonorInput(DonorKind.PERSON, "赵试验", donor), publish_name=True)
+    await books.gift(fund, 50)
+    plan = await books.approved(120)
+    payment = await books.paid(plan, 90)
+    await actions.return_disbursement(books.db(books.at.maker), payment, "账户注销")
+    staff = Actor(Role.COMMUNITY_STAFF, await make.person(connection), None, SHENHE)
+    asked = AllocationInput("坡道", 1_000, fund=fund, category=DISABLED, area="210103005")
+    await actions.submit_allocation(books.db(books.at.maker), await actions.create_allocation(books.db(staff), asked))
+    actors = [Actor(role, staff.person, books.at.id, SHENHE) for role in Role]
+    actors += [Actor(role, donor, None, "2101") for role in Role]
+    told = 0
+    for table, column in sorted(IMPLIED):
+        child = METADATA.tables[table]
+        if not table.startswith(("donation", "allocation", "disbursement", "spend", "ledger")):
+            continue
+        parent = METADATA.tables[{"txn_id": "ledger_txn", "account_id": "ledger_account"}.get(column, column[:-3])]
+
+        def hidden(viewer: Any, child: sa.Table = child, column: str = column, parent: sa.Table = parent) -> Any:
+            looking = Looking(viewer, seen)
+            rows, above = looking.rows(child), looking.rows(parent)
+            return sa.select(
+                sa.func.count(), sa.func.count().filter(rows.c[column].is_not(None), above.c.id.is_(None))
+            ).select_from(rows.outerjoin(above, above.c.id == rows.c[column]))
+
+        for actor in actors:
+            found = await Db(connection, actor, books.now).one(Seen(hidden))
+            assert found is not None
+            assert found[1] == 0, (table, column, actor.role)
+            told += found[0]
+    assert told > 100
