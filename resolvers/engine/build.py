@@ -5,9 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import sqlalchemy as sa
-from graphql import GraphQLField, GraphQLNamedType, GraphQLNonNull, GraphQLObjectType, GraphQLSchema, get_named_type
+from graphql import (
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLInputType,
+    GraphQLList,
+    GraphQLNamedType,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLSchema,
+    get_named_type,
+    get_nullable_type,
+)
 
-from resolvers.engine import words
+from resolvers.engine import plans, text, words
 from resolvers.engine.compiler import Rules
 
 
@@ -36,11 +49,19 @@ def _wrong(schema: GraphQLSchema, rules: Rules, has_rule: set[str]) -> Iterator[
             yield f"{type_.name}: table {entity.table.name} has neither a rule nor the mark PUBLIC"
         for name, field in type_.fields.items():
             where = f"{type_.name}.{name}"
-            match words.word_of(field):
+            word = words.word_of(field)
+            if word is None and (entity is not None or type_ is schema.query_type):
+                yield f"{where}: no word says where it lives"
+            if isinstance(word, words.Column | words.Expression):
+                yield from _list(where, field.type)
+            if isinstance(word, words.Report):
+                for argument, of in field.args.items():
+                    yield from _bound(f"{where}({argument})", of.type)
+            match word:
                 case words.One() as word:
                     yield from _one(where, type_, field, word, rules)
-                case words.Variant() if isinstance(field.type, GraphQLNonNull):
-                    yield f"{where}: a variant may be hidden, so it is nullable"
+                case words.Variant() | words.ById() | words.Single() if isinstance(field.type, GraphQLNonNull):
+                    yield f"{where}: what it refers to may be hidden, so it is nullable"
                 case words.Many() as word:
                     yield from _order(where, get_named_type(field.type), word.order)
                 case words.Connection() as word:
@@ -48,6 +69,8 @@ def _wrong(schema: GraphQLSchema, rules: Rules, has_rule: set[str]) -> Iterator[
                     item = get_named_type(edge.fields["node"].type)
                     for order in word.orders.values():
                         yield from _order(where, item, order)
+                    if "filter" in field.args:
+                        yield from _filter(where, get_named_type(field.args["filter"].type))
                 case words.Column() as word if entity is not None:
                     column = entity.table.c.get(word.name)
                     if column is None:
@@ -75,6 +98,8 @@ def _one(where: str, type_: GraphQLObjectType, field: GraphQLField, word: words.
     if not isinstance(field.type, GraphQLNonNull):
         return
     source = words.entity_of(type_)
+    if source is not None and source.table.c[word.on].nullable:
+        yield f"{where}: {source.table.name}.{word.on} may be NULL, the field may not"
     declared = source is not None and (source.table.name, word.on) in rules.implied
     if target.table.name not in rules.public and not declared:
         yield f"{where}: non-null, but its target may be hidden: make it nullable, or declare and prove that it is implied"
@@ -88,3 +113,27 @@ def _order(where: str, item: GraphQLNamedType, order: words.Order) -> Iterator[s
     for column, _ in order:
         if entity.table.c[column].nullable:
             yield f"{where}: ordered by {entity.table.name}.{column}, which may be NULL"
+        if entity.table.c[column].type.python_type not in plans.READ:
+            yield f"{where}: ordered by {entity.table.name}.{column}, whose type no cursor can hold"
+
+
+def _filter(where: str, type_: GraphQLNamedType) -> Iterator[str]:
+    assert isinstance(type_, GraphQLInputObjectType)
+    for name, field in type_.fields.items():
+        if not isinstance(words.word_of(field), words.Where):
+            yield f"{where}: {type_.name}.{name} has no condition"
+        yield from _bound(f"{where}: {type_.name}.{name}", field.type)
+
+
+def _bound(where: str, type_: GraphQLInputType) -> Iterator[str]:
+    named = get_named_type(type_)
+    if not isinstance(named, GraphQLEnumType) and named.name not in text.SQL_TYPES:
+        yield f"{where}: {named.name} cannot be bound"
+
+
+def _list(where: str, type_: GraphQLOutputType) -> Iterator[str]:
+    inner = get_nullable_type(type_)
+    if isinstance(inner, GraphQLList):
+        of = get_nullable_type(inner.of_type)
+        if not isinstance(of, GraphQLEnumType) and getattr(of, "name", None) not in text.LISTED:
+            yield f"{where}: a list of {of} has no written form"

@@ -76,6 +76,8 @@ def or_null(parts: Parts) -> Parts:
 NOT_JSON = ("'NaN'::float8", "'Infinity'::float8", "'-Infinity'::float8")
 PLAIN = {"Int", "Boolean"}
 QUOTED = {"Decimal", "Date"}
+LISTED = {"Int", "Boolean", "String", "Date"}
+"""Scalars whose arrays `to_json` writes in the same form; so it does enumerations'."""
 
 
 def scalar(type_: GraphQLOutputType, e: Any, prefix: str | None = None, *, strict: bool = False) -> Parts:
