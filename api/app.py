@@ -66,6 +66,7 @@ def _lifespan(databases: Databases) -> Callable[[Starlette], contextlib.Abstract
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         gc.collect()
         gc.freeze()  # what the start made stays: no collection has to look at it again
+        gc.enable()
         try:
             yield
         finally:
