@@ -192,10 +192,13 @@ def window(
     return start, end
 
 
-def due(given: datetime, now: datetime) -> datetime:
-    """A day by which something is wanted. Raises InvalidInput unless it lies ahead, by at most 400 days."""
+def due(given: datetime, now: datetime, window_to: datetime | None = None) -> datetime:
+    """A day by which something is wanted. Raises InvalidInput unless it lies ahead, by at most 400 days, and not after
+    the end of the window: nobody can serve then."""
     if not now < given <= now + LONGEST_WINDOW:
         raise InvalidInput(field="dueAt", reason="截止时间须晚于现在，且在 400 天以内。")
+    if window_to is not None and given > window_to:
+        raise InvalidInput(field="dueAt", reason="截止时间不能晚于服务时间的结束。")
     return given
 
 

@@ -69,6 +69,7 @@ async def test_residents_ask_for_their_household_only(scene: Scene) -> None:
         ("windowTo", {"window_from": NOW - timedelta(days=2), "window_to": NOW}),
         ("windowTo", {"window_to": NOW + timedelta(days=500)}),
         ("dueAt", {"due_at": NOW}),
+        ("dueAt", {"due_at": END + timedelta(minutes=1)}),
         ("category", {"category": UUID(int=1)}),
     ],
 )
@@ -161,10 +162,13 @@ async def test_an_edit_keeps_what_was_promised(scene: Scene) -> None:
         async with refused(scene, CommitmentsUnderWay, count=2):
             await edit(scene.as_("staff"), need, version, change)
     await edit(scene.as_("staff"), need, version, {"qty_total": 5, "urgency": 4})
-    scene.later(hours=22)
-    scene.now = NOW + timedelta(hours=24)
+    scene.later(hours=24)  # both holds have lapsed: the window may move, and the due time with it
+    over = END + timedelta(days=1)
+    await edit(scene.as_("staff"), need, version + 1, {"window_to": over})
+    assert (await scene.row("need", need))["due_at"] == over
+    assert await scene.counts(need) == ("OPEN", 5, 0, 0)
     async with refused(scene, InvalidInput, field="windowTo"):
-        await edit(scene.as_("staff"), need, version + 1, {"window_from": START, "window_to": START})
+        await edit(scene.as_("staff"), need, version + 2, {"window_from": START, "window_to": START})
 
 
 async def test_a_need_that_asks_for_no_more_is_done(scene: Scene) -> None:
@@ -247,3 +251,27 @@ async def test_staff_reopen_at_once(scene: Scene) -> None:
     assert await scene.counts(need) == ("OPEN", 2, 1, 1)
     scene.later(days=31)
     assert await actions.expire_needs(scene.as_("admin")) == 1
+
+
+async def test_the_database_keeps_the_counters_in_bounds(scene: Scene) -> None:
+    need, offer = await scene.need(), await scene.offer()
+    made = await actions.claim_need(scene.as_("wang"), need)
+    for table, id, change in (
+        ("need", need, "qty_committed = 3"),
+        ("need", need, "qty_delivered = 2"),
+        ("need", need, "qty_committed = -1"),
+        ("need", need, "status = 'LOST'"),
+        ("offer", offer, "qty_reserved = 11"),
+        ("offer", offer, "cost_free = false"),
+        ("offer", offer, "person_id = organization_id"),
+        ("commitment", made, "rating = 6"),
+        ("commitment", made, "volunteer_person_id = NULL"),
+    ):
+        attempt = scene.c.transaction()
+        await attempt.start()
+        with pytest.raises(asyncpg.CheckViolationError):
+            await scene.c.execute(f"UPDATE {table} SET {change} WHERE id = $1", id)
+        await attempt.rollback()
+    again = "INSERT INTO commitment (need_id, person_id, volunteer_person_id, community_id, area, qty, origin, status, hold_until, created_at) SELECT need_id, person_id, volunteer_person_id, community_id, area, 1, 'CLAIM', 'ACCEPTED', hold_until, created_at FROM commitment"
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await scene.c.execute(again)

@@ -115,7 +115,7 @@ async def submit_need(db: Db, given: NeedInput) -> UUID:
         "unit": given.unit or rules.UNITS[given.kind],
         "window_from": window[0],
         "window_to": window[1],
-        "due_at": rules.due(given.due_at or window[1] or db.now + timedelta(days=rules.DUE_DAYS), db.now),
+        "due_at": rules.due(given.due_at or window[1] or db.now + timedelta(days=rules.DUE_DAYS), db.now, window[1]),
         "answer_due_at": rules.after_working_days(db.now.astimezone(clock.SHANGHAI), rules.ANSWER_DAYS),
         "urgency": rules.urgency(given.urgency),
         "sensitivity": given.sensitivity,

@@ -96,10 +96,10 @@ async def edit_need(db: Db, need: UUID, version: int, changes: dict[str, Any]) -
     if {"window_from", "window_to"} & new.keys():
         start, end_ = new.get("window_from", row["window_from"]), new.get("window_to", row["window_to"])
         new["window_from"], new["window_to"] = rules.window(start, end_, db.now)
-        if new["window_to"] is not None and "due_at" not in new:
-            new["due_at"] = max(row["due_at"], new["window_to"])
+        if new["window_to"] is not None:
+            new.setdefault("due_at", new["window_to"])
     if "due_at" in new:
-        rules.due(new["due_at"], db.now)
+        rules.due(new["due_at"], db.now, new.get("window_to", row["window_to"]))
     assert new.keys() <= set(NEED_COLUMNS), new.keys()
     fixed = {"category_id", "sensitivity", "window_from", "window_to"}
     held = row["qty_committed"]
@@ -223,10 +223,10 @@ async def reopen_need(db: Db, need: UUID, reason: str, *, quantity: int = 1, pub
         "closed_at": None,
         "qty_total": row["qty_delivered"] + more,
         "answer_due_at": rules.after_working_days(db.now.astimezone(clock.SHANGHAI), rules.ANSWER_DAYS),
-        "due_at": max(row["due_at"], db.now + timedelta(days=rules.DUE_DAYS)),
+        "due_at": row["window_to"],
     }
-    if row["window_to"] is not None and row["window_to"] <= db.now:
-        changes |= {"window_from": None, "window_to": None}
+    if row["window_to"] is None or row["window_to"] <= db.now:
+        changes |= {"window_from": None, "window_to": None, "due_at": db.now + timedelta(days=rules.DUE_DAYS)}
     if publish and db.actor.role in rules.TRIAGERS:
         await move_need(db, row, "reopen", "open", opened_at=db.now, **changes)
     else:
