@@ -129,7 +129,7 @@ def fail(market: Market, ask: Ask, number: int) -> None:
     """A commitment that came to nothing, on a need that was, or is, open."""
     world, random = market.world, market.world.rng.random
     status = FAILED[number % len(FAILED)]
-    latest = min(ask.due, world.now)
+    latest = min(ask.due, world.now, ask.closed or world.now)
     claimed = ask.opened + int(0.6 * random() * max(0, latest - ask.opened))
     if claimed + HOLD_US > world.now and status is not C.DECLINED:
         status = C.DECLINED

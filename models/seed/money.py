@@ -22,8 +22,9 @@ from models.people.identity import uscc_of
 from models.people.rules import LegalStatus, OrganizationKind, VerifiedState
 from models.progress import Progress
 from models.seed import words
-from models.seed.book import Book, Foundation, Fund
+from models.seed.book import Book
 from models.seed.cast import CITY, DISTRICT
+from models.seed.gifts import Foundation, Fund
 from models.seed.people import INVENTED_DISTRICT, born, membership, person
 from models.seed.sheets import DAY, FIRST_DAY, day, midnight
 from models.seed.world import World

@@ -183,6 +183,8 @@ def _plan(market: Market, ask: Ask) -> None:
             ask.window, ask.due = (starts, ends), ends
         else:
             ask.due = max(ask.due, ends + DAY)
+    if status is N.IN_PROGRESS:
+        ask.due = max(ask.due, world.now + 10 * DAY)
 
 
 def _reopen(market: Market, ask: Ask) -> None:
