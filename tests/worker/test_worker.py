@@ -86,7 +86,7 @@ async def test_kills_at_any_moment_skip_nothing_and_repeat_nothing(
                     await asyncio.sleep(dice.random() * held)
 
     writers = [asyncio.create_task(write(held)) for held in (0.003, 0.01, 0.3)]
-    for _ in range(5):
+    for _ in range(4):
         with relaying(committed):
             await eventually(functools.partial(_heard, ears, len(ears.heard) + 2))
             await asyncio.sleep(dice.random() * 0.06)
