@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from models.database import Db
 from models.exchange import actions
 from models.exchange.kinds import Sensitivity, Unit
 from models.pool import Pool
@@ -243,7 +244,18 @@ async def test_filters_and_orders(scene: Scene, ask: Asked) -> None:
     assert [short[n["id"]] for n in nodes(queue["triageQueue"])] == [3]
 
 
+async def edit_need(db: Db, id: UUID) -> None:
+    version = await db.connection.fetchval("SELECT version FROM need WHERE id = $1", id)
+    await actions.edit_need(db, id, version, {"urgency": 3})
+
+
+async def edit_offer(db: Db, id: UUID) -> None:
+    version = await db.connection.fetchval("SELECT version FROM offer WHERE id = $1", id)
+    await actions.edit_offer(db, id, version, {"note": "自带轮椅"})
+
+
 VERBS: dict[str, Any] = {
+    "edit": edit_need,
     "submit": lambda db, id: actions.submit_draft(db, id),
     "verify": lambda db, id: actions.verify_need(db, id),
     "open": lambda db, id: actions.open_need(db, id),
@@ -265,6 +277,7 @@ COMMITMENT_VERBS: dict[str, Any] = {
     "resolve": lambda db, id: actions.resolve_commitment(db, id, delivered=False, reason="属实"),
 }
 OFFER_VERBS: dict[str, Any] = {
+    "edit": edit_offer,
     "submit": lambda db, id: actions.submit_offer_draft(db, id),
     "publish": lambda db, id: actions.publish_offer(db, id),
     "reject": lambda db, id: actions.reject_offer(db, id, "不合规"),
