@@ -378,22 +378,18 @@ class Compiler:
         """The row of an id; under an abstract type, the id's prefix says which table."""
         node = details[0].node
         given = str(get_argument_values(field, node, self.values)["id"])
-        plans.an_id(given)
         prefix = given.rpartition("_")[0]
         kinds = self.schema.get_possible_types(type_) if is_abstract_type(type_) else [type_]
         for argument in node.arguments or ():
             if isinstance(argument.value, VariableNode):
                 self.by_prefix.add(argument.value.name.value)
+        key = self.argument(field, node, ("id",), sa.Uuid(), plans.an_id)
         for kind in kinds:
             entity = words.entity_of(kind)
             if entity is not None and entity.prefix == prefix:
                 assert isinstance(kind, GraphQLObjectType)
-                key = self.argument(field, node, ("id",), sa.Uuid(), plans.an_id)
 
-                def of_key(alias: Any, key: Any = key) -> Any:
-                    return alias.c.id == key
-
-                return self.row(kind, details, of_key, typed=is_abstract_type(type_))
+                return self.row(kind, details, lambda alias: alias.c.id == key, typed=is_abstract_type(type_))
         return [L("null")]
 
     def report(self, field: GraphQLField, type_: GraphQLNamedType, word: words.Report, details: Details) -> Parts:
@@ -458,7 +454,8 @@ class Compiler:
         compiled = statement.compile(dialect=DIALECT)
         names = compiled.positiontup or []
         gets = [self._gets.get(n) or plans.constant(compiled.params[n]) for n in names]
-        return Plan(str(compiled), gets, self.failed)
+        checks = [get for name, get in self._gets.items() if name not in names]
+        return Plan(str(compiled), gets, checks, self.failed)
 
 
 def _prefix(type_: GraphQLObjectType) -> str | None:

@@ -8,6 +8,7 @@ each in a transaction of its own; its payload is read on that transaction's conn
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import uuid
 from collections import OrderedDict
@@ -241,7 +242,10 @@ class Engine:
     async def _mutation(self, request: Request, document: Document, values: VariableValues) -> bytes | ExecutionResult:
         root = self.schema.mutation_type
         assert root is not None
-        fields = collect_fields(self.schema, document.fragments, values, root, document.operation).grouped_field_set
+        try:
+            fields = collect_fields(self.schema, document.fragments, values, root, document.operation).grouped_field_set
+        except GraphQLError:  # null for a directive's `if`: the executor will say so itself
+            return await self._execute(request, document, {})
         alone = len(fields) == 1
         done: dict[str, Any] = {}
         for key, details in fields.items():
@@ -306,12 +310,18 @@ class Engine:
             request,
             words.word_of(field),
             definition.python_name,
-            definition.base_resolver.wrapped_func,
+            _function(definition.base_resolver),
             given,
             arguments,
             payload,
         )
         return await self.perform(verb)
+
+
+def _function(resolver: Any) -> Callable[..., Awaitable[uuid.UUID]]:
+    """A resolver's function; a root object, of which there is none, stands for its `self`."""
+    function: Callable[..., Awaitable[uuid.UUID]] = resolver.wrapped_func
+    return function if resolver.self_parameter is None else functools.partial(function, None)
 
 
 __all__ = ["Engine", "Hidden", "Outcome", "Payload", "Perform", "Refused", "Request", "Rules", "Told", "Verb"]

@@ -158,22 +158,14 @@ class _Page:
         order = self.given.get("order")
         self.tag = None if order is None else getattr(order, "name", order)
         self.order = word.orders[self.tag]
-        self.back = self._direction()
-        self.limit = self._limit()
-        self.columns: dict[str, Any] = {}
-
-    def _direction(self) -> bool:
-        """Whether the page is counted from the end. Checks the page's arguments."""
-        given = self.given
-        if given.get("first") is not None and given.get("last") is not None:
+        if self.given.get("first") is not None and self.given.get("last") is not None:
             raise BadInput("first 与 last 不能同时使用。")
-        for name in ("first", "last"):
-            if given.get(name) is not None:
-                plans.a_page_size(self.word.maximum)(given[name])
-        for name in ("after", "before"):
-            if given.get(name) is not None:
-                plans.read_cursor(given[name], self._tag(), self._types())
-        return given.get("last") is not None
+        self.back = self.given.get("last") is not None
+        self.limit = self._limit()
+        self.cursors = {
+            name: self._cursor_cells(name) for name in ("after", "before") if self.given.get(name) is not None
+        }
+        self.columns: dict[str, Any] = {}
 
     def _limit(self) -> Any:
         name = "last" if self.back else "first"
@@ -181,12 +173,16 @@ class _Page:
             return number(self.word.default)
         return self.c.argument(self.field, self.node, (name,), sa.Integer(), plans.a_page_size(self.word.maximum))
 
-    def _tag(self) -> str:
-        return self.tag or ""
-
-    def _types(self) -> tuple[type, ...]:
-        table = _table(self.item)
-        return tuple(plans.python_type(table.c[n]) for n, _ in self.order)
+    def _cursor_cells(self, name: str) -> list[Any]:
+        """The values of a cursor, as parameters."""
+        columns = [_table(self.item).c[n] for n, _ in self.order]
+        types = tuple(plans.python_type(column) for column in columns)
+        return [
+            self.c.argument(
+                self.field, self.node, (name,), column.type, plans.a_cursor_cell(self.tag or "", types, i), tag=i
+            )
+            for i, column in enumerate(columns)
+        ]
 
     def write(self) -> Parts:
         """The connection's text."""
@@ -230,9 +226,7 @@ class _Page:
             assert isinstance(filter_type, GraphQLInputObjectType)
             conditions += filters(c, self.field, self.node, filter_type, self.given["filter"], alias.c)
         if paged:
-            for name, flip in (("after", False), ("before", True)):
-                if self.given.get(name) is not None:
-                    conditions.append(self._beyond(alias, name, flip))
+            conditions += [self._beyond(alias, cells, name == "before") for name, cells in self.cursors.items()]
         return alias, [*conditions, *c.seen(alias, table)]
 
     def _total(self, counted: tuple[Any, list[Any]] | None) -> Parts:
@@ -241,15 +235,8 @@ class _Page:
         select = sa.select(text(sa.func.count())).select_from(alias).where(*conditions)
         return [within(select, self.scope).scalar_subquery()]
 
-    def _beyond(self, alias: Any, name: str, flip: bool) -> Any:
+    def _beyond(self, alias: Any, cells: list[Any], flip: bool) -> Any:
         """Rows after (or before) a cursor: one row comparison where every column runs the same way, so that an index serves."""
-        types = self._types()
-        cells = [
-            self.c.argument(
-                self.field, self.node, (name,), alias.c[n].type, plans.a_cursor_cell(self._tag(), types, i), tag=i
-            )
-            for i, (n, _) in enumerate(self.order)
-        ]
         columns = [alias.c[n] for n, _ in self.order]
         downs = [down != flip for _, down in self.order]
         if len(set(downs)) == 1:
@@ -290,7 +277,7 @@ class _Page:
         return sa.literal_column(f"{self.q}.{name}", TEXT)
 
     def _cursor(self) -> Any:
-        cells = sa.func.json_build_array(literal(self._tag()), *[text(self.page.c[n]) for n, _ in self.order])
+        cells = sa.func.json_build_array(literal(self.tag or ""), *[text(self.page.c[n]) for n, _ in self.order])
         encoded = sa.func.encode(sa.func.convert_to(text(cells), literal("UTF8")), literal("base64"))
         return sa.func.replace(encoded, literal("\n"), literal(""), type_=TEXT)
 

@@ -73,11 +73,15 @@ class Plan:
 
     sql: str
     gets: list[Get]
+    checks: list[Get]
+    """What the statement does not use, but may still be wrong."""
     failed: int
     """How many fields have an error in their place: such a plan is not kept."""
 
     def arguments(self, run: Run) -> list[Any]:
         """The parameters in order. Raises BadInput."""
+        for check in self.checks:
+            check(run)
         return [get(run) for get in self.gets]
 
 

@@ -21,7 +21,6 @@ from graphql import (
     GraphQLResolveInfo,
     GraphQLSchema,
     GraphQLUnionType,
-    get_named_type,
 )
 
 from resolvers.engine import words
@@ -31,7 +30,10 @@ from resolvers.engine.plans import ERROR, TYPE
 
 @dataclasses.dataclass(frozen=True)
 class Told:
-    """An object whose fields are known in Python, such as a refusal: its type, and its values by Python name."""
+    """An object whose fields are known in Python, such as a refusal: its type, and its values by Python name.
+
+    An object inside it is a Told of its own.
+    """
 
     type_name: str
     values: Mapping[str, Any]
@@ -70,7 +72,7 @@ def _by_key(field: GraphQLField) -> Callable[..., Any]:
 
     def resolve(source: Any, info: GraphQLResolveInfo[Any], **_: Any) -> Any:
         if isinstance(source, Told):
-            return _told(field.type, source.values[python_name or info.field_name])
+            return source.values[python_name or info.field_name]
         value = source[info.path.key]
         if isinstance(value, Exception):
             raise value
@@ -79,13 +81,6 @@ def _by_key(field: GraphQLField) -> Callable[..., Any]:
         return value
 
     return resolve
-
-
-def _told(type_: Any, value: Any) -> Any:
-    """A value of what is known in Python; an object in it is known in Python too."""
-    if isinstance(value, Mapping):
-        return Told(get_named_type(type_).name, value)
-    return [_told(type_, v) for v in value] if isinstance(value, list | tuple) else value
 
 
 READ: dict[type, Callable[[str], Any]] = {

@@ -96,6 +96,8 @@ class Writer:
         self.values: dict[str, Any] = {}
         self.fragments: list[str] = []
         self.features: set[str] = set()
+        self.again: dict[str, Any] = {}
+        """Other values for the variables that are given: the same shape, so the same plan."""
 
     def some(self, share: float) -> bool:
         return self.r.random() < share
@@ -182,6 +184,10 @@ class Writer:
                 return IntValueNode(
                     value=str(r.choice((1, 1, 2, 2, 3, 4, 7, 0, -1, 101) if self.some(0.1) else (1, 2, 3, 4)))
                 )
+            case "order":
+                return (
+                    EnumValueNode(value=r.choice(list(reference.ORDERS))) if isinstance(value, EnumValueNode) else value
+                )
             case "id" | "asker":
                 return StringValueNode(value=r.choice(self.world.ids))
             case "ids":
@@ -205,8 +211,8 @@ class Writer:
                 return StringValueNode(value=(NOW + timedelta(days=r.randrange(-3, 3))).isoformat())
         return value
 
-    def variable(self, type_: Any, value: Any, default: Any) -> VariableNode | None:
-        """A variable in a value's place: given, null, absent, or by its default."""
+    def variable(self, type_: Any, called: str, value: Any, default: Any) -> VariableNode | None:
+        """A variable in the place of what `called` is given: given, null, absent, or by its default."""
         name = f"v{len(self.definitions)}"
         optional = not isinstance(type_, GraphQLNonNull) or default
         told = str(type_)
@@ -235,6 +241,9 @@ class Writer:
                 self.values[name] = plain if not nullable or self.some(0.5) else None
         self.definitions.append(defined)
         self.features |= {"variables", f"variable {way}"}
+        if self.values.get(name) is not None:
+            other = self.real_value(called, value)
+            self.again[name] = self.values[name] if isinstance(other, NullValueNode) else value_from_ast_untyped(other)
         return VariableNode(name=snippet(name))
 
     def directives(self) -> tuple[DirectiveNode, ...]:
@@ -246,6 +255,7 @@ class Writer:
             self.definitions.append(f"${name}: Boolean!" + (" = true" if self.some(0.3) else ""))
             if not self.definitions[-1].endswith("true") or self.some(0.5):
                 self.values[name] = value.value
+                self.again[name] = not value.value
             value = VariableNode(name=snippet(name))
         kind = self.r.choice(("skip", "include"))
         return (DirectiveNode(name=snippet(kind), arguments=(ArgumentNode(name=snippet("if"), value=value),)),)
@@ -320,7 +330,10 @@ class _Rich(Visitor):
         if self.info.get_directive() is None and self.writer.some(0.35):
             found = self.info.get_argument()
             made = self.writer.variable(
-                found.type, node.value, (found.ast_node and found.ast_node.default_value) or _has_default(found)
+                found.type,
+                node.name.value,
+                node.value,
+                (found.ast_node and found.ast_node.default_value) or _has_default(found),
             )
             if made is not None:
                 return dataclasses.replace(node, value=made)
@@ -331,7 +344,7 @@ class _Rich(Visitor):
             parent = get_named_type(self.info.get_parent_input_type() or self.info.get_input_type())
             type_ = self.info.get_input_type()
             if isinstance(parent, GraphQLInputObjectType) or type_ is not None:
-                made = self.writer.variable(type_, node.value, None)
+                made = self.writer.variable(type_, node.name.value, node.value, None)
                 if made is not None:
                     self.writer.features.add("variables in inputs")
                     return dataclasses.replace(node, value=made)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import uuid
 from datetime import date, datetime
@@ -14,6 +13,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from models import problems
+from models.funds.problems import InsufficientFunds
 from resolvers.common import Connection, Money, Node, money
 from resolvers.engine import words as w
 from resolvers.scalars import SCALARS
@@ -295,20 +295,11 @@ class Query:
 # What clients may do
 
 
-@dataclasses.dataclass(eq=False)
-class TooDear(problems.Problem):
-    """The price is above what the test allows."""
-
-    says = "价格超过{most}元。"
-    retry = problems.Retry.CHANGE_INPUT
-    most: problems.Fen
-
-
 class Bug(Exception):
     """What no verb expects."""
 
 
-@problems.refuses(TooDear)
+@problems.refuses(InsufficientFunds)
 async def retitle(db: Any, id: uuid.UUID, title: str, price: Decimal | None = None) -> uuid.UUID:
     """Gives a task another title; some titles are refused, some meet a bug, always after the UPDATE."""
     done = await db.execute("UPDATE task SET title = $2 WHERE id = $1", id, title)
@@ -321,7 +312,7 @@ async def retitle(db: Any, id: uuid.UUID, title: str, price: Decimal | None = No
     if price is not None:
         await db.execute("UPDATE task SET price = $2 WHERE id = $1", id, price)
         if price > 1000:
-            raise TooDear(most=problems.Fen(100_000))
+            raise InsufficientFunds(available=problems.Fen(100_000))
     return id
 
 

@@ -66,6 +66,11 @@ class Differential:
             return
         note(f"{world.name} {actor}\n{text}\n{variables}")
         self.runner.run(self.compare(world, actor, text, variables, name, writer.features))
+        if writer.again:  # the plan is kept: other values, another asker of the same role
+            other = next(a for a in (*world.actors[::-1], actor) if a.role is actor.role)
+            variables = {**variables, **writer.again}
+            note(f"then {other} {variables}")
+            self.runner.run(self.compare(world, other, text, variables, name, {"again"}))
 
     async def compare(
         self, world: World, actor: Actor, text: str, variables: Any, name: str | None, features: set[str]
@@ -145,6 +150,7 @@ def test_equal(engine_url: str, worlds: list[World], oracle: Any, part: int, cap
         "variable given": 0.2,
         "variables not given": 0.1,
         "variables in inputs": 0.02,
+        "again": 0.2,
         "directives": 0.2,
         "fragments": 0.2,
         "aliases": 0.1,

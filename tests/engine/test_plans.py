@@ -89,6 +89,19 @@ async def test_a_wrong_value_makes_no_plan_that_is_kept(fresh: Asking) -> None:
     assert (await fresh.standard(PAGE, first=1000)).errors[0].path == ["tasks"]
 
 
+async def test_what_a_statement_does_not_use_may_still_be_wrong(fresh: Asking) -> None:
+    """A page's size where only the count is asked for; an id of a kind that there is not."""
+    count = "query($n: Int, $c: String) { tasks(first: $n, after: $c) { totalCount } }"
+    cursor = (await fresh.fast(PAGE, first=1))["tasks"]["edges"][0]["cursor"]
+    await fresh(count, n=5, c=cursor)
+    assert await written(fresh, count, n=6, c=cursor) == 0
+    assert await fresh.errors(count, n=500, c=cursor) == [(["tasks"], "BAD_INPUT")]
+    assert await fresh.errors(count, n=5, c="x") == [(["tasks"], "BAD_CURSOR")]
+    node = "query($id: ID!) { node(id: $id) { id } }"
+    assert await fresh(node, id=f"nothing_{fresh.world.ids[0].partition('_')[2]}") == {"node": None}
+    assert await fresh.errors(node, id="nothing_x") == [(["node"], "BAD_ID")]
+
+
 async def test_plans_are_bounded_and_the_used_ones_stay(fresh: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines, "PLANS", 10)
     for n in range(40):
