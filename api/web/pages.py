@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import secrets
+from datetime import datetime, timedelta
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -11,6 +12,8 @@ from string import Template
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
+
+from models import clock
 
 HERE = Path(__file__).parent
 
@@ -73,6 +76,19 @@ class StaticFile:
         return Response(self.gzipped if zipped else self.body, headers=headers, media_type=self.content_type)
 
 
+def filled(variables: str, now: datetime) -> str:
+    """The variables of samples as they are handed out: with days around today, and an idempotency key of their own."""
+    today = now.astimezone(clock.SHANGHAI).date()
+    days = {
+        "today": today,
+        "yesterday": today - timedelta(days=1),
+        "tomorrow": today + timedelta(days=1),
+        "in_a_month": today + timedelta(days=30),
+        "a_year_ago": (today - timedelta(days=335)).replace(day=1),
+    }
+    return Template(variables).substitute(days, key=f"sample-{secrets.token_hex(8)}")
+
+
 def absent() -> Response:
     return Response("没有这个页面\n", status_code=404, media_type="text/plain", headers=SECURITY)
 
@@ -123,7 +139,11 @@ def routes(mode: str) -> list[Route]:
         return file.respond(request, "public, max-age=31536000, immutable")
 
     async def sample(request: Request) -> Response:
-        file = samples.get(request.path_params["name"])
+        name = request.path_params["name"]
+        file = samples.get(name)
+        if file is not None and name.endswith(".json"):
+            headers = {"Cache-Control": "no-store", **SECURITY}
+            return Response(filled(file.body.decode(), clock.now()), headers=headers, media_type=file.content_type)
         return file.respond(request, "no-cache") if file else absent()
 
     return [

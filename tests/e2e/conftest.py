@@ -1,0 +1,5 @@
+"""Demo data behind the pages."""
+
+from tests.demo import demo, demo_to_change
+
+__all__ = ["demo", "demo_to_change"]
