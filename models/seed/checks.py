@@ -14,6 +14,12 @@ LISTS = {"HELD": [s for s in HOLDING if s not in SERVED], "DONE": SERVED, "BUSY"
 """What stands in the queries for states that the exchange's laws list."""
 
 CHECKS: dict[str, str] = {
+    "the steps of a commitment lie in the order of time, while its need was open": """
+        SELECT c.id FROM commitment c JOIN need n ON n.id = c.need_id
+        WHERE c.created_at < n.opened_at OR c.created_at > n.closed_at OR c.accepted_at > c.hold_until
+           OR c.created_at > c.accepted_at OR c.accepted_at > c.confirmed_at OR c.confirmed_at > c.started_at
+           OR c.started_at > c.delivered_at OR c.delivered_at > c.ended_at OR c.created_at > c.ended_at""",
+    "a need is not due after its window": "SELECT id FROM need WHERE due_at > window_to",
     "a need's quantities are those of its commitments": """
         SELECT n.id FROM need n LEFT JOIN (
             SELECT need_id, sum(CASE WHEN status IN (HELD) THEN qty WHEN status IN (DONE) THEN qty_delivered END) AS held,

@@ -30,8 +30,10 @@ MACHINERY = ("event", "idempotency_record", "relay_position")
 """Tables of the machinery: a load leaves them alone."""
 TOGETHER = 12
 """How many communities' rows are written at once: more would only need more memory."""
-LAST_NUMBERS = {"need_no": "need", "offer_no": "offer", "donation_no": "donation", "volunteer_no": "volunteer"}
-"""Sequences whose numbers are given out here, and the table that says how many."""
+NUMBERED = {"need_no": "no", "offer_no": "no", "donation_no": "no", "volunteer_no": "volunteer_no"}
+"""Sequences whose numbers are given out here, named after their table; and the column that ends with a number."""
+DIGITS = 9
+"""At least so many digits end it."""
 
 
 async def load(owner_url: str, scale: str, now: datetime, progress: Progress = silent) -> dict[str, int]:
@@ -92,8 +94,9 @@ async def _load(connection: asyncpg.Connection, size: scales.Scale, now: datetim
         await world.sheets.write(connection)
     await fund(connection, world, progress)
     await put_back(connection, off, progress)
-    for sequence, table in LAST_NUMBERS.items():
-        await connection.execute("SELECT setval($1::regclass, $2)", sequence, world.sheets.made[table])
+    for sequence, column in NUMBERED.items():  # the greatest, not how many: the funds' gifts leave gaps
+        last = f"SELECT setval($1::regclass, max(right({column}, {DIGITS})::bigint)) FROM {sequence[:-3]}"  # noqa: S608
+        await connection.execute(last, sequence)
     with progress("核对"):
         await connection.execute("ANALYZE")
         await verify(connection)

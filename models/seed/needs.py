@@ -179,11 +179,12 @@ def _plan(market: Market, ask: Ask) -> None:
         ask.reason = world.one(words.CANCELS)
     if ask.slot is not None:
         starts, ends = slot_times(world, ask.slot)
-        if random() < 0.5 or status is N.OPEN:
+        over = status is N.IN_PROGRESS and ends <= world.now  # what is still wanted of it is wanted at any time
+        if (random() < 0.5 and not over) or status is N.OPEN:
             ask.window, ask.due = (starts, ends), ends
         else:
             ask.due = max(ask.due, ends + DAY)
-    if status is N.IN_PROGRESS:
+    if status is N.IN_PROGRESS and ask.window is None:
         ask.due = max(ask.due, world.now + 10 * DAY)
 
 
