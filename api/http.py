@@ -42,7 +42,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 MOST = 1_000_000
 """Bytes of a body."""
 SLOW = 0.05
-"""Seconds after which a query is watched: its client may have left, or its time be up. Fast ones pay nothing."""
+"""Seconds after which a query is watched, at the latest after twice as many: its client may have left, or its time be
+up. Fast ones pay nothing."""
 GZIP_FROM = 1_000
 PLAIN = b"application/json; charset=utf-8"
 SPEC = b"application/graphql-response+json; charset=utf-8"
@@ -63,6 +64,17 @@ class Gone(Exception):
     """The client has left; nobody waits for an answer."""
 
 
+class Running:
+    """A query that is being answered: since when, for whom, and why it was ended."""
+
+    __slots__ = ("receive", "since", "task", "watcher", "why")
+
+    def __init__(self, task: asyncio.Task[Any], receive: Receive, since: float) -> None:
+        self.task, self.receive, self.since = task, receive, since
+        self.watcher: asyncio.Task[None] | None = None
+        self.why: type[BaseException] | None = None
+
+
 class Door:
     """The ASGI application: `/graphql` here, everything else by `pages`."""
 
@@ -73,6 +85,8 @@ class Door:
         self.deadline, self.given_clock = deadline, given_clock
         self._ids = itertools.count(1)
         self._process = secrets.token_hex(4)
+        self._running: set[Running] = set()
+        self._looking = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/graphql":
@@ -148,32 +162,43 @@ class Door:
         """A query's answer; if it takes long, an eye is kept on its client and on the deadline."""
         me = asyncio.current_task()
         assert me is not None
-        why: list[type[BaseException]] = []
-        watcher: asyncio.Task[None] | None = None
-
-        async def watch() -> None:
-            leaves = asyncio.ensure_future(_left(receive))
-            done, _ = await asyncio.wait([leaves], timeout=self.deadline - SLOW)
-            leaves.cancel()
-            why.append(Gone if done else TimeoutError)
-            me.cancel()
-
-        def begin() -> None:
-            nonlocal watcher
-            watcher = asyncio.ensure_future(watch())
-
-        timer = me.get_loop().call_later(SLOW, begin)
+        running = Running(me, receive, me.get_loop().time())
+        self._running.add(running)
+        if not self._looking:
+            self._looking = True
+            me.get_loop().call_later(SLOW, self._look)
         try:
             return await self.engine.answer(context, document)
         except asyncio.CancelledError:
-            if not why:
+            if running.why is None:
                 raise
             me.uncancel()
-            raise why[0]() from None
+            raise running.why() from None
         finally:
-            timer.cancel()
-            if watcher is not None:
-                watcher.cancel()
+            self._running.discard(running)
+            if running.watcher is not None:
+                running.watcher.cancel()
+
+    def _look(self) -> None:
+        """Begins to watch the queries that have run for long. One timer looks at all, so that fast ones need none."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for running in self._running:
+            if running.watcher is None and now - running.since >= SLOW:
+                running.watcher = loop.create_task(self._watch(running, self.deadline - (now - running.since)))
+        self._looking = bool(self._running)
+        if self._looking:
+            loop.call_later(SLOW, self._look)
+
+    async def _watch(self, running: Running, seconds: float) -> None:
+        """Ends a query whose client leaves, or that has taken its time."""
+        leaves = asyncio.ensure_future(_left(running.receive))
+        try:
+            done, _ = await asyncio.wait([leaves], timeout=seconds)
+        finally:
+            leaves.cancel()
+        running.why = Gone if done else TimeoutError
+        running.task.cancel()
 
     async def _actor(self, headers: dict[bytes, bytes]) -> Any:
         given = headers.get(b"authorization")

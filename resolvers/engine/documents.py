@@ -25,6 +25,7 @@ from graphql.execution.values import VariableValues, get_variable_values
 
 from resolvers.engine import limits, words
 from resolvers.engine.plans import sayable, storable
+from resolvers.engine.variables import Quick
 
 DOCUMENTS_TEXT = 16_000_000
 """Characters of documents that are kept."""
@@ -101,6 +102,7 @@ class Document:
         self.fragments = {n: FragmentDetails(d) for n, d in self.measure.fragments.items()}
         self.definitions = self.operation.variable_definitions or ()
         self.names = [d.variable.name.value for d in self.definitions]
+        self.quick = Quick(schema, self.definitions)
         look = _Look(schema)
         visit(self.node, look.visitor())
         self.by_value = look.by_value
@@ -145,6 +147,9 @@ class Document:
 
     def coerce(self, variables: Mapping[str, Any]) -> VariableValues:
         """The variables as the executor would coerce them. Raises Refused."""
+        quick = self.quick(variables)
+        if quick is not None:
+            return quick
         found = get_variable_values(self.schema, self.definitions, variables)  # type: ignore[arg-type]
         if isinstance(found, list):
             for error in found:
