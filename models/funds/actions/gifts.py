@@ -135,7 +135,10 @@ INSERT_DONATION = Statement(
         recorded_by=sa.bindparam("by", type_=sa.Uuid()),
         recorded_at=sa.bindparam("now", type_=INSTANT),
     )
-    .on_conflict_do_nothing()
+    .on_conflict_do_nothing(
+        index_elements=[donation.c.organization_id, donation.c.channel, donation.c.external_txn],
+        index_where=donation.c.external_txn.is_not(None),
+    )
     .returning(donation.c.id)
 )
 REVERSE = Statement(
