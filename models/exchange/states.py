@@ -54,8 +54,6 @@ CLAIMABLE = (N.OPEN, N.IN_PROGRESS)
 """States in which a need takes commitments while quantity is left."""
 TRIAGE = (N.SUBMITTED, N.REOPENED)
 """States in which a need waits for the community's answer."""
-NEED_ENDS = (N.CLOSED, N.REJECTED, N.REFERRED, N.CANCELLED, N.EXPIRED)
-"""States in which nothing more is expected to happen."""
 
 labelled(
     NeedStatus,
