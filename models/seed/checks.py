@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import asyncpg
 
-from models.exchange.states import BOOKED, HOLDING, SERVED
+from models.exchange.states import AGREED, HOLDING, LIVE, SERVED
 
-LISTS = {"HELD": [s for s in HOLDING if s not in SERVED], "DONE": SERVED, "BUSY": BOOKED}
+LISTS = {
+    "HELD": [s for s in HOLDING if s not in SERVED],
+    "DONE": SERVED,
+    "BUSY": [s for s in LIVE if s in AGREED],
+}
 """What stands in the queries for states that the exchange's laws list."""
 
 CHECKS: dict[str, str] = {
