@@ -18,7 +18,7 @@ from api.databases import Databases
 from api.http import Door
 from api.logs import configure
 from api.settings import Mode, Settings
-from api.web import pages
+from api.web import downloads, pages
 from models import access, clock, migrate
 from models.access import Role
 from models.pool import LOST, Pool
@@ -117,6 +117,7 @@ def _routes(settings: Settings, databases: Databases, tokens: Tokens, made: Engi
         Route("/readyz", readyz),
         Route("/metrics", counted),
         *pages.routes(settings.mode.value),
+        *downloads.routes(databases.primary, tokens),
     ]
     if settings.mode is not Mode.PRODUCTION:
         routes.append(Route("/demo/token/{role}", _demo_token(databases, tokens)))

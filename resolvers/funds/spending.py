@@ -34,6 +34,10 @@ SPENDABLE = tuple(status for name, status in ALLOCATION_STEPS if name == "spend"
 @strawberry.type(description="That so much of one gift was spent by one payment. 资金去向。")
 class SpendTrace(Node):
     donation: Donation | None = w.one(tables.SpendTrace.donation_id, description="The gift.")
+    public_name: str = w.expression(
+        lambda row: sa.func.gift_public_name(row.donation_id, type_=sa.Text()),
+        description="The name under which the gift is published, as its donor allowed; known to whoever sees the trace.",
+    )
     disbursement: Disbursement | None = w.one(tables.SpendTrace.disbursement_id, description="The payment.")
     fund: Fund = w.one(tables.SpendTrace.fund_id, description="The fund that the gift was in.")
     amount: Money = money(tables.SpendTrace.amount_fen, description="How much; negative where the payment came back.")

@@ -225,6 +225,14 @@ TRACED = (
 )
 """Restricted money is spent inside its restriction (I15), and no gift more than once (I16: the counters' CHECKs)."""
 
+NAMED = (
+    """
+    CREATE FUNCTION gift_public_name(gift uuid) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (SELECT public_name FROM donation WHERE id = gift)
+    """,
+)
+"""Under what name a gift is published: for those who see what it paid for, and not the gift (I21)."""
+
 FUNCTIONS = (
     "fund_opened()",
     "ledger_rolled_up()",
@@ -885,12 +893,13 @@ def upgrade() -> None:
     op.create_index("ix_ledger_entry_fund_id_at", "ledger_entry", ["fund_id", "at"], unique=False)
     op.create_index("ix_ledger_entry_txn_id", "ledger_entry", ["txn_id"], unique=False)
 
-    for statement in (*OPENED, *ROLLED_UP, *BALANCED, *FOREVER, *FIXED, *TRACED):
+    for statement in (*OPENED, *ROLLED_UP, *BALANCED, *FOREVER, *FIXED, *TRACED, *NAMED):
         op.execute(statement.replace("{here}", str(here)))
 
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
+    op.execute("DROP FUNCTION gift_public_name(uuid)")
     op.drop_table("ledger_entry")
     op.drop_table("spend_trace")
     op.drop_table("ledger_txn")
