@@ -361,18 +361,12 @@ class Compiler:
         source = From(alias)
         doubts = self.doubts
         inner = join(self.object(type_, details, Scope(alias.c, source, alias), typed))
-        rows = (
-            sa.select(inner.label("j")).select_from(source.clause).where(where(alias), *self.seen(alias, entity.table))
-        )
-        if not self.strict or self.doubts == doubts:
-            return or_null([rows.scalar_subquery()])
-        found = rows.subquery(self.name("r"))
-        absent = sa.func.count() == 0
-        return [
-            sa.select(sa.case((absent, literal("null")), else_=sa.func.max(found.c.j)))
-            .select_from(found)
-            .scalar_subquery()
-        ]
+        sure = not self.strict or self.doubts == doubts
+        if not sure:  # poison goes up marked, so that it is not taken for an absent row
+            inner = sa.func.coalesce(inner, literal("?"), type_=TEXT)
+        rows = sa.select(inner).select_from(source.clause).where(where(alias), *self.seen(alias, entity.table))
+        found = or_null([rows.scalar_subquery()])
+        return found if sure else [sa.func.nullif(*found, literal("?"), type_=TEXT)]
 
     def by_id(self, field: GraphQLField, type_: GraphQLNamedType, details: Details) -> Parts:
         """The row of an id; under an abstract type, the id's prefix says which table."""
