@@ -19,6 +19,8 @@ from graphql import (
     GraphQLError,
     GraphQLField,
     GraphQLInputType,
+    ListValueNode,
+    ObjectValueNode,
     VariableNode,
     get_named_type,
 )
@@ -88,10 +90,18 @@ class Plan:
 def argument(
     field: GraphQLField, node: FieldNode, path: tuple[str, ...], convert: Convert | None, values: VariableValues
 ) -> Get:
-    """Where an argument's value comes from: a variable that stands there alone is read without coercing again."""
-    ast = next((a.value for a in node.arguments or () if a.name.value == path[0]), None)
+    """Where an argument's value comes from.
+
+    A variable, alone or in an object that the document writes, was coerced already; what no variable is part of is
+    coerced at the first run, and kept. Only the rest is coerced at each run.
+    """
+    ast: Any = next((a.value for a in node.arguments or () if a.name.value == path[0]), None)
+    rest = path[1:]
+    while rest and isinstance(ast, ObjectValueNode):
+        ast = next((f.value for f in ast.fields if f.name.value == rest[0]), None)
+        rest = rest[1:]
     if isinstance(ast, VariableNode) and ast.name.value in values.coerced:
-        name, rest = ast.name.value, path[1:]
+        name = ast.name.value
 
         def variable(run: Run) -> Any:
             value = run.coerced[name]
@@ -107,7 +117,26 @@ def argument(
             value = value.get(key) if isinstance(value, dict) else None
         return value if convert is None or value is None else convert(value)
 
-    return general
+    return general if _varies(ast) else once(general)
+
+
+def _varies(ast: Any) -> bool:
+    """Whether a variable is part of a value."""
+    if isinstance(ast, ObjectValueNode):
+        return any(_varies(f.value) for f in ast.fields)
+    return isinstance(ast, VariableNode) or (isinstance(ast, ListValueNode) and any(map(_varies, ast.values)))
+
+
+def once(get: Get) -> Get:
+    """A value that is the same at each run."""
+    kept: list[Any] = []
+
+    def known(run: Run) -> Any:
+        if not kept:
+            kept.append(get(run))
+        return kept[0]
+
+    return known
 
 
 def asker(name: str) -> Get:
