@@ -68,6 +68,13 @@ def demo(server: Server, worker: str, tmp_path_factory: pytest.TempPathFactory) 
         yield found
 
 
+@pytest.fixture(scope="module")
+def demo_of_module(server: Server, worker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """Demo data of the module's own."""
+    with demo_of(server, tmp_path_factory, worker) as found:
+        yield found
+
+
 @pytest.fixture
 def demo_to_change(server: Server, worker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """Demo data of the test's own."""
@@ -75,4 +82,4 @@ def demo_to_change(server: Server, worker: str, tmp_path_factory: pytest.TempPat
         yield found
 
 
-__all__ = ["Demo", "demo", "demo_to_change"]
+__all__ = ["Demo", "demo", "demo_of_module", "demo_to_change"]

@@ -10,10 +10,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from models.progress import silent
-from models.seed import account, load
-from tests.conftest import NOW
-from tests.server import Server
+from tests.demo import Demo
 from tests.site import Site, served
 
 NEED = """
@@ -40,20 +37,12 @@ class Market:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def market(server: Server, worker: str) -> AsyncIterator[Market]:
-    import asyncio
-
-    name = f"bad_input_{worker}"
-    await asyncio.to_thread(server.clone, name)
-    await load(server.owner_url(name), "demo", NOW, silent)
-    async with served(server.api_url(name)) as site:
-        connection = await asyncpg.connect(server.api_url(name))
-        resident, maker = [await account(connection, slug) for slug in ("resident", "fund-maker")]
-        assert resident is not None
-        assert maker is not None
-        yield Market(site, connection, site.token(resident), site.token(maker))
+async def market(demo_of_module: Demo) -> AsyncIterator[Market]:
+    async with served(demo_of_module.api) as site:
+        connection = await asyncpg.connect(demo_of_module.api)
+        resident, maker = [site.token(demo_of_module.claims[slug]) for slug in ("resident", "fund-maker")]
+        yield Market(site, connection, resident, maker)
         await connection.close()
-    await asyncio.to_thread(server.drop, name)
 
 
 async def category(market: Market) -> str:
