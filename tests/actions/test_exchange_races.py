@@ -15,7 +15,7 @@ from models.database import Db, transaction
 from models.exchange import actions
 from models.exchange.problems import AlreadyCommitted, NeedFullyCommitted, OfferExhausted
 from models.pool import Pool
-from models.problems import Problem
+from models.problems import Busy, Problem
 from tests.make_exchange import HERE, NOW, Scene, insert, neighbourhood
 
 
@@ -44,12 +44,15 @@ async def volunteers(scene: Scene, count: int) -> list[Actor]:
 
 
 async def attempt(pool: Pool, actor: Actor, work: Callable[[Db], Awaitable[Any]], now: Any = NOW) -> str:
-    """What came of a verb: `done`, or the name of the refusal."""
-    try:
-        await transaction(pool, actor, now, work)
-    except Problem as problem:
-        return type(problem).__name__
-    return "done"
+    """What came of a verb: `done`, or the name of the refusal. A busy server is asked again, as a client would."""
+    while True:
+        try:
+            await transaction(pool, actor, now, work)
+        except Busy:
+            continue
+        except Problem as problem:
+            return type(problem).__name__
+        return "done"
 
 
 async def counters(pool: Pool, need: UUID) -> tuple[int, int]:

@@ -219,7 +219,9 @@ async def lapse(db: Db, needs: Iterable[UUID]) -> int:
     ids = list(needs)
     await db.all(LOCK_NEEDS, ids=ids)
     due = await db.all(LAPSE, needs=ids)
-    await db.all(LOCK_OFFERS, ids=list({row["offer_id"] for row in due if row["offer_id"] is not None}))
+    offers = list({row["offer_id"] for row in due if row["offer_id"] is not None})
+    if offers:
+        await db.all(LOCK_OFFERS, ids=offers)
     for row in due:
         await db.value(COUNT_NEED, of=row["need_id"], qty_committed=-row["qty"], qty_delivered=0)
         if row["offer_id"] is not None:
