@@ -19,7 +19,7 @@ from api.http import Door
 from api.logs import configure
 from api.settings import Mode, Settings
 from api.web import downloads, pages
-from models import access, clock, migrate
+from models import access, clock, migrate, relay
 from models.access import Role
 from models.pool import LOST, Pool
 from models.problems import Busy
@@ -110,6 +110,10 @@ def _routes(settings: Settings, databases: Databases, tokens: Tokens, made: Engi
             ("waiting", databases.primary.waiting),
         ):
             metrics.CONNECTIONS.labels(state).set(value)
+        with contextlib.suppress(*LOST, Busy, TimeoutError):
+            async with databases.primary.connection() as connection:
+                oldest, _ = await relay.waiting(connection)
+            metrics.RELAY_LAG.set(0 if oldest is None else max(0.0, (clock.now() - oldest).total_seconds()))
         return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     routes: list[BaseRoute] = [

@@ -15,11 +15,11 @@ from uuid import UUID
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
-from models.people.queries import actor_of
 
 from api.settings import Settings
 from models import clock
 from models.access import PUBLIC_ACTOR, Actor, Claims, Role
+from models.people.queries import actor_of
 from models.pool import Pool
 
 ISSUER = "wushe"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import strawberry
+from strawberry.schema.config import StrawberryConfig
+
 from resolvers.activity import ActivityMutation, ActivityQuery
 from resolvers.exchange import ExchangeMutation, ExchangeQuery
 from resolvers.funds import FundsMutation, FundsQuery
 from resolvers.people import PeopleMutation, PeopleQuery
 from resolvers.reports import ReportsQuery
-from strawberry.schema.config import StrawberryConfig
-
 from resolvers.scalars import SCALARS
 from resolvers.system import SystemQuery
 from resolvers.territory import TerritoryQuery

@@ -56,6 +56,7 @@ async def version(name: str, url: str) -> int:
         connection = await asyncpg.connect(url, timeout=10)
         try:
             found = int(await connection.fetchval("SHOW server_version_num"))
+            by_code = await connection.fetchval("SELECT '2101~' > '21019'")
         finally:
             await connection.close()
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as problem:
@@ -63,6 +64,8 @@ async def version(name: str, url: str) -> int:
         raise Trouble(f"The PostgreSQL of {name} cannot be reached: {said.splitlines()[0].rstrip('.')}.") from problem
     if found < OLDEST:
         raise Trouble(f"The PostgreSQL of {name} is version {found // 10000}: 18 or newer is needed.")
+    if not by_code:  # scopes are ranges of codes, which a language's order would break
+        raise Trouble(f"The database of {name} sorts by a language: make it with TEMPLATE template0 LOCALE 'C.UTF-8'.")
     return found
 
 
@@ -133,10 +136,9 @@ def seed(args: argparse.Namespace, settings: Settings) -> int:
 
 def load(settings: Settings, scale: str) -> dict[str, int]:
     """The rows that were loaded, by table. Raises Trouble for an unknown scale or a database that has data."""
-    from models.seed import load as loaded
-
     from models import clock
     from models.progress import progress
+    from models.seed import load as loaded
 
     try:
         return asyncio.run(loaded(owner(settings), scale, clock.now(), progress))
