@@ -6,6 +6,7 @@ that sends it back reads from a replica only once that replica has replayed so f
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import re
 import time
@@ -16,8 +17,13 @@ from models.pool import LOST, Pool
 from models.problems import Busy
 
 POSITION = re.compile(rb"[0-9A-F]{1,8}/[0-9A-F]{1,8}")
+UNKNOWN = b"FFFFFFFF/FFFFFFFF"
+"""A position that no replica ever has: whoever echoes it reads from the primary."""
 DOWN_FOR = 3.0
-"""Seconds for which a replica that failed is left alone."""
+"""Seconds for which a replica that failed is left alone; then one question decides."""
+READ, ASKED = 2.0, 1.0
+"""Seconds that a replica may take for a read, and for saying how far it is: one that hangs must not hold its clients."""
+GONE = (*LOST, Busy, asyncpg.PostgresError, TimeoutError)
 
 
 def place(position: bytes | str) -> int:
@@ -32,23 +38,37 @@ class Replica:
 
     pool: Pool
     replayed: int = 0
-    down_until: float = 0.0
+    down: bool = False
+    again_at: float = 0.0
+    asking: asyncio.Task[bool] | None = None
+
+    def failed(self) -> None:
+        """It is left alone for a while."""
+        self.down, self.again_at = True, time.monotonic() + DOWN_FOR
+
+    def serves(self) -> bool:
+        """Whether reads may go there. One that was left alone long enough is asked, aside, and serves once it answers."""
+        if self.down and time.monotonic() >= self.again_at and (self.asking is None or self.asking.done()):
+            self.asking = asyncio.ensure_future(self.has(0))
+        return not self.down
 
     async def has(self, position: int) -> bool:
         """Whether it has replayed a position. False when it cannot say."""
         if self.replayed >= position > 0:
             return True
         try:
-            found = await self.pool.fetchval("SELECT pg_last_wal_replay_lsn()::text")
-        except (*LOST, Busy, asyncpg.PostgresError, TimeoutError):
-            self.down_until = time.monotonic() + DOWN_FOR
+            async with asyncio.timeout(ASKED):
+                found = await self.pool.fetchval("SELECT pg_last_wal_replay_lsn()::text")
+        except GONE:
+            self.failed()
             return False
+        self.down = False
         self.replayed = place(found) if found else 0
         return self.replayed >= position
 
 
 class Reader:
-    """Reads from a replica; what a replica cannot answer, being gone or in conflict with its recovery, the primary does."""
+    """Reads from a replica; what a replica cannot answer, gone, hanging or in conflict with its recovery, the primary does."""
 
     def __init__(self, replica: Replica, primary: Pool) -> None:
         self.replica, self.primary = replica, primary
@@ -56,10 +76,13 @@ class Reader:
     async def fetchval(self, sql: str, *args: object) -> object:
         """The first cell of the answer."""
         try:
-            return await self.replica.pool.fetchval(sql, *args)
-        except (*LOST, asyncpg.SerializationError, TimeoutError):
-            self.replica.down_until = time.monotonic() + DOWN_FOR
-            return await self.primary.fetchval(sql, *args)
+            async with asyncio.timeout(READ):
+                return await self.replica.pool.fetchval(sql, *args)
+        except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
+            pass  # its recovery was in the way of this one read
+        except (*LOST, TimeoutError):
+            self.replica.failed()
+        return await self.primary.fetchval(sql, *args)
 
 
 class Databases:
@@ -73,22 +96,31 @@ class Databases:
     async def reads(self, seen: bytes | None) -> Pool | Reader:
         """Where a query goes: a replica that has all that its client has seen, else the primary."""
         position = place(seen) if seen is not None and POSITION.fullmatch(seen) else 0
-        at = time.monotonic()
         for _ in self.replicas:
             self._turn = (self._turn + 1) % len(self.replicas)
             replica = self.replicas[self._turn]
-            if replica.down_until <= at and (position == 0 or await replica.has(position)):
+            if replica.serves() and (position == 0 or await replica.has(position)):
                 return Reader(replica, self.primary)
         return self.primary
 
     async def position(self) -> bytes | None:
-        """How far the primary's log has come; None where there is no replica to wait for."""
+        """How far the primary's log has come; None where there is no replica to wait for.
+
+        What it is asked for is committed: where it cannot be said any more, the answer is UNKNOWN, never a failure.
+        """
         if not self.replicas:
             return None
-        found: str = await self.primary.fetchval("SELECT pg_current_wal_insert_lsn()::text")
+        try:
+            found: str = await self.primary.fetchval("SELECT pg_current_wal_insert_lsn()::text")
+        except GONE:
+            return UNKNOWN
         return found.encode()
 
     async def close(self) -> None:
         """Ends every connection."""
+        asking = [r.asking for r in self.replicas if r.asking is not None]
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
         for pool in (self.primary, *[r.pool for r in self.replicas]):
             await pool.close()
