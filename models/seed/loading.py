@@ -50,8 +50,8 @@ async def load(owner_url: str, scale: str, now: datetime, progress: Progress = s
                 await _must_be_empty(connection)
                 await load_divisions(connection, progress)
                 await _load(connection, size, now, progress)
-        with progress("整理与统计"):
-            await connection.execute("VACUUM (ANALYZE)")
+        with progress("整理"):
+            await connection.execute("VACUUM")
         names = [name for name in _stored() if name not in MACHINERY]
         counted = {name: await connection.fetchval(f"SELECT count(*) FROM {name}") for name in names}  # noqa: S608
     finally:
@@ -97,7 +97,7 @@ async def _load(connection: asyncpg.Connection, size: scales.Scale, now: datetim
     for sequence, column in NUMBERED.items():  # the greatest, not how many: the funds' gifts leave gaps
         last = f"SELECT setval($1::regclass, max(right({column}, {DIGITS})::bigint)) FROM {sequence[:-3]}"  # noqa: S608
         await connection.execute(last, sequence)
-    with progress("核对"):
+    with progress("统计与核对"):
         await connection.execute("ANALYZE")
         await verify(connection)
 
