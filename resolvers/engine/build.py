@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import collections
+from collections.abc import Iterable, Iterator
 
 import sqlalchemy as sa
 from graphql import (
@@ -18,6 +19,7 @@ from graphql import (
     GraphQLSchema,
     get_named_type,
     get_nullable_type,
+    is_abstract_type,
 )
 
 from resolvers.engine import plans, text, words
@@ -54,6 +56,12 @@ def _wrong(schema: GraphQLSchema, rules: Rules, has_rule: set[str]) -> Iterator[
                 yield f"{where}: no word says where it lives"
             if isinstance(word, words.Column | words.Expression):
                 yield from _list(where, field.type)
+            named = get_named_type(field.type)
+            if isinstance(word, words.ById) and is_abstract_type(named):
+                entities = [e for e in map(words.entity_of, schema.get_possible_types(named)) if e is not None]
+                for prefix, times in collections.Counter(e.prefix for e in entities).items():
+                    if times > 1:
+                        yield f"{where}: the prefix {prefix} leads to {times} types"
             if isinstance(word, words.Report):
                 for argument, of in field.args.items():
                     yield from _bound(f"{where}({argument})", of.type)
@@ -62,13 +70,16 @@ def _wrong(schema: GraphQLSchema, rules: Rules, has_rule: set[str]) -> Iterator[
                     yield from _one(where, type_, field, word, rules)
                 case words.Variant() | words.ById() | words.Single() if isinstance(field.type, GraphQLNonNull):
                     yield f"{where}: what it refers to may be hidden, so it is nullable"
+                case words.Variant() as word:
+                    members = {kind.name for kind in schema.get_possible_types(get_named_type(field.type))}
+                    for name in {*word.on.values()} - members:
+                        yield f"{where}: {name} is no member of it"
                 case words.Many() as word:
-                    yield from _order(where, get_named_type(field.type), word.order)
+                    yield from _items(where, get_named_type(field.type), word, [word.order])
                 case words.Connection() as word:
                     edge = get_named_type(get_named_type(field.type).fields["edges"].type)
                     item = get_named_type(edge.fields["node"].type)
-                    for order in word.orders.values():
-                        yield from _order(where, item, order)
+                    yield from _items(where, item, word, word.orders.values())
                     if "filter" in field.args:
                         yield from _filter(where, get_named_type(field.args["filter"].type))
                 case words.Column() as word if entity is not None:
@@ -90,31 +101,47 @@ def _one(where: str, type_: GraphQLObjectType, field: GraphQLField, word: words.
             isinstance(c, sa.UniqueConstraint) and [x.name for x in c.columns] == [word.target]
             for c in target.table.constraints
         )
-        or any(i.unique and [x.name for x in i.columns] == [word.target] for i in target.table.indexes)
+        or any(
+            i.unique
+            and [x.name for x in i.columns] == [word.target]
+            and i.dialect_options["postgresql"]["where"] is None
+            for i in target.table.indexes
+        )
         or bool(target.table.c[word.target].unique)
     )
     if not unique:
         yield f"{where}: {target.table.name}.{word.target} is not unique"
+    source = words.entity_of(type_)
+    if source is not None and word.on not in source.table.c:
+        yield f"{where}: {source.table.name} has no column {word.on}"
+        return
     if not isinstance(field.type, GraphQLNonNull):
         return
-    source = words.entity_of(type_)
     if source is not None and source.table.c[word.on].nullable:
         yield f"{where}: {source.table.name}.{word.on} may be NULL, the field may not"
+    if word.when is not None:
+        yield f"{where}: shown only when its condition holds, so it is nullable"
     declared = source is not None and (source.table.name, word.on) in rules.implied
     if target.table.name not in rules.public and not declared:
         yield f"{where}: non-null, but its target may be hidden: make it nullable, or declare and prove that it is implied"
 
 
-def _order(where: str, item: GraphQLNamedType, order: words.Order) -> Iterator[str]:
+def _items(
+    where: str, item: GraphQLNamedType, word: words.Many | words.Connection, orders: Iterable[words.Order]
+) -> Iterator[str]:
     entity = words.entity_of(item)
     if entity is None:
         yield f"{where}: the items have no table"
         return
-    for column, _ in order:
-        if entity.table.c[column].nullable:
-            yield f"{where}: ordered by {entity.table.name}.{column}, which may be NULL"
-        if entity.table.c[column].type.python_type not in plans.READ:
-            yield f"{where}: ordered by {entity.table.name}.{column}, whose type no cursor can hold"
+    table = entity.table
+    for name in dict.fromkeys([word.on, *[name for order in orders for name, _ in order]]):
+        if name is not None and name not in table.c:
+            yield f"{where}: {table.name} has no column {name}"
+        elif name is not None and name != word.on:
+            if table.c[name].nullable:
+                yield f"{where}: ordered by {table.name}.{name}, which may be NULL"
+            if table.c[name].type.python_type not in plans.READ:
+                yield f"{where}: ordered by {table.name}.{name}, whose type no cursor can hold"
 
 
 def _filter(where: str, type_: GraphQLNamedType) -> Iterator[str]:

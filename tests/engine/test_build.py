@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from datetime import datetime
-from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any, Union
 
 import pytest
 import sqlalchemy as sa
@@ -87,6 +86,43 @@ def test_a_column_that_may_be_null() -> None:
 
 def test_a_column_that_is_not_there() -> None:
     assert refused(task(other=(str, w.named("other")))) == "Task.other: task has no column other"
+
+
+def test_a_list_by_a_column_that_is_not_there() -> None:
+    told = refused(place(tasks=(list[task()], w.many(t.person.c.hidden, order=("nothing",)))))
+    assert told.splitlines() == ["Place.tasks: task has no column hidden", "Place.tasks: task has no column nothing"]
+    assert refused(task(team=(team() | None, w.one("nothing")))) == "Task.team: task has no column nothing"
+
+
+def test_a_target_that_is_unique_only_among_some() -> None:
+    some = sa.Table("some", sa.MetaData(), sa.Column("id", sa.Uuid, primary_key=True), sa.Column("code", sa.Text))
+    sa.Index("some_live", some.c.code, unique=True, postgresql_where=some.c.code != "")
+    rules = dataclasses.replace(t.RULES, public={"place", "some"})
+    told = refused(
+        place(
+            some=(shown("Some", some, code=(str | None, w.column(some.c.code))) | None, w.one("code", target="code"))
+        ),
+        rules,
+    )
+    assert told == "Place.some: some.code is not unique"
+
+
+@strawberry.interface
+class Thing:
+    code: str = w.column(t.place.c.code)
+
+
+def test_one_prefix_for_two_types_that_an_id_may_lead_to() -> None:
+    one, two = (w.entity(t.place, "place")(strawberry.type(type(name, (Thing,), {}))) for name in ("One", "Two"))
+    both = (list[two], w.many(order=("id",)))  # type: ignore[valid-type]
+    assert refused(one, both=both, thing=(Thing | None, w.by_id())) == "Query.thing: the prefix place leads to 2 types"
+    engine_of(one, both=both)
+
+
+def test_a_variant_that_is_no_member() -> None:
+    union = Annotated[Union[team(), place()], strawberry.union("Owner")]  # noqa: UP007
+    told = refused(task(owner=(union | None, w.variant({t.task.c.team_id: "Team", t.task.c.person_id: "Person"}))))
+    assert told == "Task.owner: Person is no member of it"
 
 
 def test_a_field_without_a_word() -> None:
@@ -217,7 +253,3 @@ def test_sub_selects_read_the_rows_around_them_at_any_depth() -> None:
     sql = compiled(engine_of(team(people=(int, w.expression(deep)))), "{ items { people } }")
     assert len(re.findall(r"\bAS p\d+", sql)) == 1, "the parent's page stands in one FROM"
     assert len(re.findall(r"\bperson AS", sql)) == 1
-
-
-def test_decimal_is_read_without_loss() -> None:
-    assert Decimal(SCALARS[Decimal].parse_value("123456789012345.1234")) == Decimal("123456789012345.1234")
