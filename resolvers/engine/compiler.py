@@ -272,7 +272,10 @@ class Compiler:
         assert isinstance(type_, GraphQLObjectType)
         related = self.joined(type_, getattr(scope.row, word.on), word.target, scope)
         inner = join(self.object(type_, details, related))
-        return [sa.case((getattr(related.row, word.target).is_not(None), inner), else_=self.absent(field))]
+        there = getattr(related.row, word.target).is_not(None)
+        if word.when is not None:
+            there = sa.and_(there, self.checked(word.when(scope.row, self.view)))
+        return [sa.case((there, inner), else_=self.absent(field))]
 
     def variant(self, word: words.Variant, details: Details, scope: Scope) -> Parts:
         """The first of several references that leads to a row that may be seen."""

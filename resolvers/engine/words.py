@@ -66,6 +66,8 @@ class One(Word):
     on: str
     target: str = "id"
     """The target's column that is referred to."""
+    when: Callable[[Row, View], Any] | None = None
+    """For which rows the relation is shown at all."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -223,9 +225,13 @@ def inside(build: Callable[..., Mapping[str, Any]] | None = None, *, present: st
     return _field(Inside(_viewed(build) if build else None, present), **kw)
 
 
-def one(attribute: Any, *, target: str = "id", **kw: Any) -> Any:
-    """The row that a column refers to: `community: Division = one(tables.Need.community_id)`."""
-    return _field(One(attribute if isinstance(attribute, str) else attribute.key, target), **kw)
+def one(attribute: Any, *, target: str = "id", when: Callable[..., Any] | None = None, **kw: Any) -> Any:
+    """The row that a column refers to: `community: Division = one(tables.Need.community_id)`.
+
+    `when` (`lambda row, view: …`) says for whom: where it does not hold the relation looks absent, so it is nullable.
+    """
+    name = attribute if isinstance(attribute, str) else attribute.key
+    return _field(One(name, target, _viewed(when) if when else None), **kw)
 
 
 def variant(on: Mapping[Any, str], **kw: Any) -> Any:

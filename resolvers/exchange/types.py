@@ -111,9 +111,15 @@ class Need(Node):
     kind: Kind = w.column(tables.Need.kind, description="What sort of thing is needed.")
     category: ServiceCategory = w.one(tables.Need.category_id, description="What kind of service it is.")
     community: Division = w.one(tables.Need.community_id, description="The community that it belongs to.")
-    grid: Grid | None = w.one(tables.Need.grid_id, description="The grid, where it is known.")
+    grid: Grid | None = w.one(
+        tables.Need.grid_id,
+        when=q.in_full,
+        description="The grid, where it is known; for its parties and staff: a few hundred households are no secret.",
+    )
     requester: Person | None = w.one(
-        tables.Need.requester_id, description="Who submitted it, masked; null for callers who may not see him."
+        tables.Need.requester_id,
+        when=q.in_full,
+        description="Who submitted it, masked; for its parties and staff, as far as they may see him.",
     )
     beneficiary: Resident | None = w.one(
         tables.Need.beneficiary_id,
