@@ -24,7 +24,7 @@ from models.pool import Pool
 
 DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]
 RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
-TRIES = 8
+TRIES = 12
 T = TypeVar("T")
 
 
@@ -139,7 +139,7 @@ class Db:
 async def transaction(pool: Pool, actor: Actor, now: datetime, work: Callable[[Db], Awaitable[T]]) -> T:
     """Runs `work` in one transaction and commits it; any exception rolls back.
 
-    Deadlocks and serialization failures run `work` again, from the start, up to eight times; so it must do nothing
+    Deadlocks and serialization failures run `work` again, from the start, up to twelve times; so it must do nothing
     that a rollback does not undo. A mutation always finishes: once begun, its caller's leaving does not stop it.
     """
     for attempt in range(TRIES):
@@ -153,7 +153,7 @@ async def transaction(pool: Pool, actor: Actor, now: datetime, work: Callable[[D
         except RETRIED:
             if attempt == TRIES - 1:
                 raise
-            await asyncio.sleep(random.uniform(0.002, 0.01) * 2**attempt)
+            await asyncio.sleep(random.uniform(0.002, 0.01) * 2 ** min(attempt, 5))
     raise AssertionError
 
 

@@ -95,8 +95,10 @@ def _key(verb: Verb) -> tuple[str, str, str, bytes] | None:
 
 
 async def _work(context: Context, verb: Verb, key: tuple[str, str, str, bytes] | None) -> Outcome:
+    until = asyncio.get_running_loop().time() + context.deadline  # for all tries of it together
+
     async def work(db: Db) -> Outcome:
-        async with asyncio.timeout(context.deadline):
+        async with asyncio.timeout_at(until):
             outcome: UUID = await verb.run(Call(db), **verb.arguments)
             if key is not None:
                 await db.connection.execute(RECORD, *event_rows(db), *key, verb.word.outcome, outcome)
