@@ -25,6 +25,16 @@ def code(ask: Asking, text: str, **variables: Any) -> str | None:
     return None
 
 
+def cpu(ask: Asking, text: str) -> float:
+    """Seconds of CPU for a document: the least of three, for Python's collector may come by."""
+    times = []
+    for n in range(3):
+        before = time.process_time()
+        code(ask, text + " " * n)
+        times.append(time.process_time() - before)
+    return min(times)
+
+
 def nested(depth: int) -> str:
     return "{ places(first: 1) " + "{ parent " * (depth - 2) + "{ code }" + " }" * (depth - 2) + " }"
 
@@ -97,11 +107,9 @@ def chain(links: int, link: str) -> str:
 @pytest.mark.parametrize("link", ["...NEXT ...NEXT", "a: pledges { task { ...NEXT } } b: pledges { task { ...NEXT } }"])
 def test_chains_of_fragments_are_refused_at_once(ask: Asking, links: int, link: str) -> None:
     text = chain(links, link)
-    before = time.process_time()
-    refused = code(ask, text)
-    assert time.process_time() - before < 0.1
+    assert cpu(ask, text) < 0.1
     if links > 5:
-        assert refused is not None and refused.startswith("TOO_")
+        assert (code(ask, text) or "").startswith("TOO_")
 
 
 def test_the_measure_is_linear() -> None:
@@ -133,9 +141,9 @@ def test_cycles_and_unknown_names_are_left_to_validation(ask: Asking) -> None:
 
 
 def test_spreads(ask: Asking) -> None:
-    before = time.process_time()
-    assert code(ask, '{ task(id: "x") { ' + "...A " * 300 + "} } fragment A on Task { id }") == "TOO_MANY_FRAGMENTS"
-    assert time.process_time() - before < 0.1
+    text = '{ task(id: "x") { ' + "...A " * 300 + "} } fragment A on Task { id }"
+    assert code(ask, text) == "TOO_MANY_FRAGMENTS"
+    assert cpu(ask, text) < 0.1
 
 
 def test_fields_after_fragments_are_expanded(ask: Asking) -> None:
