@@ -17,6 +17,7 @@ from resolvers.engine import words as w
 from resolvers.engine.build import SchemaError
 from resolvers.engine.engine import Engine, Request
 from resolvers.engine.guard import Uncovered
+from resolvers.engine.plans import BadInput, Run
 from resolvers.scalars import SCALARS
 from tests.engine import rows
 from tests.engine import tables as t
@@ -166,6 +167,35 @@ def test_a_filter_without_a_condition() -> None:
         "Query.tasks: Filter.plain has no condition",
         "Query.tasks: Filter.deep: Inner cannot be bound",
     ]
+
+
+def test_a_node_of_an_interface_s_fragment_is_another_field_in_each_type() -> None:
+    item = task()
+
+    def listing(default: int, on: Any) -> dict[str, Any]:
+        field = w.many(on, order=("id",), limit=2 * default, default=default)
+        return {"__annotations__": {"tasks": list[item]}, "tasks": field}  # type: ignore[valid-type]
+
+    listed = strawberry.interface(type("HasTasks", (), listing(9, t.task.c.place_id)))
+
+    def made(table: Any, default: int, on: Any) -> Any:
+        space = listing(default, on)
+        return w.entity(table, table.name)(strawberry.type(type(table.name.capitalize(), (listed,), space)))
+
+    place_, team_ = made(t.place, 2, t.task.c.place_id), made(t.team, 4, t.task.c.team_id)
+    engine = engine_of(place_, teams=(list[team_], w.many(order=("id",))), it=(listed | None, w.by_id()))
+    text = "query($n: Int!) { items { ...F } teams { ...F } } fragment F on HasTasks { tasks { title } more: tasks(first: $n) { title } }"
+
+    def bound(n: int) -> list[Any]:
+        actor = Actor(Role.STAFF, path="")
+        request = Request(text, {"n": n}, None, actor, t.asker(actor, rows.NOW), None)
+        document = engine.document(request)
+        values = engine.coerced(document, request)
+        return engine.plan(document, values, actor.role, strict=True).arguments(Run(values, request.asker))
+
+    assert {2, 4, 3} <= set(bound(3))
+    with pytest.raises(BadInput):
+        bound(5)  # a plan is there, and Team would allow it
 
 
 async def test_asc_is_ascending() -> None:
