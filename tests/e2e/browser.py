@@ -114,8 +114,11 @@ class Page:
         attempt = f"(() => {{ try {{ return {script} }} catch {{ return null }} }})()"
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            if found := self.evaluate(attempt):
-                return found
+            try:
+                if found := self.evaluate(attempt):
+                    return found
+            except RuntimeError as gone:  # the page that was asked has made way for the next one
+                assert "navigated" in str(gone) or "context" in str(gone), gone
             time.sleep(0.05)
         raise AssertionError(f"not within {seconds} s: {script}\n{self.evaluate('document.body.innerText')}")
 

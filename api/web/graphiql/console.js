@@ -44,8 +44,10 @@ async function openSamples() {
   if (variables) storage.setItem("graphiql:variables", await (await fetch(variables)).text());
 }
 
+// What GraphiQL is about to write would come after a removal here: the page that comes next removes it.
+const restoring = `wushe:${role}:restoring`;
 samples.addEventListener("click", () => {
-  EDITORS.forEach(storage.removeItem);
+  sessionStorage.setItem(restoring, "yes");
   location.reload();
 });
 
@@ -104,6 +106,10 @@ const fetcher = (parameters, options) => ({
 setNonce(nonce); // GraphiQL's dialogs add a style element, which the page's policy otherwise refuses
 
 try {
+  if (sessionStorage.getItem(restoring)) {
+    EDITORS.forEach(storage.removeItem);
+    sessionStorage.removeItem(restoring);
+  }
   if (!storage.getItem("graphiql:tabState")) await openSamples();
   await signIn();
 } catch (problem) {

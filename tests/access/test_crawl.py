@@ -1,0 +1,126 @@
+"""Crawling as every role: no row that its rules hide, and no plain name or phone number, in any answer."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from hypothesis import settings
+
+from models.access import PUBLIC, Role
+from models.funds.rules import FINANCE
+from resolvers.engine.engine import Engine
+from tests.access.conftest import ROLES, Key, Looking, Stock, as_api, prefixes
+from tests.access.crawl import Crawler, walk, without_limits
+from tests.demo import Demo
+
+THOROUGH = settings.default.max_examples > 50
+OWN = {("me", "name"): 0, ("me", "phone"): 1, ("me", "address"): 2}
+"""Where one's own plain values stand."""
+MINE = ("triageQueue", "myNeeds", "myOffers", "myCommitments", "myDonations")
+"""Lists of what other lists have, too: not looked into."""
+SAMPLE = 40 if THOROUGH else 3
+
+
+def depths(slug: str, roots: list[str]) -> dict[str, int]:
+    """How deep each root is crawled: in CI, each root is crawled deepest by one role."""
+    turn = ROLES.index(slug)
+    everywhere = {root: 0 if root in MINE else 1 for root in roots}
+    deepest = [root for n, root in enumerate(everywhere) if everywhere[root] and (THOROUGH or n % len(ROLES) == turn)]
+    return {**everywhere, **dict.fromkeys(deepest, 2)}
+
+
+class Judge:
+    """What one caller may read."""
+
+    def __init__(self, slug: str, demo: Demo, stock: Stock, visible: dict[str, set[Key]], taken: set[Key]) -> None:
+        self.slug, self.actor, self.stock, self.visible, self.taken = slug, demo.actors[slug], stock, visible, taken
+
+    def plain(self, path: tuple[str, ...], text: str, around: Mapping[str, Any]) -> bool:
+        """Whether a text may hold a plain name: his own, a volunteer's of his organization, a donor's who consents,
+        and for a foundation's finance roles one of its donors'."""
+        if (path[0], path[-1]) in OWN and len(path) == 2:
+            return self.actor.person is not None and text == self.stock.of[self.actor.person][OWN[path[0], path[-1]]]
+        if path[-1] == "fullName":
+            person = UUID(around["id"].rpartition("_")[2])
+            return text == self.stock.of[person][0] and (person == self.actor.person or person in self.taken)
+        if path[-1] == "publicName":
+            return text in self.stock.consented
+        return path[-1] == "name" and around["__typename"] == "Donor" and self.actor.role in FINANCE
+
+
+@pytest.mark.parametrize("slug", ROLES)
+def test_nothing_hidden_is_found(demo: Demo, engine: Engine, stock: Stock, slug: str) -> None:
+    actor, tables = demo.actors[slug], prefixes(engine)
+
+    async def crawl(connection: asyncpg.Connection) -> None:
+        crawler, looking = Crawler(engine, actor, connection), Looking(actor, connection)
+        visible = {table: await looking.seen(table, "id") for table in set(tables.values())}
+        taken = await looking.seen("organization_volunteer", "person_id") if actor.role is Role.NGO_STAFF else set()
+        judge = Judge(slug, demo, stock, visible, taken)
+        answered = 0
+        for root, depth in depths(slug, list(crawler.roots())).items():
+            data = await crawler.ask(crawler.document(root, depth, 60 if depth == 0 else 10))
+            for path, text, around in walk(data):
+                if path[-1] == "id":
+                    prefix, _, key = text.rpartition("_")
+                    assert UUID(key) in visible[tables[prefix]], (slug, root, path, text)
+                    answered += 1
+                elif named(text, stock):
+                    assert judge.plain(path, text, around), (slug, root, path, text)
+        assert answered > 100
+        await ids_alone(crawler, visible)
+
+    async def ids_alone(crawler: Crawler, visible: dict[str, set[Key]]) -> None:
+        """By `node`, and by the type's own field: what is hidden is null, what is seen is there."""
+        chance, roots = random.Random(slug), crawler.by_id()
+        for prefix, table in tables.items():
+            fields = ["node", roots[prefix]] if prefix in roots else ["node"]
+            asked = [f"query ($id: ID!) {{ found: {field}(id: $id) {{ id }} }}" for field in fields]
+            hidden, shown = sorted(stock.ids[table] - visible[table]), sorted(map(str, visible[table]))
+            for key in chance.sample(hidden, min(len(hidden), SAMPLE)):
+                for query in asked:
+                    assert await crawler.ask(query, id=f"{prefix}_{key}") == {"found": None}, (slug, table, key)
+            for key in chance.sample(shown, min(len(shown), 1)):
+                for query in asked:
+                    assert await crawler.ask(query, id=f"{prefix}_{key}") == {"found": {"id": f"{prefix}_{key}"}}
+
+    with without_limits():
+        as_api(demo, crawl)
+
+
+def named(text: str, stock: Stock) -> bool:
+    """Whether a text has a person's plain name or phone number in it."""
+    pieces = {text[i : i + n] for n in (2, 3, 4) for i in range(len(text) - n + 1)}
+    numbers = {text[i : i + 11] for i in range(len(text) - 10)}
+    return not stock.names.isdisjoint(pieces) or not stock.phones.isdisjoint(numbers)
+
+
+def test_names_would_be_noticed(stock: Stock) -> None:
+    name, phone, _ = next(p for p in stock.of.values() if p[1])
+    assert named(f"请找{name}。", stock) and named(f"电话{phone}", stock)
+    assert not named("张*", stock) and not named("138****1234", stock)
+    assert {len(name) for name in stock.names} <= {2, 3, 4}
+
+
+def test_every_table_with_a_rule_is_hidden_from_somebody(demo: Demo, engine: Engine, stock: Stock) -> None:
+    """The crawl asks for hidden rows of every table that has a rule."""
+
+    async def look(connection: asyncpg.Connection) -> dict[str, list[int]]:
+        counts: dict[str, list[int]] = {}
+        for actor in demo.actors.values():
+            looking = Looking(actor, connection)
+            for table in stock.ids:
+                counts.setdefault(table, []).append(len(await looking.seen(table, "id")))
+        return counts
+
+    for table, counts in as_api(demo, look).items():
+        total = len(stock.ids[table])
+        if table in PUBLIC:
+            assert set(counts) == {total}, table
+        elif total:
+            assert min(counts) < total, (table, counts)
