@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+import structlog
 
 from api.jobs import Duties
 from api.settings import ROOT, Settings
@@ -21,6 +22,12 @@ from api.worker import run
 from models.relay import CHANNEL
 
 WRITE = "INSERT INTO event (at, topic, subject, role, data) VALUES ($1, $2, $3, 'ADMIN', '{}') RETURNING id"
+
+
+@pytest.fixture(autouse=True)
+def every_log() -> None:
+    """Whatever an application that another test served was told to keep quiet about."""
+    structlog.reset_defaults()
 
 
 async def happen(connection: asyncpg.Connection, at: object, *, topic: str = "thing.happened") -> UUID:
