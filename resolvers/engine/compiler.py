@@ -38,7 +38,7 @@ from resolvers.engine import pages, plans, words
 from resolvers.engine.guard import correlated, covered
 from resolvers.engine.plans import NotCompilable, Plan
 from resolvers.engine.scope import Columns, From, Scope
-from resolvers.engine.text import TEXT, L, Parts, always, join, literal, or_null, scalar, sql_type, text
+from resolvers.engine.text import TEXT, L, Parts, always, join, literal, number, or_null, scalar, sql_type, text
 
 DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]
 Details = list[FieldDetails]
@@ -399,17 +399,18 @@ class Compiler:
             for name, a in field.args.items()
         }
         select = self.checked(word.rows(self.view, **words.by_python_name(field, binds)))
-        order = select._order_by_clauses  # a join above an ordered sub-select would lose its order
-        numbered = select.add_columns(sa.func.row_number().over(order_by=order).label("rn_"))
-        if select._limit_clause is None:
-            numbered = numbered.order_by(None)
-        rows = numbered.subquery(self.name("r"))
+        by = [pages.directed(clause) for clause in select._order_by_clauses]
+        carried = select.add_columns(*pages.ordering(column for column, _ in by))
+        if select._limit_clause is None:  # the order is made where the rows are aggregated: a join would lose it
+            carried = carried.order_by(None).offset(number(0))
+        rows = carried.subquery(self.name("r"))
         self.made.add(rows.name)
         source = From(rows)
         doubts = self.doubts
         inner = join(self.object(type_, details, Scope(rows.c, source, rows)))
-        listed = sa.select(inner.label("j"), rows.c.rn_.label("rn_")).select_from(source.clause)
-        return [pages.as_list(self, listed, None, sure=self.doubts == doubts)]
+        listed = sa.select(inner.label("j"), *(rows.c[f"o{i}"] for i in range(len(by)))).select_from(source.clause)
+        directions = [direction for _, direction in by]
+        return [pages.as_list(self, listed, directions, None, sure=self.doubts == doubts)]
 
     def constant(self, type_: Any, value: Any, details: Details) -> str:
         """The text of data that is known now."""

@@ -6,7 +6,7 @@ both counted and joined: PostgreSQL would otherwise pull the sub-select up and c
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from graphql import (
     get_named_type,
 )
 from graphql.execution.values import get_argument_values
+from sqlalchemy.sql import operators
 
 from resolvers.engine import plans, words
 from resolvers.engine.plans import BadInput, NotCompilable
@@ -70,23 +71,46 @@ def many(
     order = [alias.c[n].desc() if down else alias.c[n] for n, down in word.order]
     limit = c.argument(field, node, ("first",), sa.Integer(), plans.a_page_size(word.limit, least=0))
     conditions = [*of_parent(c, alias, word, scope), *c.seen(alias, table)]
-    numbered = sa.func.row_number().over(order_by=order).label("rn_")
-    page = within(sa.select(*alias.c, numbered).where(*conditions).order_by(*order).limit(limit), scope)
+    page = within(sa.select(*alias.c).where(*conditions).order_by(*order).limit(limit), scope)
     rows = page.subquery(c.name("p"))
     c.made.add(rows.name)
     source = From(rows)
     doubts = c.doubts
     inner = join(c.object(type_, details, Scope(rows.c, source, rows)))
-    listed = sa.select(inner.label("j"), rows.c.rn_.label("rn_")).select_from(source.clause)
-    return [as_list(c, listed, scope, sure=c.doubts == doubts)]
+    listed = sa.select(inner.label("j"), *ordering(rows.c[n] for n, _ in word.order)).select_from(source.clause)
+    directions = [" DESC" if down else "" for _, down in word.order]
+    return [as_list(c, listed, directions, scope, sure=c.doubts == doubts)]
 
 
-def as_list(c: Compiler, items: Any, scope: Scope | None, *, sure: bool) -> Any:
-    """The rows of `items` (`j`, in the order of `rn_`) as a list; a NULL among them poisons it, unless sure."""
+def ordering(columns: Iterable[Any]) -> list[Any]:
+    """What rows are ordered by, carried out of a sub-select to where they are aggregated: `o0`, `o1`, …"""
+    return [column.label(f"o{i}") for i, column in enumerate(columns)]
+
+
+DIRECTIONS = {
+    operators.asc_op: "",
+    operators.desc_op: " DESC",
+    operators.nulls_first_op: " NULLS FIRST",
+    operators.nulls_last_op: " NULLS LAST",
+}
+
+
+def directed(clause: Any) -> tuple[Any, str]:
+    """An element of ORDER BY as what it orders by, and its direction."""
+    direction = ""
+    while isinstance(clause, sa.UnaryExpression) and clause.modifier in DIRECTIONS:
+        direction = DIRECTIONS[clause.modifier] + direction
+        clause = clause.element
+    return clause, direction
+
+
+def as_list(c: Compiler, items: Any, directions: list[str], scope: Scope | None, *, sure: bool) -> Any:
+    """The rows of `items` (`j`, and `ordering`) as a list; a NULL among them poisons it, unless sure."""
     if not sure and c.strict:
         items = items.offset(number(0))
     rows = within(items, scope).subquery(c.name("q"))
-    whole = join([L("["), _aggregated(rows.name, "j"), L("]")])
+    order = ", ".join(f"{rows.name}.o{i}{direction}" for i, direction in enumerate(directions))
+    whole = join([L("["), _aggregated(rows.name, "j", order), L("]")])
     if not sure and c.strict:
         whole = sa.case((sa.func.count() == sa.func.count(rows.c.j), whole))
     return sa.select(whole).select_from(rows).scalar_subquery()
@@ -124,11 +148,9 @@ def filters(
     return out
 
 
-def _aggregated(name: str, column: str, down: bool = False) -> Any:
-    order = sa.text(f"',' ORDER BY {name}.rn_" + (" DESC" if down else ""))
-    return sa.func.coalesce(
-        sa.func.string_agg(sa.literal_column(f"{name}.{column}", TEXT), order), literal(""), type_=TEXT
-    )
+def _aggregated(name: str, column: str, order: str) -> Any:
+    parts = sa.func.string_agg(sa.literal_column(f"{name}.{column}", TEXT), sa.text(f"',' ORDER BY {order}"))
+    return sa.func.coalesce(parts, literal(""), type_=TEXT)
 
 
 class _Page:
@@ -199,9 +221,8 @@ class _Page:
             self.details,
             {"totalCount": lambda _: self._total(counted), "edges": self._edges, "pageInfo": self._info},
         )
-        inner = sa.select(*[e.label(k) for k, e in self.columns.items()], self.page.c.rn_.label("rn_")).select_from(
-            self.source.clause
-        )
+        by = [self.page.c.rn_.label("rn_")] if self.numbered else ordering(self.page.c[n] for n, _ in self.order)
+        inner = sa.select(*[e.label(k) for k, e in self.columns.items()], *by).select_from(self.source.clause)
         inner = within(inner.offset(number(0)), self.scope).subquery(self.q)
         # HAVING: one row, even when nothing that is selected is an aggregate
         return [sa.select(join(parts)).select_from(inner).having(sa.literal_column("true")).scalar_subquery()]
@@ -259,19 +280,27 @@ class _Page:
         return False
 
     def _page(self, table: sa.Table, more: bool) -> None:
-        """The page: its rows limited, numbered, before anything is joined."""
+        """The page: its rows limited, before anything is joined; numbered where one row more is read than shown."""
         c = self.c
         alias, conditions = self._rows(table, paged=True)
         order = [alias.c[n].desc() if down != self.back else alias.c[n].asc() for n, down in self.order]
-        numbered = sa.func.row_number().over(order_by=order).label("rn_")
+        self.numbered = more
+        numbered = [sa.func.row_number().over(order_by=order).label("rn_")] if more else []
         limit = self.limit + number(1) if more else self.limit
-        page = sa.select(*alias.c, numbered).where(*conditions).order_by(*order).limit(limit)
+        page = sa.select(*alias.c, *numbered).where(*conditions).order_by(*order).limit(limit)
         self.page = within(page, self.scope).subquery(c.name("p"))
         c.made.add(self.page.name)
         self.source = From(self.page)
         self.row = Scope(self.page.c, self.source, self.page)
         self.q = c.name("q")
         self.inside = self.page.c.rn_ <= self.limit if more else None
+
+    def _by(self, forward: bool) -> str:
+        """The order of the list, or the contrary one, over what the inner select carries out."""
+        if self.numbered:
+            return f"{self.q}.rn_" + (" DESC" if forward == self.back else "")
+        downs = [down == forward for _, down in self.order]
+        return ", ".join(f"{self.q}.o{i}" + (" DESC" if down else "") for i, down in enumerate(downs))
 
     def _column(self, name: str) -> Any:
         return sa.literal_column(f"{self.q}.{name}", TEXT)
@@ -292,7 +321,7 @@ class _Page:
         sure = c.doubts == doubts
         name = f"e{len(self.columns)}"
         self.columns[name] = item if self.inside is None else sa.case((self.inside, item))
-        whole = join([L("["), _aggregated(self.q, name, self.back), L("]")])
+        whole = join([L("["), _aggregated(self.q, name, self._by(True)), L("]")])
         if c.strict and not sure:
             if self.inside is not None:
                 self.columns.setdefault("inside", self.inside)
@@ -308,9 +337,8 @@ class _Page:
 
         def edge(first: bool) -> Parts:
             self.columns["cur"] = self._cursor() if self.inside is None else sa.case((self.inside, self._cursor()))
-            down = " DESC" if first == self.back else ""
             name = f"{self.q}.cur"
-            picked = f"(array_agg({name} ORDER BY {self.q}.rn_{down}) FILTER (WHERE {name} IS NOT NULL))[1]"
+            picked = f"(array_agg({name} ORDER BY {self._by(first)}) FILTER (WHERE {name} IS NOT NULL))[1]"
             return or_null([concat(literal('"'), sa.literal_column(picked, TEXT), literal('"'))])
 
         def known(cursor: str) -> Parts:
