@@ -65,10 +65,16 @@ def fund_months(view: Any, since: Any, months: Any) -> sa.Select[Any]:
     ahead = sa.values(sa.column("months", sa.Integer()), name="ahead", literal_binds=True).data(
         [(n,) for n in range(MONTHS_AT_MOST)]
     )  # not generate_series, of which the planner believes a thousand rows, and so would plan anew each time
-    month = sa.cast(
-        sa.cast(first_of(since), sa.TIMESTAMP()) + sa.func.make_interval(sa.literal_column("0"), ahead.c.months),
-        sa.Date(),
+    first = sa.cast(first_of(since), sa.TIMESTAMP())
+    span = (
+        sa.select(
+            sa.cast(first + sa.func.make_interval(sa.literal_column("0"), ahead.c.months), sa.Date()).label("month")
+        )
+        .where(ahead.c.months < sa.func.greatest(sa.func.coalesce(months, 12), 1))
+        .offset(sa.literal_column("0"))  # each month is reckoned once, not wherever it is read
+        .subquery("span")
     )
+    month = span.c.month
     carried = (
         sa.select(before.c.closing_fen)
         .where(before.c.fund_id == fund.c.id, before.c.month < month)
@@ -88,12 +94,12 @@ def fund_months(view: Any, since: Any, months: Any) -> sa.Select[Any]:
             sa.func.coalesce(rolled.c.gift_count, 0).label("donation_count"),
         )
         .select_from(
-            fund.join(ahead, ahead.c.months < sa.func.greatest(sa.func.coalesce(months, 12), 1)).outerjoin(
+            fund.join(span, sa.true()).outerjoin(
                 rolled, sa.and_(rolled.c.fund_id == fund.c.id, rolled.c.month == month)
             )
         )
         .where(own_funds(view, fund))
-        .order_by(fund.c.name, fund.c.id, ahead.c.months)
+        .order_by(fund.c.name, fund.c.id, month)
     )
 
 
