@@ -24,6 +24,7 @@ POSTGRES = {
     "max_wal_size": "8GB",
     "checkpoint_timeout": "30min",
     "autovacuum": "off",
+    "random_page_cost": "1.1",
 }
 """The same for all. Commits are durable; only what comes at a time of its own (vacuum, checkpoints) is put off."""
 
@@ -47,6 +48,9 @@ ORDER BY md5(n.id::text) LIMIT $3
 """In no order that the database knows."""
 
 
+CLAIMED = "SELECT count(*) FROM commitment WHERE origin = 'CLAIM' AND person_id = $1"
+
+
 @dataclasses.dataclass(frozen=True)
 class Subjects:
     """About what, and as whom, is asked."""
@@ -62,6 +66,8 @@ class Subjects:
     claimable: list[UUID]
     since: date
     """The first of the twelve months that are reported: the last is the one in which the city was made."""
+    claimed: int
+    """What the volunteer has claimed already."""
     rows: dict[str, int]
     """How many rows the larger tables have."""
 
@@ -112,6 +118,7 @@ async def _subjects(url: str) -> Subjects:
         soon = clock.now() + timedelta(hours=1)
         claimable = [row["id"] for row in await connection.fetch(CLAIMABLE, soon, volunteer.person, CLAIMS)]
         newest = await connection.fetchval("SELECT max(month) FROM fund_month")
+        claimed = await connection.fetchval(CLAIMED, volunteer.person)
         counted = await connection.fetch(
             "SELECT relname, reltuples::bigint AS n FROM pg_class WHERE relkind = 'r' AND reltuples > 40000"
             " AND relnamespace = 'public'::regnamespace ORDER BY n DESC"
@@ -124,4 +131,6 @@ async def _subjects(url: str) -> Subjects:
         raise Trouble("The data are old, and hardly any need may still be claimed: make them anew with --fresh.")
     since = date(newest.year - 1, newest.month, 1) + timedelta(days=31)
     rows = {row["relname"]: row["n"] for row in counted}
-    return Subjects(staff, reporter, volunteer, community, foundation, needs, claimable, since.replace(day=1), rows)
+    return Subjects(
+        staff, reporter, volunteer, community, foundation, needs, claimable, since.replace(day=1), claimed, rows
+    )

@@ -22,26 +22,28 @@ from bench.serving import App, opened, serve
 from models import clock
 from models.access import Actor, Role
 from models.exchange.actions.claims import CLAIM
+from models.reports.queries import MONTHS_AT_MOST
 
-IN_AREA = "{0}.area >= $2 AND {0}.area < $3"
+IN_AREA = "{0}.area >= $2 AND {0}.area < $4"
+IN_COMMUNITY = "left({0}.area, 12) = $2"
 NEED = (
-    IN_AREA + " AND ({0}.sensitivity = 'NORMAL' AND {0}.status <> 'DRAFT' OR {0}.requester_id = $4"
-    " OR EXISTS (SELECT FROM need_staff s WHERE s.need_id = {0}.id AND s.person_id = $4))"
+    IN_COMMUNITY + " AND ({0}.sensitivity = 'NORMAL' AND {0}.status <> 'DRAFT' OR {0}.requester_id = $3"
+    " OR EXISTS (SELECT FROM need_staff s WHERE s.need_id = {0}.id AND s.person_id = $3))"
 )
 COMMITMENT = (
-    IN_AREA + " AND ({0}.sensitivity = 'NORMAL'"
-    " OR EXISTS (SELECT FROM need_staff s WHERE s.need_id = {0}.need_id AND s.person_id = $4))"
+    IN_COMMUNITY + " AND ({0}.sensitivity = 'NORMAL'"
+    " OR EXISTS (SELECT FROM need_staff s WHERE s.need_id = {0}.need_id AND s.person_id = $3))"
 )
 AROUND = "ARRAY[left($2, 4), left($2, 6), left($2, 9), left($2, 12), $2]"
 OFFER = (
     "({0}.status = 'PUBLISHED' OR {0}.status <> 'DRAFT' AND (" + IN_AREA + " OR {0}.service_areas && " + AROUND + "))"
 )
-ORGANIZATION = "({0}.verified_state = 'VERIFIED' OR {0}.contact_id = $4 OR " + IN_AREA + ")"
-"""What a community's staff see: $2 and $3 are the ends of their area, $4 is the person."""
+ORGANIZATION = "({0}.verified_state = 'VERIFIED' OR {0}.contact_id = $3 OR " + IN_AREA + ")"
+"""What a community's staff see: $2 and $4 are the ends of their area, $3 is the person."""
 
 AT = """'"' || to_char(timezone('Asia/Shanghai', {0}), 'YYYY-MM-DD"T"HH24:MI:SS.MS"+08:00"') || '"'"""
 STATUS = "CASE WHEN {0}.status = 'PROPOSED' AND {0}.hold_until <= $5 THEN 'LAPSED' ELSE {0}.status END"
-YUAN = """'{{"amount":"' || (({0} / 100.00)::numeric(20, 2))::text || '"}}'"""
+YUAN = """'{{"amount":"' || ({0} * 0.01)::text || '"}}'"""
 
 
 def bytes_of(text: str) -> str:
@@ -90,15 +92,15 @@ Q3 = bytes_of(f"""
         || ',"fund":{{"name":' || q.fund || '}}}}',
     ',' ORDER BY q.name, q.id, q.month), '') || ']}}}}'
 FROM (
-    SELECT f.id, f.name, f.fund, s.at::date AS month, coalesce(m.received_fen, 0) AS received,
+    SELECT f.id, f.name, f.fund, f.month, coalesce(m.received_fen, 0) AS received,
         coalesce(m.spent_fen, 0) AS spent, coalesce(m.gift_count, 0) AS gifts,
-        coalesce(m.closing_fen, (SELECT b.closing_fen FROM fund_month b WHERE b.fund_id = f.id AND b.month < s.at
+        coalesce(m.closing_fen, (SELECT b.closing_fen FROM fund_month b WHERE b.fund_id = f.id AND b.month < f.month
             ORDER BY b.month DESC LIMIT 1), 0) AS closing
-    FROM (SELECT id, name, to_json(name)::text AS fund FROM fund WHERE organization_id = $3 OFFSET 0) f
-    CROSS JOIN generate_series($1::date::timestamp, $1::date::timestamp + make_interval(months => $2 - 1),
-        interval '1 month') s (at)
-    LEFT JOIN fund_month m ON m.fund_id = f.id AND m.month = s.at::date
+    FROM (SELECT f.id, f.name, to_json(f.name)::text AS fund, ($1::date + make_interval(months => n))::date AS month
+        FROM fund f, generate_series(0, {MONTHS_AT_MOST - 1}) n WHERE f.organization_id = $3 AND n < $2 OFFSET 0) f
+    LEFT JOIN fund_month m ON m.fund_id = f.id AND m.month = f.month
 ) q)""")
+"""The series has a length that the planner knows: it would otherwise plan anew at each run."""
 
 CLAIMED = CLAIM.for_role(Role.VOLUNTEER)
 LEFT = """h.qty_total - h.qty_committed + CASE WHEN h.qty_committed > h.qty_delivered
@@ -127,18 +129,13 @@ def _claim() -> tuple[str, tuple[str, ...]]:
 M1, M1_ORDER = _claim()
 
 
-def staff(actor: Actor) -> tuple[Any, ...]:
-    """$2, $3 and $4."""
-    return actor.area, actor.area_end, actor.person
-
-
 def arguments(path: str, given: dict[str, Any], actor: Actor, now: Any) -> tuple[str, tuple[Any, ...]]:
     """The statement of a path and its parameters."""
     match path:
         case "/Q1":
-            return Q1, (UUID(given["id"][5:]), *staff(actor))
+            return Q1, (UUID(given["id"][5:]), actor.area, actor.person)
         case "/Q2":
-            return Q2, (UUID(given["community"][9:]), *staff(actor), now)
+            return Q2, (UUID(given["community"][9:]), actor.area, actor.person, actor.area_end, now)
         case "/Q3":
             return Q3, (date.fromisoformat(given["from"]), given["months"], actor.organization)
     values = {

@@ -18,7 +18,7 @@ import psutil
 
 from api.embedded import Cluster
 from api.settings import Settings, Trouble
-from bench import answers, functions, load, servers, work
+from bench import answers, city, functions, load, servers, work
 from bench.city import Subjects
 from bench.servers import Server
 from bench.work import Work
@@ -57,7 +57,7 @@ class Rounds:
         self, plan: Plan, cluster: Cluster, template: str, about: Subjects, settings: Settings, folder: Path
     ) -> None:
         self.plan, self.cluster, self.template, self.settings, self.folder = plan, cluster, template, settings, folder
-        self.volunteer = about.volunteer.person
+        self.about = about
         self.works: dict[str, dict[str, Work]] = {name: work.of(name, about) for name in plan.servers}
         self.files = {
             (server, name): w.written(folder, server) for server, ws in self.works.items() for name, w in ws.items()
@@ -161,9 +161,8 @@ class Rounds:
 
     def _really_claimed(self, server: str, sent: int) -> None:
         """Each answered M1 must have made a commitment: a refusal also comes as 200."""
-        sql = f"SELECT count(*) FROM commitment WHERE origin = 'CLAIM' AND person_id = '{self.volunteer}'"  # noqa: S608
-        before = int(self.cluster.sql(sql + " AND created_at < now() - interval '1 day'", database=f"bench_{server}"))
-        made = int(self.cluster.sql(sql, database=f"bench_{server}")) - before
+        sql = city.CLAIMED.replace("$1", f"'{self.about.volunteer.person}'")
+        made = int(self.cluster.sql(sql, database=f"bench_{server}")) - self.about.claimed
         slack = sum(itertools.chain([WARM_CONNECTIONS], self.plan.connections))
         if not sent - slack <= made <= sent:
             raise Trouble(f"{server} was sent {sent} claims and made {made}.")
