@@ -32,6 +32,7 @@ from graphql import (
     NameNode,
     NullValueNode,
     ObjectFieldNode,
+    ObjectValueNode,
     SelectionSetNode,
     StringValueNode,
     TypeInfo,
@@ -66,6 +67,9 @@ SCALARS = {
 }
 
 
+CONDITIONS = ("state", "kinds", "urgent", "mine", "pledged", "urgencyMin", "weightMin", "priceMax", "titleHas", "due", "atAfter", "ids", "asker")  # fmt: skip
+
+
 def plain(schema: Any) -> st.SearchStrategy[str]:
     """Documents as hypothesis-graphql writes them."""
     return hypothesis_graphql.queries(schema.as_str(), custom_scalars=SCALARS, allow_x00=False)
@@ -88,6 +92,9 @@ def snippet(name: str) -> NameNode:
 
 class Writer:
     """One document, made lifelike."""
+
+    OTHER = "kinds { said }"
+    """What a second operation asks for."""
 
     def __init__(self, schema: GraphQLSchema, world: World, real: dict[str, list[str]], seed: int) -> None:
         self.schema, self.world, self.real, self.seed = schema, world, real, seed
@@ -115,7 +122,7 @@ class Writer:
         if self.some(0.2):
             self.features.add("operations")
             parts[0] = parts[0].replace("query", "query Asked", 1)
-            parts.append("query Other { kinds { said } __typename }")
+            parts.append(f"query Other {{ {self.OTHER} __typename }}")
             name = "Asked"
         self.r.shuffle(parts)
         return "\n".join(parts), self.values, name
@@ -133,9 +140,17 @@ class Writer:
         tag = order.value if isinstance(order, EnumValueNode) else self.default_order(field)
         kind = tag if "order" in field.args else get_named_type(field.type).name
         arguments = {name: self.real_value(name, value, kind) for name, value in given.items()}
+        if "filter" in field.args and self.some(0.5):
+            arguments["filter"] = self.a_filter()
         if "id" in arguments and self.some(0.9):
             arguments["id"] = StringValueNode(value=self.an_id(get_named_type(field.type), node))
         return [ArgumentNode(name=snippet(name), value=value) for name, value in arguments.items()]
+
+    def a_filter(self) -> ObjectValueNode:
+        """A filter with some conditions."""
+        names = self.r.sample(CONDITIONS, self.r.randrange(1, 4))
+        fields = [ObjectFieldNode(name=snippet(n), value=self.real_value(n, StringValueNode(value="A"))) for n in names]
+        return ObjectValueNode(fields=tuple(fields))
 
     def an_id(self, type_: Any, node: FieldNode) -> str:
         """The id of a row of a type that the selection looks into."""
@@ -197,6 +212,11 @@ class Writer:
             case "after" | "before":
                 known = self.real.get(kind) if self.some(0.9) else r.choice(list(self.real.values()))
                 return StringValueNode(value=r.choice(known)) if known else value
+            case "state" | "kinds":
+                of = ("OPEN", "DONE", "LOST") if name == "state" else ("LIFT", "READ", "COOK")
+                return ListValueNode(values=tuple(EnumValueNode(value=v) for v in r.sample(of, r.randrange(4))))
+            case "urgent" | "mine" | "pledged":
+                return BooleanValueNode(value=self.some(0.5))
             case "urgencyMin" | "minUrgency":
                 return IntValueNode(value=str(r.randrange(4)))
             case "weightMin":
