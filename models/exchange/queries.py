@@ -28,7 +28,7 @@ from models.exchange.states import (
     OfferStatus,
 )
 from models.exchange.tables import Commitment
-from models.exchange.visible import Where, ancestors, is_any, normal, own, served, touches, trusted
+from models.exchange.visible import COMMUNITY_DIGITS, Where, ancestors, is_any, normal, own, served, touches, trusted
 from models.people.rules import VolunteerRegistration
 from models.people.tables import Resident, SocialWorker, Volunteer
 
@@ -216,8 +216,9 @@ def commitment_can(step: str) -> Can:
             conditions.append(row.hold_until > now)
         if step == "accept":
             turn = is_any(row.origin, tuple(o for o in Origin if rules.SIDES[role] in rules.ANSWERS[o]))
-            himself = sa.and_(is_any(row.origin, (Origin.PROPOSAL,)), row.volunteer_person_id == view.actor.person)
-            conditions.append(sa.or_(turn, himself))
+            himself = row.volunteer_person_id == view.actor.person
+            proposed = is_any(row.origin, (Origin.PROPOSAL,))
+            conditions.append(sa.case((himself, proposed), else_=turn))
         if step == "no_show":
             conditions.append(sa.or_(row.slot_from.is_(None), row.slot_from <= now))
         return surely(*conditions)
@@ -233,6 +234,16 @@ def in_full(row: Any, view: Any) -> sa.ColumnElement[bool]:
     if role in rules.PROVIDERS:
         return trusted(row, view.actor, view.rows(Commitment))
     return sa.true() if role in STAFF_ROLES else NOBODY
+
+
+def coarse(code: Any) -> Any:
+    """Whether a code is a division's: what is asked by it tells of no grid."""
+    return sa.func.length(code) <= COMMUNITY_DIGITS
+
+
+def in_grid(code: Any, view: Any) -> Any:
+    """Whether the asker may ask by this code what lies somewhere: staff by a grid's, others by a division's."""
+    return sa.true() if view.actor.role in STAFF_ROLES else coarse(code)
 
 
 def my_needs(row: Any, view: Any) -> sa.ColumnElement[bool]:

@@ -16,7 +16,7 @@ from models.activity.rules import (
     ProposalStatus,
     SessionStatus,
 )
-from models.exchange.queries import in_category
+from models.exchange.queries import in_category, in_grid
 from models.territory.queries import under
 from resolvers.engine import words as w
 from resolvers.enums import shown
@@ -85,7 +85,10 @@ class ActivityFilter:
 
 @strawberry.input(description="Which sessions. What is not given does not narrow.")
 class SessionFilter:
-    under: str | None = w.where(lambda row, value: under(row.area, value), description=WHERE)
+    under: str | None = w.where(
+        lambda row, value, view: sa.and_(under(row.area, value), in_grid(value, view)),
+        description="In the division of this code, or, for staff, the grid of this code.",
+    )
     community: strawberry.ID | None = w.where(
         lambda row, value: row.community_id == value, description="In this community."
     )

@@ -25,7 +25,7 @@ from models.territory.queries import under
 from resolvers.engine import words as w
 from resolvers.enums import shown
 
-UNDER = "In the division of this code, or the grid of this code."
+UNDER = "In the division of this code, or, for staff, the grid of this code."
 CATEGORY = "Of the service category of this code, or of one below it: `ELDERLY`."
 
 
@@ -98,11 +98,14 @@ class NeedFilter:
         lambda row, value: row.community_id == value, description="Of this community."
     )
     grid: strawberry.ID | None = w.where(
-        lambda row, value: row.grid_id == value,
+        lambda row, value, view: sa.and_(row.grid_id == value, q.in_full(row, view)),
         null=lambda row: row.grid_id.is_(None),
-        description="In this grid; null for those of no grid.",
+        description="In this grid, of those whose grid the caller may see; null for those of no grid.",
     )
-    under: str | None = w.where(lambda row, value: under(row.area, value), description=UNDER)
+    under: str | None = w.where(
+        lambda row, value, view: sa.and_(under(row.area, value), sa.or_(q.coarse(value), q.in_full(row, view))),
+        description="In the division of this code; or in the grid of this code, of those whose grid the caller may see.",
+    )
     urgency_min: int | None = w.where(
         lambda row, value: row.urgency >= value, description="At least so urgent: 1 to 4."
     )
@@ -170,7 +173,9 @@ class CommitmentFilter:
     community: strawberry.ID | None = w.where(
         lambda row, value: row.community_id == value, description="To needs of this community."
     )
-    under: str | None = w.where(lambda row, value: under(row.area, value), description=UNDER)
+    under: str | None = w.where(
+        lambda row, value, view: sa.and_(under(row.area, value), q.in_grid(value, view)), description=UNDER
+    )
     organization: strawberry.ID | None = w.where(
         lambda row, value: row.organization_id == value,
         null=lambda row: row.organization_id.is_(None),

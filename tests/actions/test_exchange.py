@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from models.database import Db
 from models.exchange import actions
 from models.exchange.kinds import Kind, Sensitivity
 from models.exchange.problems import (
@@ -201,6 +203,15 @@ async def test_a_claim_is_not_accepted_by_who_made_it(scene: Scene) -> None:
         await actions.confirm_commitment(scene.as_("staff"), made)
     await actions.decline_commitment(scene.as_("wang"), made, reason="临时有事")
     assert await scene.counts(need) == ("OPEN", 2, 0, 0)
+
+
+async def test_nobody_accepts_his_own_claim_in_another_capacity(scene: Scene) -> None:
+    need = await scene.need()
+    made = await actions.claim_need(scene.as_("wang"), need)
+    as_staff = dataclasses.replace(scene.n.actor("staff"), person=scene.n.people["wang"])
+    async with refused(scene, NotYourTurn):
+        await actions.accept_commitment(Db(scene.c, as_staff, scene.now), made)
+    await actions.accept_commitment(scene.as_("staff"), made)
 
 
 async def test_a_volunteer_is_never_booked_twice(scene: Scene) -> None:

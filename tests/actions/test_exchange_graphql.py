@@ -158,6 +158,28 @@ async def test_a_provider_reads_the_note_once_both_have_said_yes(scene: Scene, a
     assert answer["beneficiary"] is None
 
 
+@pytest.mark.parametrize(
+    "name", ("public", "neighbour", "wang", "ngo", "viewer", "reporter", "admin", "daughter", "staff", "officer")
+)
+async def test_no_filter_tells_of_a_grid_that_its_field_hides(scene: Scene, ask: Asked, name: str) -> None:
+    need = await scene.need()
+    await actions.claim_need(scene.as_("wang"), need)
+    await actions.claim_need(scene.as_("ngo"), need)
+    text = """
+    query ($code: String!, $grid: ID!, $community: String!) {
+      by_code: needs(filter: {under: $code}) { totalCount }
+      by_id: needs(filter: {grid: $grid}) { totalCount }
+      community: needs(filter: {under: $community}) { totalCount }
+      commitments(filter: {under: $code}) { totalCount }
+    }
+    """
+    answer = await ask(scene.n.actor(name), text, code=GRID, grid=gid("grid", scene.n.grid), community=HERE)
+    told = int(name in ("daughter", "staff", "officer"))
+    assert answer["by_code"]["totalCount"] == answer["by_id"]["totalCount"] == told
+    assert answer["community"]["totalCount"] == 1
+    assert answer["commitments"]["totalCount"] == (2 if name in ("staff", "officer") else 0)
+
+
 async def test_quantities_are_right_from_the_moment_a_hold_is_due(scene: Scene, ask: Asked) -> None:
     need = await scene.need(window_from=None, window_to=None)
     offer = await scene.offer()

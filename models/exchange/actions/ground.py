@@ -137,11 +137,11 @@ def standing(row: Row, db: Db) -> CommitmentStatus:
 
 
 def sides(actor: Actor, row: Row) -> frozenset[Side]:
-    """On which sides of a commitment that he sees the actor stands: staff may be its provider, too."""
-    found = {SIDES[actor.role]} if actor.role in SIDES else set()
+    """On which side of a commitment that he sees the actor stands; who serves it is its provider in whatever capacity,
+    so that nobody accepts his own claim."""
     if actor.person is not None and row["volunteer_person_id"] == actor.person:
-        found.add(Side.PROVIDER)
-    return frozenset(found)
+        return frozenset({Side.PROVIDER})
+    return frozenset({SIDES[actor.role]} if actor.role in SIDES else ())
 
 
 async def write_need(db: Db, row: Row, **changes: Any) -> None:
