@@ -11,8 +11,6 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-import httpx
-
 from api.auth import Tokens
 from models import clock
 from models.access import Claims
@@ -97,41 +95,54 @@ class Answer:
         return found
 
 
+async def exchange(port: int, request: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of one request on a connection of its own. Raises OSError when no answer comes.
+
+    Written out, because a pool of kept connections has failures of its own, and these tests tell whose they are.
+    """
+    async with asyncio.timeout(30):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            writer.write(request)
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        finally:
+            writer.transport.abort()
+    first, *lines = head.decode().split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    if len(body) != int(headers.get("content-length", -1)):
+        raise ConnectionResetError("the answer broke off")
+    return int(first.split()[1]), headers, body
+
+
+def posted(query: str, variables: dict[str, Any], signed: str | None, wal: str | None = None) -> bytes:
+    """One operation as a request."""
+    body = json.dumps({"query": query, "variables": variables}).encode()
+    head = "POST /graphql HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    head += f"Content-Length: {len(body)}\r\n"
+    head += "" if signed is None else f"Authorization: Bearer {signed}\r\n"
+    head += "" if wal is None else f"X-Wushe-Wal: {wal}\r\n"
+    return f"{head}\r\n".encode() + body
+
+
 class Client:
     """Sends to one or several API processes, in turn."""
 
-    def __init__(self, *urls: str) -> None:
-        # A connection that idles is dropped before the server, after 5 s, does so under a request of ours.
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=2)
-        self.http = httpx.AsyncClient(timeout=30, limits=limits, trust_env=False)
-        self._turn = itertools.cycle(urls)
-
-    async def __aenter__(self) -> Client:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.http.aclose()
+    def __init__(self, *ports: int) -> None:
+        self._turn = itertools.cycle(ports)
 
     async def ask(
-        self, signed: str | None, query: str, *, to: str | None = None, wal: str | None = None, **variables: Any
+        self, signed: str | None, query: str, *, to: int | None = None, wal: str | None = None, **variables: Any
     ) -> Answer:
         """One operation. A failure must be named, in Chinese, and leak nothing."""
-        headers = {} if signed is None else {"authorization": f"Bearer {signed}"}
-        if wal is not None:
-            headers["x-wushe-wal"] = wal
         began = time.monotonic()
-        response = await self.http.post(
-            f"{to or next(self._turn)}/graphql", json={"query": query, "variables": variables}, headers=headers
-        )
-        answer = Answer(
-            response.status_code, response.json(), response.headers.get("x-wushe-wal"), time.monotonic() - began
-        )
+        status, headers, body = await exchange(to or next(self._turn), posted(query, variables, signed, wal))
+        answer = Answer(status, json.loads(body), headers.get("x-wushe-wal"), time.monotonic() - began)
         if answer.status >= 500:
             (error,) = answer.json["errors"]
             assert answer.status == 503 and answer.code in NAMED, (answer.status, answer.json)
             assert set(error) == {"message", "extensions"} and not error["message"].isascii()
             assert error["extensions"]["retry"] == "LATER" and "requestId" in error["extensions"]
-            assert response.headers["retry-after"]
+            assert headers["retry-after"]
         return answer
 
     async def do(self, signed: str, query: str, **variables: Any) -> Any:
@@ -150,15 +161,15 @@ async def need(client: Client, staff: str, quantity: int = 1) -> str:
     return made
 
 
+async def status(port: int, path: str) -> int:
+    """The status of a page."""
+    return (await exchange(port, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()))[0]
+
+
 async def send_raw(port: int, signed: str, query: str, **variables: Any) -> asyncio.StreamWriter:
     """Sends one operation on a connection of its own and does not read: the caller closes it, as who leaves does."""
-    body = json.dumps({"query": query, "variables": variables}).encode()
     _, writer = await asyncio.open_connection("127.0.0.1", port)
-    head = (
-        f"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        f"Authorization: Bearer {signed}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    writer.write(head.encode() + body)
+    writer.write(posted(query, variables, signed))
     await writer.drain()
     return writer
 

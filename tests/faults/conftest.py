@@ -101,10 +101,9 @@ async def api(here: Town, tmp_path_factory: pytest.TempPathFactory) -> AsyncIter
 
 
 @pytest.fixture
-async def client(api: Api) -> AsyncIterator[Client]:
+def client(api: Api) -> Client:
     """A client of it."""
-    async with Client(api.url) as made:
-        yield made
+    return Client(api.port)
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import httpx
 import psutil
 
 from api import embedded
 from api.settings import ROOT
+from tests.faults.client import status
 from tests.setup.conftest import forget
 from tests.site import SECRET
 
@@ -36,10 +36,6 @@ class Api:
         self.env = {**clean, **given, "DATABASE_URL": database, **env}
         self.start()
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
     def start(self) -> None:
         with open(self.log, "ab") as out:
             self.process = subprocess.Popen(
@@ -54,14 +50,13 @@ class Api:
     async def ready(self, seconds: float = 60) -> Api:
         """Waits until it answers requests."""
         until = time.monotonic() + seconds
-        async with httpx.AsyncClient(base_url=self.url, trust_env=False) as http:
-            while True:
-                with suppress(httpx.TransportError):
-                    if (await http.get("/readyz")).status_code == 200:
-                        return self
-                assert self.process.poll() is None, self.said()
-                assert time.monotonic() < until, self.said()
-                await asyncio.sleep(0.05)
+        while True:
+            with suppress(OSError):
+                if await status(self.port, "/readyz") == 200:
+                    return self
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() < until, self.said()
+            await asyncio.sleep(0.05)
 
     def kill(self) -> None:
         self.process.kill()

@@ -31,11 +31,11 @@ async def replica(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="module")
 async def two(
     durable: Town, replica: Postgres, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[tuple[str, str]]:
+) -> AsyncIterator[tuple[int, int]]:
     """Two API processes that know of both."""
     logs, env = tmp_path_factory.mktemp("api"), {"DATABASE_REPLICA_URLS": replica.cluster.api_url}
     async with Api(durable.api_url, logs / "a", **env) as a, Api(durable.api_url, logs / "b", **env) as b:
-        yield a.url, b.url
+        yield a.port, b.port
 
 
 async def asked(client: Client, staff: str) -> tuple[str, str]:
@@ -52,106 +52,102 @@ async def streaming(replica: Postgres) -> bool:
     return int(await asyncio.to_thread(replica.cluster.sql, f"SELECT count(*) FROM pg_stat_activity WHERE {OURS}")) > 0
 
 
-async def test_who_has_written_reads_his_write(durable: Town, replica: Postgres, two: tuple[str, str]) -> None:
+async def test_who_has_written_reads_his_write(durable: Town, replica: Postgres, two: tuple[int, int]) -> None:
     staff = durable.tokens["community-staff"]
-    async with Client(*two) as client:
-        await asyncio.to_thread(replica.cluster.sql, "SELECT pg_wal_replay_pause()")
-        try:
-            made, wal = await asked(client, staff)
-            for url in two:
-                stale = await client.ask(staff, NEED, to=url, id=made)
-                assert stale.outcome is None, "without the header, a query goes to the replica, which lags"
-                own = await client.ask(staff, NEED, to=url, wal=wal, id=made)
-                assert own.outcome["id"] == made, "with it, to the primary"
-                assert own.wal == wal, "and it is handed back, to be sent again"
-        finally:
-            await asyncio.to_thread(replica.cluster.sql, "SELECT pg_wal_replay_resume()")
+    client = Client(*two)
+    await asyncio.to_thread(replica.cluster.sql, "SELECT pg_wal_replay_pause()")
+    try:
+        made, wal = await asked(client, staff)
+        for port in two:
+            stale = await client.ask(staff, NEED, to=port, id=made)
+            assert stale.outcome is None, "without the header, a query goes to the replica, which lags"
+            own = await client.ask(staff, NEED, to=port, wal=wal, id=made)
+            assert own.outcome["id"] == made, "with it, to the primary"
+            assert own.wal == wal, "and it is handed back, to be sent again"
+    finally:
+        await asyncio.to_thread(replica.cluster.sql, "SELECT pg_wal_replay_resume()")
 
-        async def caught_up() -> bool:
-            answers = [await client.ask(staff, NEED, to=url, id=made) for url in two]
-            return all(a.outcome is not None for a in answers)
+    async def caught_up() -> bool:
+        answers = [await client.ask(staff, NEED, to=port, id=made) for port in two]
+        return all(a.outcome is not None for a in answers)
 
-        await eventually(caught_up)
-        began = (await asyncio.to_thread(replica.cluster.sql, "SELECT clock_timestamp()")).strip()
-        for _ in range(4):
-            assert (await client.ask(staff, NEED, wal=wal, id=made)).outcome["id"] == made
-        served = (
-            f"SELECT count(*) FROM pg_stat_activity WHERE query ILIKE '%need%' AND query_start > '{began}' AND {OURS}"
-        )
-        assert int(await asyncio.to_thread(replica.cluster.sql, served)) > 0, (
-            "once it has caught up, it serves them too"
-        )
+    await eventually(caught_up)
+    began = (await asyncio.to_thread(replica.cluster.sql, "SELECT clock_timestamp()")).strip()
+    for _ in range(4):
+        assert (await client.ask(staff, NEED, wal=wal, id=made)).outcome["id"] == made
+    served = f"SELECT count(*) FROM pg_stat_activity WHERE query ILIKE '%need%' AND query_start > '{began}' AND {OURS}"
+    assert int(await asyncio.to_thread(replica.cluster.sql, served)) > 0, "once it has caught up, it serves them too"
 
 
-async def test_writes_and_reads_of_many_clients_over_both(durable: Town, two: tuple[str, str]) -> None:
+async def test_writes_and_reads_of_many_clients_over_both(durable: Town, two: tuple[int, int]) -> None:
     """Each echoes what it was last told, whichever process answers, and always finds what it wrote."""
     staff = durable.tokens["community-staff"]
-    async with Client(*two) as client:
+    client = Client(*two)
 
-        async def one(rounds: int) -> None:
-            for _ in range(rounds):
-                made, wal = await asked(client, staff)
-                for url in two:
-                    assert (await client.ask(staff, NEED, to=url, wal=wal, id=made)).outcome["id"] == made
+    async def one(rounds: int) -> None:
+        for _ in range(rounds):
+            made, wal = await asked(client, staff)
+            for port in two:
+                assert (await client.ask(staff, NEED, to=port, wal=wal, id=made)).outcome["id"] == made
 
-        await asyncio.gather(*(one(5) for _ in range(16)))
+    await asyncio.gather(*(one(5) for _ in range(16)))
 
 
 async def test_a_replica_killed_is_no_loss_and_serves_again_when_back(
-    durable: Town, replica: Postgres, two: tuple[str, str]
+    durable: Town, replica: Postgres, two: tuple[int, int]
 ) -> None:
     staff = durable.tokens["community-staff"]
     stop, seen = asyncio.Event(), []
-    async with Client(*two) as client:
+    client = Client(*two)
 
-        async def read() -> None:
-            for n in itertools.count():
-                if stop.is_set():
-                    return
-                seen.append(await client.ask(staff, NEEDS, wal="0/1" if n % 2 else None))
+    async def read() -> None:
+        for n in itertools.count():
+            if stop.is_set():
+                return
+            seen.append(await client.ask(staff, NEEDS, wal="0/1" if n % 2 else None))
 
-        readers = [asyncio.ensure_future(read()) for _ in range(8)]
-        await asyncio.sleep(0.3)
-        assert await streaming(replica)
-        await asyncio.to_thread(replica.kill)
-        made, wal = await asked(client, staff)
-        assert (await client.ask(staff, NEED, wal=wal, id=made)).outcome["id"] == made
-        await asyncio.sleep(1)
-        await asyncio.to_thread(replica.start)
-        await eventually(lambda: streaming(replica))
-        stop.set()
-        await asyncio.gather(*readers)
-        assert all(a.status == 200 and a.outcome["edges"] for a in seen), "no reader has noticed"
-        assert max(a.seconds for a in seen) < 2
+    readers = [asyncio.ensure_future(read()) for _ in range(8)]
+    await asyncio.sleep(0.3)
+    assert await streaming(replica)
+    await asyncio.to_thread(replica.kill)
+    made, wal = await asked(client, staff)
+    assert (await client.ask(staff, NEED, wal=wal, id=made)).outcome["id"] == made
+    await asyncio.sleep(1)
+    await asyncio.to_thread(replica.start)
+    await eventually(lambda: streaming(replica))
+    stop.set()
+    await asyncio.gather(*readers)
+    assert all(a.status == 200 and a.outcome["edges"] for a in seen), "no reader has noticed"
+    assert max(a.seconds for a in seen) < 2
 
 
 async def test_a_replica_that_hangs_holds_nobody_for_long(
-    durable: Town, replica: Postgres, two: tuple[str, str]
+    durable: Town, replica: Postgres, two: tuple[int, int]
 ) -> None:
     """Stopped, not dead: connections stand and nothing answers, as when a network is cut."""
     staff = durable.tokens["community-staff"]
-    async with Client(*two) as client:
+    client = Client(*two)
 
-        async def reads() -> list[float]:
-            answers = await asyncio.gather(*(client.ask(staff, NEEDS) for _ in range(16)))
-            assert all(a.outcome["edges"] for a in answers)
-            return [a.seconds for a in answers]
+    async def reads() -> list[float]:
+        answers = await asyncio.gather(*(client.ask(staff, NEEDS) for _ in range(16)))
+        assert all(a.outcome["edges"] for a in answers)
+        return [a.seconds for a in answers]
 
+    await reads()
+    await eventually(lambda: streaming(replica))
+    with replica.stopped():
+        assert max(await reads()) < 4, "two seconds of patience, then the primary"
+        for _ in range(4):
+            assert max(await reads()) < 1, "it is left alone"
+            made, wal = await asked(client, staff)
+            assert (await client.ask(staff, NEED, wal=wal, id=made)).outcome["id"] == made
+            await asyncio.sleep(1)
+
+    async def serves() -> bool:
         await reads()
-        await eventually(lambda: streaming(replica))
-        with replica.stopped():
-            assert max(await reads()) < 4, "two seconds of patience, then the primary"
-            for _ in range(4):
-                assert max(await reads()) < 1, "it is left alone"
-                made, wal = await asked(client, staff)
-                assert (await client.ask(staff, NEED, wal=wal, id=made)).outcome["id"] == made
-                await asyncio.sleep(1)
+        return await streaming(replica)
 
-        async def serves() -> bool:
-            await reads()
-            return await streaming(replica)
-
-        await eventually(serves)
+    await eventually(serves)
 
 
 async def test_a_commit_is_answered_even_when_its_position_cannot_be_told(durable: Town) -> None:
