@@ -13,7 +13,7 @@ from models.activity import actions, problems
 from models.exchange.problems import OverlappingBooking, OwnNeed, VolunteerInactive
 from models.people.problems import OrganizationNotVerified
 from models.problems import Forbidden, InvalidInput, InvalidTransition, NotFound, StaleVersion
-from tests.make_activity import MORNING, World, at, attend, world
+from tests.make_activity import ELSEWHERE, MORNING, World, at, attend, world
 
 
 @pytest.fixture
@@ -255,3 +255,13 @@ async def test_a_session_is_of_sound_input(there: World, bad: dict, field: str) 
     with pytest.raises(InvalidInput) as caught:
         await there.session(**bad)
     assert caught.value.field == field
+
+
+async def test_a_community_plans_no_session_of_another_ones_activity(there: World) -> None:
+    draft = actions.ActivityDraft("邻里读书会", there.category, there.community, date(2026, 11, 1))
+    programme = await actions.create_activity(there.as_(there.staff), draft)
+    elsewhere = Actor(Role.COMMUNITY_STAFF, there.worker.person, area=ELSEWHERE)
+    other = await there.connection.fetchval("SELECT id FROM division WHERE code = $1", ELSEWHERE)
+    with pytest.raises(NotFound):
+        await there.session(elsewhere, activity=programme, community=other)
+    await there.session(there.staff, activity=programme)

@@ -190,6 +190,24 @@ async def test_a_proposal_is_accepted_by_the_provider(scene: Scene) -> None:
         await actions.propose_commitment(scene.as_("staff"), need)
 
 
+async def test_an_organization_names_nobody_whose_own_need_it_is(scene: Scene) -> None:
+    need, zhao = await scene.need(), scene.n.people["zhao"]
+    made = await actions.propose_commitment(scene.as_("staff"), need, organization=scene.n.organization)
+    await scene.c.execute("UPDATE need SET requester_id = $1 WHERE id = $2", zhao, need)
+    async with refused(scene, OwnNeed):
+        await actions.accept_commitment(scene.as_("ngo"), made, volunteer=scene.n.volunteer_ids["zhao"])
+
+
+async def test_an_organization_is_given_no_volunteer_who_did_not_join_it(scene: Scene) -> None:
+    """It would learn his name, and he would be booked, and nobody has asked him."""
+    need, organization = await scene.need(), scene.n.organization
+    async with refused(scene, VolunteerInactive):
+        wang = scene.n.volunteer_ids["wang"]
+        await actions.propose_commitment(scene.as_("staff"), need, organization=organization, volunteer=wang)
+    zhao = scene.n.volunteer_ids["zhao"]
+    await actions.propose_commitment(scene.as_("staff"), need, organization=organization, volunteer=zhao)
+
+
 async def test_a_claim_is_not_accepted_by_who_made_it(scene: Scene) -> None:
     need = await scene.need()
     made = await actions.claim_need(scene.as_("wang"), need)

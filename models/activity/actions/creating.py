@@ -374,7 +374,9 @@ async def _base(db: Db, draft: SessionDraft, carried: Sequence[Row]) -> dict[str
     if carried and runner is None:
         runners = {row["organization_id"] for row in carried}
         runner = runners.pop() if len(runners) == 1 else None
-    if programme is not None and programme["organization_id"] != runner:
+    if programme is not None and (
+        programme["organization_id"] != runner or (runner is None and not db.actor.covers(programme["area"]))
+    ):
         raise NotFound(what="该活动")
     return {
         **of,

@@ -34,11 +34,11 @@ from models.exchange.problems import (
 from models.exchange.states import CLAIMABLE, LIVE, CommitmentStatus
 from models.exchange.visible import is_any
 from models.people.rules import VerifiedState, VolunteerRegistration
-from models.people.tables import Organization, SocialWorker
-from models.people.visible import taken
+from models.people.tables import Organization, OrganizationVolunteer, SocialWorker
+from models.people.visible import ongoing, taken
 from models.problems import InvalidInput, InvalidTransition, NotFound, refuses
 
-organization, social_worker = table(Organization), table(SocialWorker)
+organization, social_worker, took = table(Organization), table(SocialWorker), table(OrganizationVolunteer)
 ONE: Any = sa.literal_column("1")
 
 
@@ -130,6 +130,15 @@ ORGANIZATION = Seen(
         *seen(organization, "organization", viewer),
     )
 )
+OF_ORGANIZATION = Seen(
+    lambda viewer: sa.select(
+        sa.exists().where(
+            took.c.organization_id == bound("organization", UUID_),
+            took.c.person_id == bound("person", UUID_),
+            ongoing(took.c, viewer),
+        )
+    )
+)
 SOCIAL_WORKER = Statement(sa.select(social_worker.c.id).where(social_worker.c.id == bound("id")))
 
 
@@ -197,8 +206,9 @@ async def propose_commitment(
 ) -> UUID:
     """Proposes a provider for some of a need, for 24 hours; the provider accepts.
 
-    The provider is the offer's, or the organization (with the volunteer named, if any), or the volunteer himself; for
-    a RESTRICTED need, `staff`: a person of the staff named for it. Returns the commitment's id.
+    The provider is the offer's, or the organization (with the volunteer named, if any, who must be one of its own: it
+    will learn his name), or the volunteer himself; for a RESTRICTED need, `staff`: a person of the staff named for it.
+    Returns the commitment's id.
     """
     require(db.actor, rules.MAY["need.propose"])
     rules.quantity(quantity)
@@ -216,6 +226,9 @@ async def propose_commitment(
         person = serving or staff
         if person is None:
             raise InvalidInput(field="volunteer", reason="请指定志愿者、组织或供给。")
+    joined = organization is None or serving is None
+    if not (joined or await db.value(OF_ORGANIZATION, organization=organization, person=serving)):
+        raise VolunteerInactive()
     provider = Provider(organization, person, person if organization is None else serving)
     return await place(
         db, need, provider, quantity, Origin.PROPOSAL, offer=offer, social_worker=social_worker, slot=agreed

@@ -31,8 +31,9 @@ from models.exchange.actions.ground import (
     standing,
     write_commitment,
 )
+from models.exchange.actions.placing import IS_OWN
 from models.exchange.kinds import Origin, Side, SubmittedVia
-from models.exchange.problems import NotYourTurn, OverlappingBooking, TooEarly, VolunteerInactive
+from models.exchange.problems import NotYourTurn, OverlappingBooking, OwnNeed, TooEarly, VolunteerInactive
 from models.exchange.states import COMMITMENT_STEPS, CommitmentStatus, NeedStatus
 from models.exchange.tables import Booking
 from models.exchange.visible import is_any
@@ -69,7 +70,7 @@ async def _step(db: Db, id: UUID, name: str) -> tuple[Row, Row, CommitmentStatus
     return row, asked, rules.step(COMMITMENT_STEPS, name, standing(row, db))
 
 
-@refuses(InvalidTransition, NotYourTurn, OverlappingBooking, VolunteerInactive)
+@refuses(InvalidTransition, NotYourTurn, OverlappingBooking, VolunteerInactive, OwnNeed)
 async def accept_commitment(db: Db, commitment: UUID, *, volunteer: UUID | None = None) -> UUID:
     """Says yes, for the side that did not make the first move; an organization may name who of its own will serve.
 
@@ -83,6 +84,8 @@ async def accept_commitment(db: Db, commitment: UUID, *, volunteer: UUID | None 
         if db.actor.role is not Role.NGO_STAFF:
             raise Forbidden()
         serving = await named_volunteer(db, volunteer)
+        if await db.value(IS_OWN, id=row["need_id"], person=serving):
+            raise OwnNeed()
     await write_commitment(db, row, status, accepted_at=db.now, volunteer_person_id=serving)
     if serving is not None:
         await book(db, row, serving)
