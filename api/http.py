@@ -289,11 +289,13 @@ async def _operation(
 ) -> tuple[str, dict[str, Any], str | None]:
     """The document, variables and operation name of a request. Raises Failed."""
     if scope["method"] == "POST":
-        media, _, parameters = headers.get(b"content-type", b"").partition(b";")
-        if media.strip().lower() != b"application/json":
-            raise Failed(errors.MEDIA_TYPE)
-        if b"charset" in parameters.lower() and b"utf-8" not in parameters.lower():
-            raise Failed(errors.MEDIA_TYPE, "charset: only utf-8")
+        media = headers.get(b"content-type", b"")
+        if media != b"application/json":
+            media, _, parameters = media.partition(b";")
+            if media.strip().lower() != b"application/json":
+                raise Failed(errors.MEDIA_TYPE)
+            if b"charset" in parameters.lower() and b"utf-8" not in parameters.lower():
+                raise Failed(errors.MEDIA_TYPE, "charset: only utf-8")
         if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
             raise Failed(errors.MEDIA_TYPE, "content-encoding: send the body as it is")
         given: Any = _json(await _body(headers, receive))

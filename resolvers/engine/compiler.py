@@ -375,18 +375,20 @@ class Compiler:
         """The row of an id; under an abstract type, the id's prefix says which table."""
         node = details[0].node
         given = str(get_argument_values(field, node, self.values)["id"])
-        prefix = given.rpartition("_")[0]
-        kinds = self.schema.get_possible_types(type_) if is_abstract_type(type_) else [type_]
+        if not is_abstract_type(type_):
+            assert isinstance(type_, GraphQLObjectType)
+            entity = words.entity_of(type_)
+            assert entity is not None
+            known = self.argument(field, node, ("id",), sa.Uuid(), plans.an_id_of(entity.prefix))
+            return self.row(type_, details, lambda alias: alias.c.id == known)
         for argument in node.arguments or ():
             if isinstance(argument.value, VariableNode):
                 self.by_prefix.add(argument.value.name.value)
         key = self.argument(field, node, ("id",), sa.Uuid(), plans.an_id)
-        for kind in kinds:
+        for kind in self.schema.get_possible_types(type_):
             entity = words.entity_of(kind)
-            if entity is not None and entity.prefix == prefix:
-                assert isinstance(kind, GraphQLObjectType)
-
-                return self.row(kind, details, lambda alias: alias.c.id == key, typed=is_abstract_type(type_))
+            if entity is not None and entity.prefix == given.rpartition("_")[0]:
+                return self.row(kind, details, lambda alias: alias.c.id == key, typed=True)
         return [L("null")]
 
     def report(self, field: GraphQLField, type_: GraphQLNamedType, word: words.Report, details: Details) -> Parts:

@@ -166,6 +166,16 @@ def an_id(value: Any) -> uuid.UUID:
         raise BadInput(f"“{text[:40]}”不是有效的 ID。", "BAD_ID") from None
 
 
+def an_id_of(kind: str | None) -> Convert:
+    """The UUID in a global id of one kind; None for another kind's, which finds nothing."""
+
+    def read(value: Any) -> uuid.UUID | None:
+        found = an_id(value)
+        return found if value.rpartition("_")[0] == kind else None
+
+    return read
+
+
 def a_page_size(maximum: int, least: int = 1) -> Convert:
     """A check of `first` or `last`."""
 
