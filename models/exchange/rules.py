@@ -15,15 +15,15 @@ from models.problems import InvalidInput, InvalidTransition
 from models.rules_text import clean
 
 HOLD = timedelta(hours=24)
-"""How long a claim or a proposal holds its quantity (D.3)."""
+"""How long a claim or a proposal holds its quantity."""
 REOPEN_DAYS = 15
-"""For how long after closing a need may be asked for again (D.3)."""
+"""For how long after closing a need may be asked for again."""
 ANSWER_DAYS = 3
 """Working days within which the community answers (条例 art. 13)."""
 DUE_DAYS = 30
 """When a need is due that names neither a window nor a day."""
 GRANT_AFTER = timedelta(hours=24)
-"""How long after the service a provider may still ask for the contact (D.5)."""
+"""How long after the service a provider may still ask for the contact."""
 LONGEST_SLOT = timedelta(hours=24)
 """A window up to this long is an appointment and books its volunteer; a longer one is a period to choose from."""
 LONGEST_WINDOW = timedelta(days=400)

@@ -1,4 +1,4 @@
-"""Who may see the marketplace (domain model D.5).
+"""Who may see the marketplace (docs/domain.md).
 
 Open needs of the NORMAL kind are public by title, category and community; what else a need says is for those in whom
 `queries.in_full` trusts. RESTRICTED ones are for those whom they concern and the staff named for them, nobody else. Published

@@ -1,4 +1,4 @@
-"""Who may see which rows about money (D.5 of the domain model).
+"""Who may see which rows about money (docs/domain.md).
 
 A token is for one capacity: a foundation's people see what is the foundation's, all of it, and their own gifts when
 they come as themselves. So every condition of theirs is one equality, which an index serves.

@@ -1,4 +1,4 @@
-"""Who may see which rows about people (D.5 of the domain model). A person always sees what is his.
+"""Who may see which rows about people (docs/domain.md). A person always sees what is his.
 
 Plain names and contacts: `person_name` and `person_contact` are shown to the person himself; names also to the staff
 of an organization that took him as a volunteer; and both, besides, to whoever reveals them, **in the answer of that

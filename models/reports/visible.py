@@ -1,4 +1,4 @@
-"""Whose counts somebody may see: his area's, his organization's, or all (D.5 of the domain model).
+"""Whose counts somebody may see: his area's, his organization's, or all (docs/domain.md).
 
 Counts of restricted needs are counts too. Cells under five are not yet suppressed for anybody.
 """

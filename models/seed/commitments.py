@@ -209,7 +209,7 @@ def _anybody(market: Market, slot: int) -> UUID:
 
 
 def _grant(market: Market, ask: Ask, id: UUID, by: Active | None, who: UUID, since: int, until: int) -> None:
-    """Lets the provider of a confirmed commitment ask for the contact of whoever is served (D.5)."""
+    """Lets the provider of a confirmed commitment ask for the contact of whoever is served."""
     subject, sheets = ask.subject, market.world.sheets
     if subject is None:
         return

@@ -275,3 +275,12 @@ async def test_the_database_keeps_the_counters_in_bounds(scene: Scene) -> None:
     again = "INSERT INTO commitment (need_id, person_id, volunteer_person_id, community_id, area, qty, origin, status, hold_until, created_at) SELECT need_id, person_id, volunteer_person_id, community_id, area, 1, 'CLAIM', 'ACCEPTED', hold_until, created_at FROM commitment"
     with pytest.raises(asyncpg.UniqueViolationError):
         await scene.c.execute(again)
+
+
+async def test_a_grid_officer_does_not_hide_a_need_from_himself(scene: Scene) -> None:
+    need = await scene.need(opened=False)
+    async with refused(scene, InvalidInput, field="sensitivity"):
+        await actions.edit_need(scene.as_("officer"), need, 1, {"sensitivity": Sensitivity.RESTRICTED})
+    own = await scene.need("officer", opened=False)
+    await actions.edit_need(scene.as_("officer"), own, 1, {"sensitivity": Sensitivity.RESTRICTED})
+    await actions.edit_need(scene.as_("staff"), need, 1, {"sensitivity": Sensitivity.RESTRICTED})

@@ -1,4 +1,4 @@
-"""Gifts to the last fen: job 6, refusals by name, and that a refusal changes nothing."""
+"""Gifts to the last fen: three of them spent, refusals by name, and that a refusal changes nothing."""
 
 from __future__ import annotations
 

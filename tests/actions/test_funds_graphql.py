@@ -1,4 +1,4 @@
-"""Money as clients see it: job 6 over GraphQL, who sees what, and that an anonymous donor's name is nowhere."""
+"""Money as clients see it: three gifts spent over GraphQL, who sees what, and that an anonymous donor's name is nowhere."""
 
 from __future__ import annotations
 

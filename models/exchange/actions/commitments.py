@@ -106,7 +106,7 @@ async def decline_commitment(db: Db, commitment: UUID, *, reason: str | None = N
 async def confirm_commitment(db: Db, commitment: UUID, *, social_worker: UUID | None = None) -> UUID:
     """The community confirms what both sides have agreed, and may say which social worker accompanies it.
 
-    The provider may ask for the beneficiary's contact from now on, until 24 h after the service (D.5).
+    The provider may ask for the beneficiary's contact from now on, until 24 h after the service.
     """
     row, asked, status = await _step(db, commitment, "confirm")
     await social_worker_exists(db, social_worker)

@@ -107,8 +107,11 @@ async def edit_need(db: Db, need: UUID, version: int, changes: dict[str, Any]) -
         raise CommitmentsUnderWay(count=len(await db.all(LIVE_ROWS, need=need)))
     if new.get("qty_total", held) < held:
         raise QuantityBelowCommitted(committed=held)
+    restricts = new.get("sensitivity", row["sensitivity"]) == Sensitivity.RESTRICTED != row["sensitivity"]
+    if restricts and db.actor.role is Role.GRID_OFFICER and row["requester_id"] != db.actor.person:
+        raise InvalidInput(field="sensitivity", reason="请由社区工作人员改为敏感需求：改后您将看不到它。")
     await write_need(db, row, **new)
-    if new.get("sensitivity", row["sensitivity"]) == Sensitivity.RESTRICTED != row["sensitivity"]:
+    if restricts:
         await name_somebody(db, need, row["area"])
     if status is NeedStatus.IN_PROGRESS and new.get("qty_total", row["qty_total"]) == row["qty_delivered"]:
         await _finish(db, await locked_need(db, need))
@@ -207,7 +210,7 @@ async def close_need(db: Db, need: UUID) -> UUID:
 
 @refuses(InvalidTransition, ReopenTooLate)
 async def reopen_need(db: Db, need: UUID, reason: str, *, quantity: int = 1, publish: bool = True) -> UUID:
-    """Asks again for so much more of what was closed: within 15 days, and once (D.3).
+    """Asks again for so much more of what was closed: within 15 days, and once.
 
     By who asked it waits for the community; by staff it opens at once, unless it is to be held back.
     """

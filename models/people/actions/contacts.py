@@ -33,7 +33,7 @@ grant, reveal, access = table(ContactGrant), table(ContactReveal), table(PiiAcce
 
 
 def allowed(viewer: AsViewer) -> sa.ColumnElement[bool]:
-    """Whose contact the asker may read (D.5): staff the residents of their area, community staff its volunteers too; others by a grant."""
+    """Whose contact the asker may read (docs/domain.md): staff the residents of their area, community staff its volunteers too; others by a grant."""
     if viewer.role in STAFF_ROLES:
         live = person.c.id.in_(sa.select(resident.c.person_id).where(within(resident.c.area, viewer)))
         if viewer.role is not Role.COMMUNITY_STAFF:
