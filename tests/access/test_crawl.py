@@ -11,9 +11,12 @@ import asyncpg
 import pytest
 from hypothesis import settings
 
+from api.schema import build
+from models import access
 from models.access import PUBLIC, Role
 from models.funds.rules import FINANCE
-from resolvers.engine.engine import Engine
+from resolvers.context import perform
+from resolvers.engine.engine import Engine, Rules
 from tests.access.conftest import ROLES, Key, Looking, Stock, as_api, prefixes
 from tests.access.crawl import Crawler, walk, without_limits
 from tests.demo import Demo
@@ -91,6 +94,26 @@ def test_nothing_hidden_is_found(demo: Demo, engine: Engine, stock: Stock, slug:
 
     with without_limits():
         as_api(demo, crawl)
+
+
+@pytest.mark.parametrize(("table", "root"), [("donor", "donations"), ("offer", "offers"), ("resident", "residents")])
+def test_a_rule_that_is_not_woven_in_would_be_found(demo: Demo, stock: Stock, table: str, root: str) -> None:
+    def forgetful(alias: Any, name: str, viewer: Any) -> Any:
+        return () if name == table else access.seen(alias, name, viewer)
+
+    rules = Rules(forgetful, access.PUBLIC, access.IMPLIED, access.VIEWER_TYPES)
+    engine = Engine(build(), rules, set(access.VISIBLE), perform)
+    actor = demo.actors["resident"]
+
+    async def crawl(connection: asyncpg.Connection) -> int:
+        seen = await Looking(actor, connection).seen(table, "id")
+        crawler = Crawler(engine, actor, connection)
+        data = await crawler.ask(crawler.document(root, 1, 60))
+        found = {text for path, text, _ in walk(data) if path[-1] == "id" and text.startswith(f"{table}_")}
+        return len(found - {f"{table}_{key}" for key in seen})
+
+    with without_limits():
+        assert as_api(demo, crawl) > 0
 
 
 def named(text: str, stock: Stock) -> bool:
