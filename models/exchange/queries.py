@@ -219,6 +219,8 @@ def commitment_can(step: str) -> Can:
             himself = row.volunteer_person_id == view.actor.person
             proposed = is_any(row.origin, (Origin.PROPOSAL,))
             conditions.append(sa.case((himself, proposed), else_=turn))
+        if step in rules.BY_OTHERS:
+            conditions.append(row.volunteer_person_id.is_distinct_from(view.actor.person))
         if step == "no_show":
             conditions.append(sa.or_(row.slot_from.is_(None), row.slot_from <= now))
         return surely(*conditions)

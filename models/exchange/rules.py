@@ -67,6 +67,9 @@ MAY: dict[str, frozenset[Role]] = {
 }
 """Who may take which step, scope apart: everybody acts only on rows that he may see."""
 
+BY_OTHERS = frozenset({"confirm", "complete", "uphold", "void"})
+"""Steps on a commitment that nobody takes on what he serves himself, in whatever capacity."""
+
 SIDES: dict[Role, Side] = {
     Role.VOLUNTEER: Side.PROVIDER,
     Role.NGO_STAFF: Side.PROVIDER,

@@ -223,13 +223,20 @@ async def test_a_claim_is_not_accepted_by_who_made_it(scene: Scene) -> None:
     assert await scene.counts(need) == ("OPEN", 2, 0, 0)
 
 
-async def test_nobody_accepts_his_own_claim_in_another_capacity(scene: Scene) -> None:
+async def test_nobody_answers_for_his_own_service_in_another_capacity(scene: Scene) -> None:
     need = await scene.need()
     made = await actions.claim_need(scene.as_("wang"), need)
     as_staff = dataclasses.replace(scene.n.actor("staff"), person=scene.n.people["wang"])
     async with refused(scene, NotYourTurn):
         await actions.accept_commitment(Db(scene.c, as_staff, scene.now), made)
     await actions.accept_commitment(scene.as_("staff"), made)
+    async with refused(scene, Forbidden):
+        await actions.confirm_commitment(Db(scene.c, as_staff, scene.now), made)
+    await actions.confirm_commitment(scene.as_("staff"), made)
+    await actions.start_service(scene.as_("wang"), made)
+    await actions.deliver(scene.as_("wang"), made)
+    async with refused(scene, Forbidden):
+        await actions.complete_commitment(Db(scene.c, as_staff, scene.now), made, rating=5)
 
 
 async def test_a_volunteer_is_never_booked_twice(scene: Scene) -> None:

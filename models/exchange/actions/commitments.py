@@ -67,6 +67,8 @@ async def _step(db: Db, id: UUID, name: str) -> tuple[Row, Row, CommitmentStatus
     """Locks a commitment and its need, and finds where a step leads. Raises Forbidden, NotFound, InvalidTransition."""
     require(db.actor, rules.MAY[f"commitment.{name}"])
     row, asked = await locked_commitment(db, id)
+    if name in rules.BY_OTHERS and Side.PROVIDER in sides(db.actor, row):
+        raise Forbidden()
     return row, asked, rules.step(COMMITMENT_STEPS, name, standing(row, db))
 
 
