@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SYSTEM = Path("/var/lib/wushe")
 """Where root's embedded servers live, a folder for each checkout: PostgreSQL refuses to run as root."""
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
 SECRET_BYTES = 32
 """The least that a token secret may have: HS256 asks for a key as long as its hash (RFC 7518, 3.2)."""
 
@@ -83,6 +85,10 @@ class Settings:
             log_level=given.one_of("WUSHE_LOG", ["debug", "info", "warning", "error"], "info"),
         )
         made._check()
+        if given.text("WUSHE_MODE") is None and (made.database_url is not None or made.host not in LOOPBACK):
+            # Demo mode hands out tokens and lets requests set the clock: nobody slips into it with data of his own.
+            why = "DATABASE_URL is set" if made.database_url is not None else f"HOST={made.host} is open to others"
+            raise Trouble(f"{why}: say WUSHE_MODE=production, or WUSHE_MODE=demo if you mean it.")
         return made
 
     @property

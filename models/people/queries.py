@@ -11,7 +11,7 @@ import asyncpg
 import sqlalchemy as sa
 
 from models import clock
-from models.access import Actor, Role
+from models.access import STAFF_ROLES, Actor, Role, within
 from models.base import table
 from models.database import Statement
 from models.people.rules import (
@@ -22,7 +22,8 @@ from models.people.rules import (
     VolunteerRegistration,
 )
 from models.people.scopes import GRANTS, MAY
-from models.people.tables import Membership, Person, Resident, Volunteer
+from models.people.tables import ContactGrant, Membership, OrganizationVolunteer, Person, Resident, Volunteer
+from models.people.visible import ongoing
 
 person, membership = table(Person), table(Membership)
 resident, volunteer = table(Resident), table(Volunteer)
@@ -90,6 +91,31 @@ def plain(values: Any, column: str, person_id: Any) -> sa.ColumnElement[Any]:
 
 
 NO = sa.literal_column("false", sa.Boolean())
+
+
+def reachable(row: Any, view: Any) -> sa.ColumnElement[bool]:
+    """Whether the asker is shown a person's masked number: his own, and of those whom he looks after or deals with."""
+    viewer = view.actor
+    if viewer.role in (Role.ADMIN, Role.AUDITOR):
+        return sa.true()
+    shown = [row.id == viewer.person]
+
+    def one_of(rows: Any, column: str, *conditions: Any) -> None:
+        shown.append(sa.exists(sa.select(sa.literal_column("1")).where(rows.c[column] == row.id, *conditions)))
+
+    if viewer.role in STAFF_ROLES:
+        shown.append(within(row.area, viewer))
+        volunteers = view.rows(Volunteer)
+        one_of(volunteers, "person_id", within(volunteers.c.area, viewer))
+    elif viewer.role is Role.NGO_STAFF:
+        grants, took = view.rows(ContactGrant), view.rows(OrganizationVolunteer)
+        one_of(grants, "subject_id", grants.c.viewer_organization_id == viewer.organization, ongoing(grants.c, viewer))
+        one_of(took, "person_id", took.c.organization_id == viewer.organization, ongoing(took.c, viewer))
+    elif viewer.role in (Role.RESIDENT, Role.VOLUNTEER):
+        grants = view.rows(ContactGrant)
+        one_of(grants, "subject_id", grants.c.viewer_person_id == viewer.person, ongoing(grants.c, viewer))
+        one_of(view.rows(Resident), "person_id")
+    return sa.or_(*shown)
 
 
 def _from(steps: Mapping[tuple[str, Any], Any], step: str) -> Any:

@@ -103,10 +103,10 @@ def person(row: Any, viewer: Viewer) -> Shown:
         return own if viewer.role is not Role.PUBLIC else NOBODY
     if viewer.role in STAFF_ROLES or viewer.role is Role.PARTY_SECRETARY:
         return sa.or_(own, row.acts, within(row.area, viewer), row.id.in_(registered(viewer)))
-    if viewer.role is Role.NGO_STAFF:
-        return sa.or_(own, row.acts, row.id.in_(granted(viewer)), row.id.in_(taken(viewer)))
     born = row.birth_date + sa.literal_column(f"interval '{ADULT} years'")
     grown = sa.and_(row.acts, sa.or_(row.birth_date.is_(None), born <= today(viewer)))
+    if viewer.role is Role.NGO_STAFF:
+        return sa.or_(own, grown, row.id.in_(granted(viewer)), row.id.in_(taken(viewer)))
     if viewer.role in (Role.RESIDENT, Role.VOLUNTEER):
         return sa.or_(own, grown, row.id.in_(granted(viewer)), row.id.in_(household(viewer)))
     return sa.or_(own, grown)
@@ -148,20 +148,22 @@ def resident(row: Any, viewer: Viewer) -> Shown:
 
 @visible("volunteer")
 def volunteer(row: Any, viewer: Viewer) -> Shown:
-    """Active ones, for all who are signed in; minors among them for staff, organizations and their household only."""
+    """Grown-up active ones, for all who are signed in; the others for staff, their own organization and household.
+
+    Viewers see no one: counts are in the reports.
+    """
     own = row.person_id == viewer.person
-    active = row.state == sa.any_(sa.literal_column("ARRAY['ACTIVE', 'SUSPENDED']"))
+    active = row.state == sa.literal_column("'ACTIVE'")
     if viewer.role in OVERSEEN:
         return None
-    if viewer.role in VIEWER_ROLES:
-        return sa.or_(own, within(row.area, viewer))
-    if viewer.role in (Role.DEPARTMENT, Role.PUBLIC):
-        return own if viewer.role is Role.DEPARTMENT else NOBODY
+    if viewer.role in UNNAMED:
+        return own if viewer.role is not Role.PUBLIC else NOBODY
     if viewer.role in STAFF_ROLES:
-        return sa.or_(own, active, within(row.area, viewer))
-    if viewer.role is Role.NGO_STAFF:
-        return sa.or_(own, active)
+        suspended = row.state == sa.literal_column("'SUSPENDED'")
+        return sa.or_(own, active, suspended, within(row.area, viewer))
     grown = sa.and_(active, row.adult_on <= today(viewer))
+    if viewer.role is Role.NGO_STAFF:
+        return sa.or_(own, grown, row.person_id.in_(taken(viewer)))
     if viewer.role in (Role.RESIDENT, Role.VOLUNTEER):
         return sa.or_(own, grown, row.person_id.in_(household(viewer)))
     return sa.or_(own, grown)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 import strawberry
 from sqlmodel import desc
 
+from models.access import Role
 from models.activity import tables as activity
 from models.exchange import queries as q
 from models.exchange import tables
@@ -98,6 +99,13 @@ class NeedStaff(Node):
     named_at: datetime = w.column(tables.NeedStaff.named_at, description="When.")
 
 
+def signed_in(column: str) -> Any:
+    """A column of a need for whoever has signed in; null for the public."""
+    return lambda row, view: (
+        sa.case((sa.literal(False), getattr(row, column))) if view.actor.role is Role.PUBLIC else getattr(row, column)
+    )
+
+
 @w.entity(tables.Need, "need")
 @strawberry.type(
     description="What somebody needs, how much of it, by when, and how far it is met. Who is no party to it and no staff of its area sees neither note nor people. 需求。"
@@ -135,18 +143,21 @@ class Need(Node):
     quantity_delivered: int = w.column(tables.Need.qty_delivered, description="How much was delivered.")
     quantity_left: int = w.expression(lambda row, view: q.need_left(row, view.actor.now), description=LEFT)
     fulfilment: Fulfilment = w.expression(lambda row: q.fulfilment(row), description="How much of it was delivered.")
-    window_from: datetime | None = w.column(
-        tables.Need.window_from, description="From when it is wanted; null when any time will do."
+    window_from: datetime | None = w.expression(
+        signed_in("window_from"),
+        description="From when it is wanted; null when any time will do, and for the public: when somebody waits at home is not for everybody.",
     )
-    window_to: datetime | None = w.column(tables.Need.window_to, description="Until when; null when any time will do.")
+    window_to: datetime | None = w.expression(
+        signed_in("window_to"), description="Until when; null when any time will do, and for the public."
+    )
     due_at: datetime = w.column(tables.Need.due_at, description="When it expires, if nothing is under way.")
     answer_due_at: datetime = w.column(
         tables.Need.answer_due_at, description="By when the community has to answer it: three working days."
     )
     urgency: int = w.column(tables.Need.urgency, description="1 can wait, 4 is most urgent.")
     sensitivity: Sensitivity = w.column(tables.Need.sensitivity, description="Who may read of it at all.")
-    gender_preference: GenderPreference = w.column(
-        tables.Need.gender_preference, description="Whom the beneficiary would rather have."
+    gender_preference: GenderPreference | None = w.expression(
+        signed_in("gender_preference"), description="Whom the beneficiary would rather have; null for the public."
     )
     status: NeedStatus = w.column(tables.Need.status, description="Where it stands.")
     reason: str | None = w.expression(

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 import strawberry
 from sqlmodel import desc
 
-from models.access import Role
+from models.access import STAFF_ROLES, Role
 from models.labels import labelled
 from models.people import tables, visible
 from models.people.rules import AccessPurpose, LegalStatus, OrganizationKind, VerifiedState, VolunteerRegistration
@@ -164,6 +164,12 @@ class PiiAccessFilter:
     until: datetime | None = w.where(lambda row, value: row.at < value, description="Before this time.")
 
 
+def listed_volunteers(row: w.Row, view: w.View) -> w.Row:
+    """Who may page through the register: a list of everybody is no means of finding one."""
+    may = STAFF_ROLES | {Role.NGO_STAFF, Role.ADMIN, Role.AUDITOR}
+    return sa.true() if view.actor.role in may else row.person_id == view.actor.person
+
+
 @strawberry.type
 class PeopleQuery:
     me: Me | None = w.single(
@@ -184,7 +190,8 @@ class PeopleQuery:
             VolunteerOrder.OLDEST: (tables.Volunteer.created_at,),
         },
         filter=VolunteerFilter,
-        description="Volunteers by pages.",
+        where=listed_volunteers,
+        description="Volunteers by pages: for staff, organizations, administrators and auditors. Others find themselves; whom they deal with, they reach from what they do together.",
     )
     social_worker: SocialWorker | None = w.by_id(description="The social worker of an id.")
     social_workers: Connection[SocialWorker] = w.connection(

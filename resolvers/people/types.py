@@ -17,6 +17,7 @@ from models.people.queries import (
     may_move_volunteer,
     may_revoke_membership,
     plain,
+    reachable,
 )
 from models.people.rules import (
     AccessPurpose,
@@ -64,8 +65,9 @@ class Person(Node):
     name: str = w.column(
         tables.Person.name_masked, description="The surname, and a star for the rest, however long: `张*`."
     )
-    phone: str | None = w.column(
-        tables.Person.phone_masked, description="The phone number with four digits hidden: `138****1234`."
+    phone: str | None = w.expression(
+        lambda row, view: sa.case((reachable(row, view), row.phone_masked)),
+        description="The phone number with four digits hidden, `138****1234`: for the person himself, his household, the staff who look after him and whom a commitment joins to him; null for others.",
     )
     full_name: str | None = w.expression(
         lambda row, view: plain(view.rows(tables.PersonName), "name", row.id),

@@ -184,8 +184,14 @@ async def test_a_registration_from_beginning_to_end(ask: Asked, pool: Pool, ther
         "person": {"name": "王*", "fullName": None},
         "viewerCan": {"verify": False, "suspend": True, "withdraw": False},
     }
-    seen = await ask(as_volunteer(other), QUEUE, filter={"category": "CARE.MEDICAL", "skill": "陪诊"})
+    wanted = {"category": "CARE.MEDICAL", "skill": "陪诊"}
+    seen = await ask(clerk, QUEUE, filter=wanted)
     assert [e["node"]["id"] for e in seen["volunteers"]["edges"]] == [id_]
+    # the register is no list to page through for those who have nobody to look for
+    assert (await ask(as_volunteer(other), QUEUE, filter=wanted))["volunteers"] == {"totalCount": 0, "edges": []}
+    one = "query One($id: ID!) { volunteer(id: $id) { person { name phone } } }"
+    assert (await ask(clerk, one, id=id_))["volunteer"]["person"] == {"name": "王*", "phone": "100****5678"}
+    assert (await ask(as_volunteer(other), one, id=id_))["volunteer"]["person"] == {"name": "王*", "phone": None}
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_doctor_finds_what_is_wrong_and_keeps_the_password_to_itself() -> None:
     with socket.socket() as nobody_listens:
         nobody_listens.bind(("127.0.0.1", 0))
         url = f"postgresql://api:hidden@127.0.0.1:{nobody_listens.getsockname()[1]}/wushe"
-        done = run("doctor", DATABASE_URL=url, DATABASE_OWNER_URL=url)
+        done = run("doctor", WUSHE_MODE="test", DATABASE_URL=url, DATABASE_OWNER_URL=url)
     assert done.returncode == 1
     assert "WRONG database     The PostgreSQL of DATABASE_URL cannot be reached: " in done.stdout
     assert "hidden" not in done.stdout + done.stderr
@@ -113,7 +113,9 @@ def test_migrate_backup_restore_and_doctor(tmp_path: Path) -> None:
 def test_an_older_postgresql_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """There is no older one here, so the bar is raised above the one there is."""
     with embedded.start(folder) as cluster:
-        settings = Settings.from_env({"DATABASE_URL": cluster.api_url, "DATABASE_OWNER_URL": cluster.owner_url})
+        settings = Settings.from_env(
+            {"WUSHE_MODE": "test", "DATABASE_URL": cluster.api_url, "DATABASE_OWNER_URL": cluster.owner_url}
+        )
         with database.connected(settings) as ready:
             assert ready is settings
         monkeypatch.setattr(database, "OLDEST", 190000)

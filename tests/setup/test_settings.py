@@ -46,6 +46,14 @@ def test_production_with_its_keys() -> None:
             "DATABASE_URL must look like postgresql://user:password@host:5432/database.",
         ),
         (
+            {"DATABASE_URL": GIVEN["DATABASE_URL"]},
+            "DATABASE_URL is set: say WUSHE_MODE=production, or WUSHE_MODE=demo if you mean it.",
+        ),
+        (
+            {"HOST": "0.0.0.0"},
+            "HOST=0.0.0.0 is open to others: say WUSHE_MODE=production, or WUSHE_MODE=demo if you mean it.",
+        ),
+        (
             {"DATABASE_OWNER_URL": GIVEN["DATABASE_URL"]},
             "DATABASE_OWNER_URL is set but DATABASE_URL is not: give both, or neither.",
         ),
