@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import re
 import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
@@ -27,6 +28,7 @@ from graphql import (
 from graphql.execution.collect_fields import FieldDetails, collect_fields
 from graphql.execution.values import VariableValues, get_argument_values
 from strawberry import Schema
+from strawberry.exceptions import StrawberryInputCoercionError
 from strawberry.types.arguments import convert_arguments
 
 from resolvers.engine import build, words
@@ -280,7 +282,14 @@ class Engine:
         definition = field.extensions[words.BACKREF]
         given = get_argument_values(field, details[0].node, values)
         converter = self.strawberry.schema_converter
-        arguments = convert_arguments(given, definition.arguments, converter.scalar_registry, self.strawberry.config)
+        try:
+            arguments = convert_arguments(
+                given, definition.arguments, converter.scalar_registry, self.strawberry.config
+            )
+        except StrawberryInputCoercionError as no:
+            # Of all that it says, the name of the field is for clients.
+            named = re.search(r"Field '(\w+)'", no.message)
+            raise BadInput(f"字段{f'“{named[1]}”' if named else ''}可以不填，但不能为 null。") from no
 
         async def payload(connection: Any, type_name: str, reference: uuid.UUID) -> Outcome:
             type_ = self.schema.type_map[type_name]

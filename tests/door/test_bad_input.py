@@ -175,6 +175,21 @@ async def test_an_id_of_something_else_is_absent(market: Market) -> None:
     ] is not None
 
 
+async def test_null_for_what_may_only_be_left_out(market: Market) -> None:
+    some = (await market.site.ask("{ myNeeds(first: 1) { edges { node { id version } } } }", token=market.resident))[
+        "myNeeds"
+    ]
+    need = some["edges"][0]["node"]
+    edit = 'mutation E($id: ID!, $v: Int!, $i: NeedEditInput!) { needEdit(id: $id, version: $v, input: $i, idempotencyKey: "null-edit") { __typename } }'
+    answer = await market.site.post(
+        edit, {"id": need["id"], "v": need["version"], "i": {"title": None}}, token=market.resident
+    )
+    error = answer.json()["errors"][0]
+    assert error["extensions"]["code"] == "BAD_INPUT", error
+    assert chinese(error["message"])
+    assert "Strawberry" not in answer.text
+
+
 async def test_surrogates_and_nul_in_variables(market: Market) -> None:
     body = json.dumps(
         {
