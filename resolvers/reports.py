@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
@@ -12,6 +13,7 @@ from models.reports import queries, visible
 from models.territory.rules import DivisionLevel
 from resolvers.common import Money, money
 from resolvers.engine import words as w
+from resolvers.engine.plans import BadInput
 from resolvers.funds import Fund, Restriction
 from resolvers.funds.types import bounds
 from resolvers.territory import Division
@@ -116,6 +118,18 @@ class NeedFunnelLine:
     )
 
 
+def in_order(given: Mapping[str, Any]) -> None:
+    """Raises BadInput for a span that ends before it begins."""
+    if given["since"] > given["until"]:
+        raise BadInput("结束日不能早于开始日。")
+
+
+def some_months(given: Mapping[str, Any]) -> None:
+    """Raises BadInput for no months, and for too many."""
+    if not 1 <= given["months"] <= queries.MONTHS_AT_MOST:
+        raise BadInput(f"月数须在 1 至 {queries.MONTHS_AT_MOST} 之间。")
+
+
 SINCE = Annotated[date, strawberry.argument(name="from", description="The first day, in Shanghai.")]
 UNTIL = Annotated[date, strawberry.argument(name="to", description="The last day, included.")]
 FUND = Annotated[
@@ -142,26 +156,31 @@ class ReportsQuery:
     fund_statement: list[FundStatementLine] = w.report(
         queries.fund_statement,
         SPAN,
+        check=in_order,
         description="Where the funds of the caller's foundation stood, what moved, where they stand; by the name of the fund. Auditors read all.",
     )
     fund_restrictions: list[FundRestrictionLine] = w.report(
         queries.fund_restrictions,
         SPAN,
+        check=in_order,
         description="The same, by what donors bound their gifts to.",
     )
     fund_months: list[FundMonth] = w.report(
         queries.fund_months,
         {"since": (SINCE, strawberry.UNSET), "months": (MONTHS, 12)},
+        check=some_months,
         description="Every fund of the caller's foundation, month by month, quiet months included; by name, then month. Auditors read all.",
     )
     five_society_participation: list[ParticipationLine] = w.report(
         queries.five_society_participation,
         GROUPED,
+        check=in_order,
         description="Sessions, person-times, distinct persons and minutes in the caller's area or of his organization.",
     )
     need_funnel: list[NeedFunnelLine] = w.report(
         queries.need_funnel,
         GROUPED,
+        check=in_order,
         description="How far needs came in the caller's area, by the month in which they were submitted.",
     )
 

@@ -20,6 +20,8 @@ from models.database import Seen, Statement
 from models.exchange.tables import ServiceCategory
 from models.funds.rules import MAY
 from models.funds.tables import Allocation, AllocationLine, Disbursement, Donation, Fund
+from models.people.tables import Membership, Organization
+from models.people.visible import today
 from models.territory.tables import Division
 
 allocation, disbursement, donation = table(Allocation), table(Disbursement), table(Donation)
@@ -196,6 +198,29 @@ def may(row: Any, viewer: Any, verb: str, steps: Mapping[tuple[str, Any], Any], 
         ),
         NO,
     )
+
+
+def belongs(memberships: Any, organizations: Any, payee: Any, person: Any, on: Any) -> Any:
+    """Whether a person holds an office in an organization that is paid, or is its contact (I17)."""
+    office = sa.exists().where(
+        memberships.organization_id == payee,
+        memberships.person_id == person,
+        memberships.revoked_at.is_(None),
+        memberships.starts_on <= on,
+        sa.or_(memberships.ends_on.is_(None), memberships.ends_on >= on),
+    )
+    return sa.or_(office, sa.exists().where(organizations.id == payee, organizations.contact_id == person))
+
+
+def may_sign(row: Any, view: Any, verb: str, steps: Mapping[tuple[str, Any], Any], *others: Any) -> Any:
+    """The same for a payment's checker and authoriser, who is nobody of the payee: one's own offices one may see."""
+    if view.actor.role not in MAY[verb]:
+        return NO
+    paid = belongs(
+        *(view.rows(Membership).c, view.rows(Organization).c),
+        *(row.payee_organization_id, view.actor.person, today(view.actor)),
+    )
+    return sa.and_(may(row, view.actor, verb, steps, row.payee_person_id, *others), sa.not_(paid))
 
 
 def may_confirm(row: Any, viewer: Any) -> Any:

@@ -242,7 +242,10 @@ class SpendTrace(Table, table=True):
     amount_fen: int = fen()
     at: datetime = instant()
     on_day: date
-    """The day on which it was spent, in Shanghai: what a restriction's window is held against."""
+    """The day on which it was handed to the bank, or came back, in Shanghai.
+
+    A restriction's window is held against it: how long the bank takes is nothing that the foundation decides.
+    """
     reverses_id: UUID | None = to("spend_trace.id", optional=True, index=False)
     organization_id: UUID = Field()
     title: str = text()

@@ -192,7 +192,7 @@ class Donation(Table, table=True):
             "channel",
             "external_txn",
             unique=True,
-            postgresql_where=sa.text("external_txn IS NOT NULL"),
+            postgresql_where=sa.text("external_txn IS NOT NULL AND status <> 'REVERSED'"),
         ),
         sa.Index(
             "ix_donation_free",
@@ -234,7 +234,7 @@ class Donation(Table, table=True):
     amount_fen: int = fen()
     channel: DonationChannel = choice(DonationChannel)
     external_txn: str | None = text(optional=True)
-    """The payment's number on its channel: a notice that comes three times is one gift."""
+    """The payment's number on its channel: a notice that comes three times is one gift, until that is reversed."""
     received_at: datetime = instant()
     designation: str | None = text(optional=True)
     """What the donor wrote."""

@@ -239,9 +239,9 @@ class Book:
         if status not in (D.REJECTED, D.CANCELLED, D.RETURNED):
             plan.committed += fen
         if paid is not None:
-            self._post(plan, id, fen, paid, back=min(paid + 3 * DAY, now) if status is D.RETURNED else None)
+            self._post(plan, id, fen, handed, paid, back=min(paid + 3 * DAY, now) if status is D.RETURNED else None)
 
-    def _post(self, plan: Plan, disbursement: UUID, fen: int, paid: int, back: int | None) -> None:
+    def _post(self, plan: Plan, disbursement: UUID, fen: int, handed: int, paid: int, back: int | None) -> None:
         """The trace and the posting of a payment; and of its coming back."""
         sheets, fund = self.sheets, self.fund.id
         left = fen
@@ -255,7 +255,7 @@ class Book:
             parts.append(books.Part(fund, take, bool(gift.restriction)))
             trace = sheets.id("spend_trace", paid)
             head = (gift.id, disbursement, line.id, fund)
-            sheets["spend_trace"].append((trace, *head, take, paid, day(paid), None, *tail, gift.donor[2]))
+            sheets["spend_trace"].append((trace, *head, take, paid, day(handed), None, *tail, gift.donor[2]))
             if back is not None:
                 undone = sheets.id("spend_trace", back)
                 sheets["spend_trace"].append((undone, *head, -take, back, day(back), trace, *tail, gift.donor[2]))

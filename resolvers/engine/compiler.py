@@ -400,6 +400,14 @@ class Compiler:
             name: self.argument(field, node, (name,), sql_type(a.type), plans.converter(a.type))
             for name, a in field.args.items()
         }
+        if word.check is not None:
+            check = word.check
+
+            def right(run: plans.Run) -> None:
+                check(words.by_python_name(field, run.arguments(field, node)))
+
+            right(self.run)
+            self.bind(("check", id(field), id(node)), sa.Boolean(), right)  # in no statement: so each run checks it
         select = self.checked(word.rows(self.view, **words.by_python_name(field, binds)))
         by = [pages.directed(clause) for clause in select._order_by_clauses]
         carried = select.add_columns(*pages.ordering(column for column, _ in by))

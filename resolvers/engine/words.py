@@ -122,6 +122,8 @@ class Report(Word):
     rows: Callable[..., sa.Select[Any]]
     size: int
     """How many rows it is counted as."""
+    check: Callable[[Mapping[str, Any]], None] | None = None
+    """Raises BadInput for arguments, by their Python names, that are wrong."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -323,13 +325,15 @@ def report(
     arguments: Mapping[str, tuple[Any, Any]] | None = None,
     *,
     size: int = 60,
+    check: Callable[[Mapping[str, Any]], None] | None = None,
     **kw: Any,
 ) -> Any:
     """A root field: `rows(view, **arguments as SQL binds)` gives a SELECT with ORDER BY; `view.rows(Table)` its FROMs.
 
-    An argument that is not given is bound as NULL. `size` is how many rows the cost limit counts it as.
+    An argument that is not given is bound as NULL. `size` is how many rows the cost limit counts it as. `check` is given
+    the arguments at each run, and raises BadInput.
     """
-    return _field(Report(rows, size), arguments, **kw)
+    return _field(Report(rows, size, check), arguments, **kw)
 
 
 def constant(value: Callable[..., Any], arguments: Mapping[str, tuple[Any, Any]] | None = None, **kw: Any) -> Any:

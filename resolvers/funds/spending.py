@@ -42,7 +42,10 @@ class SpendTrace(Node):
     fund: Fund = w.one(tables.SpendTrace.fund_id, description="The fund that the gift was in.")
     amount: Money = money(tables.SpendTrace.amount_fen, description="How much; negative where the payment came back.")
     at: datetime = w.column(tables.SpendTrace.at, description="When it was paid, or came back.")
-    on_day: date = w.column(tables.SpendTrace.on_day, description="The same, as a day in Shanghai.")
+    on_day: date = w.column(
+        tables.SpendTrace.on_day,
+        description="The day in Shanghai on which it was handed to the bank, or came back: what a gift's window is held against.",
+    )
     title: str = w.column(tables.SpendTrace.title, description="What it was for: the allocation's title.")
     spending: Spending = w.column(tables.SpendTrace.spending, description="What kind of spending it was.")
     category: Annotated[ServiceCategory, strawberry.lazy("resolvers.exchange")] | None = w.one(
@@ -160,20 +163,12 @@ class DisbursementCan:
         description="`disbursementSubmit`.",
     )
     approve: bool = w.expression(
-        lambda row, view: queries.may(
-            row, view.actor, "disbursement.approve", DISBURSEMENT_STEPS, row.maker_id, row.payee_person_id
-        ),
+        lambda row, view: queries.may_sign(row, view, "disbursement.approve", DISBURSEMENT_STEPS, row.maker_id),
         description="`disbursementApprove`.",
     )
     authorise: bool = w.expression(
-        lambda row, view: queries.may(
-            row,
-            view.actor,
-            "disbursement.authorise",
-            DISBURSEMENT_STEPS,
-            row.maker_id,
-            row.checker_id,
-            row.payee_person_id,
+        lambda row, view: queries.may_sign(
+            row, view, "disbursement.authorise", DISBURSEMENT_STEPS, row.maker_id, row.checker_id
         ),
         description="`disbursementAuthorise`.",
     )

@@ -48,9 +48,14 @@ for values in (
     shown(values)
 
 
+def keeps_books(view: w.View) -> bool:
+    """Whether the asker sees gifts as the foundation's, or as an auditor."""
+    return view.actor.role in FUND_ROLES or view.actor.role is Role.AUDITOR
+
+
 def within_books(row: w.Row, view: w.View, value: w.Row) -> w.Row:
     """A value for the foundation, for auditors and for the donor himself; NULL for others who see the gift."""
-    if view.actor.role in FUND_ROLES or view.actor.role is Role.AUDITOR:
+    if keeps_books(view):
         return value
     return sa.case((row.person_id == view.actor.person, value))
 
@@ -188,7 +193,11 @@ class Donation(Node):
         lambda row: sa.case((row.status == "REVERSED", 0), else_=queries.free(row)),
         description="What no allocation holds and was not given back.",
     )
-    recorded_by: Person | None = w.one(tables.Donation.recorded_by, description="Who recorded it, masked.")
+    recorded_by: Person | None = w.one(
+        tables.Donation.recorded_by,
+        when=lambda row, view: sa.true() if keeps_books(view) else sa.false(),
+        description="Who recorded it, masked; for the foundation and auditors.",
+    )
     recorded_at: datetime = w.column(tables.Donation.recorded_at, description="When it was recorded.")
     reason: str | None = w.expression(
         lambda row, view: within_books(row, view, row.reason), description="Why it was reversed."

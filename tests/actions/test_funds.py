@@ -169,13 +169,44 @@ async def test_windows_bind_too(books: Books) -> None:
     late = await refused(books, RestrictionViolation, actions.pay_disbursement(tomorrow.db(books.at.maker), payment))
     assert "已过" in late.message
     await actions.pay_disbursement(books.db(books.at.maker), payment)
-    await refused(
-        books, RestrictionViolation, actions.settle_disbursement(tomorrow.db(books.at.maker), payment, "BK-1")
-    )
-    await actions.settle_disbursement(tomorrow.db(books.at.maker), payment, "BK-1", books.now)
-    traced = await books.connection.fetchrow("SELECT donation_id, on_day FROM spend_trace")
+    await actions.settle_disbursement(tomorrow.db(books.at.maker), payment, "BK-1")
+    traced = await books.connection.fetchrow("SELECT donation_id, on_day, at FROM spend_trace")
     assert traced is not None
-    assert tuple(traced) == (last, today)
+    assert tuple(traced) == (last, today, tomorrow.now), "it left inside the window, whenever the bank says so"
+
+
+async def test_what_is_handed_over_can_be_settled_in_any_order(books: Books) -> None:
+    """Two payments at the bank take two gifts: the second is handed over only where both gifts admit it."""
+    fund, maker = await books.fund(), books.at.maker
+    today = books.now.date()
+    await books.gift(fund, 100, category=DISABLED, until=today + timedelta(days=9))
+    await books.gift(fund, 100, until=today)
+    plan = await books.approved(200)
+    first, second = [await books.signed(plan, 100, authorise=False) for _ in range(2)]
+    late = books.later(days=1)
+    await actions.pay_disbursement(books.db(maker), first)
+    await refused(books, RestrictionViolation, actions.pay_disbursement(late.db(maker), second))
+    await actions.pay_disbursement(books.db(maker), second)
+    await actions.settle_disbursement(late.db(maker), second, "BK-2")
+    await actions.settle_disbursement(late.db(maker), first, "BK-1")
+    await checked(books.connection)
+
+
+async def test_a_line_that_came_back_is_passed_over(books: Books) -> None:
+    """A payment at the bank does not take what another gave back, where that does not admit its day."""
+    fund, maker = await books.fund(), books.at.maker
+    today = books.now.date()
+    await books.gift(fund, 100, category=DISABLED, until=today)
+    wide = await books.gift(fund, 100)
+    plan = await books.approved(200)
+    before = await books.paid(plan, 100, authorise=False)
+    late = books.later(days=1)
+    payment = await books.signed(plan, 100, authorise=False)
+    await actions.pay_disbursement(late.db(maker), payment)
+    await actions.return_disbursement(late.db(maker), before, "账户注销")
+    await actions.settle_disbursement(late.db(maker), payment, "BK-2")
+    traced = await books.connection.fetch("SELECT donation_id FROM spend_trace WHERE disbursement_id = $1", payment)
+    assert [r["donation_id"] for r in traced] == [wide]
 
 
 async def test_a_fund_binds_its_gifts(books: Books) -> None:
@@ -208,6 +239,22 @@ async def test_one_payment_notice_three_times_is_one_gift(books: Books) -> None:
     elsewhere = await books.gift(fund, 88, channel=DonationChannel.OWN_SITE, external_txn="P-20261102-1")
     assert elsewhere != first
     assert (await books.balance(fund))["gift_count"] == 2
+
+
+async def test_a_reversed_gift_leaves_its_payment_for_the_right_one(books: Books) -> None:
+    fund = await books.fund()
+    other = await books.fund("另一基金")
+    notice = {"channel": DonationChannel.DESIGNATED_PLATFORM, "external_txn": "P-20261102-1"}
+    numbers = []
+    for given, yuan in ((fund, 88), (fund, 88), (other, 90)):
+        gift = await books.gift(given, yuan, **notice)
+        assert await books.gift(given, yuan, **notice) == gift
+        assert (await books.balance(given))["balance_fen"] == yuan * 100, "the money is booked"
+        numbers.append(gift)
+        await refused(books, PaymentRefConflict, books.gift(fund, 7, **notice))
+        await actions.reverse_donation(books.db(books.at.checker), gift, "金额有误")
+        assert (await books.balance(given))["balance_fen"] == 0
+    assert len(set(numbers)) == 3
 
 
 async def test_a_mistaken_gift_is_reversed_and_balanced(books: Books) -> None:
@@ -294,6 +341,55 @@ async def test_nobody_approves_a_payment_to_himself(books: Books) -> None:
             await books.connection.execute(
                 "UPDATE disbursement SET checker_id = payee_person_id WHERE id = $1", payment
             )
+
+
+async def test_nobody_approves_a_payment_to_whom_he_works_for(books: Books) -> None:
+    at, connection = books.at, books.connection
+    await books.gift(await books.fund(), 50_000)
+    plan = await books.approved(20_000)
+    company = await make.organization(connection, "试验供应社", "SOCIAL_ORG")
+    today = books.now.date()
+
+    async def serves(who: UUID, since: date, until: date | None = None, revoked: bool = False) -> None:
+        await connection.execute(
+            "INSERT INTO membership (person_id, organization_id, role, starts_on, ends_on, granted_at, revoked_at)"
+            " VALUES ($1, $2, 'NGO_STAFF', $3, $4, $5, $6)",
+            *(who, company, since, until, books.now, books.now if revoked else None),
+        )
+
+    old, ahead = today - timedelta(days=30), today + timedelta(days=1)
+    for actor in (at.maker, at.checker, at.authoriser):
+        await serves(actor.person, old, today - timedelta(days=9))
+        await serves(actor.person, ahead)
+        await serves(actor.person, today - timedelta(days=5), today - timedelta(days=3), revoked=True)
+    free = await books.paid(plan, 1, payee_organization=company)
+    assert free
+
+    payment = await books.payment(plan, 2, payee_organization=company)
+    await actions.submit_disbursement(books.db(at.maker), payment)
+    nested = connection.transaction()
+    await nested.start()
+    await serves(at.checker.person, today, today)
+    await refused(books, PayeeIsApprover, actions.approve_disbursement(books.db(at.checker), payment))
+    await nested.rollback()
+    await connection.execute("UPDATE organization SET contact_id = $1 WHERE id = $2", at.checker.person, company)
+    await refused(books, PayeeIsApprover, actions.approve_disbursement(books.db(at.checker), payment))
+    await connection.execute("UPDATE organization SET contact_id = NULL WHERE id = $1", company)
+    await actions.approve_disbursement(books.db(at.checker), payment)
+
+    nested = connection.transaction()
+    await nested.start()
+    await serves(at.authoriser.person, today, today)
+    await refused(books, PayeeIsApprover, actions.authorise_disbursement(books.db(at.authoriser), payment))
+    await nested.rollback()
+    nested = connection.transaction()
+    await nested.start()
+    await serves(at.maker.person, today, today)
+    told = await refused(books, PayeeIsApprover, books.payment(plan, 1, payee_organization=company))
+    assert "收款单位" in told.message
+    await refused(books, PayeeIsApprover, actions.authorise_disbursement(books.db(at.authoriser), payment))
+    await nested.rollback()
+    await actions.authorise_disbursement(books.db(at.authoriser), payment)
 
 
 async def test_job_seven_a_batch_with_one_failure(books: Books) -> None:

@@ -17,6 +17,7 @@ from models.funds.inputs import AllocationInput, DonorInput
 from models.funds.rules import DonorKind
 from models.pool import Pool
 from resolvers.activity import ActivityQuery
+from resolvers.context import Context, asker
 from resolvers.engine.engine import Engine
 from resolvers.exchange import ExchangeQuery
 from resolvers.funds import FundsMutation, FundsQuery
@@ -305,6 +306,10 @@ async def test_who_sees_which_money(scene: Scene) -> None:
         assert ("P-9" in text) == (name in ("maker", "reporter", "auditor", "sun", "staff"))
         assert ("愿早日康复" in text) == (name in ("maker", "reporter", "auditor", "qian"))
         assert ("赵试验" in text) == (name != "other")
+    for name, data in answers.items():
+        recorders = [e["node"]["recordedBy"] for e in data["donations"]["edges"]]
+        inside = name in ("maker", "reporter", "auditor")
+        assert [r is not None for r in recorders] == [inside] * len(recorders), name
     labels = [edge["node"]["label"] for edge in answers["reporter"]["donors"]["edges"]]
     assert labels == ["赵*", "钱*", "匿名"]
     assert [edge["node"]["name"] for edge in answers["reporter"]["donors"]["edges"]] == [None] * 3
@@ -319,6 +324,25 @@ async def test_who_sees_which_money(scene: Scene) -> None:
             "disbursement": None,
         }
     ]
+
+
+async def test_who_is_of_the_payee_is_not_told_that_he_may_sign(scene: Scene) -> None:
+    books, c, at = scene.books, scene.books.connection, scene.at
+    await books.gift(await books.fund(), 500)
+    plan = await books.approved(500)
+    company = await make.organization(c, "试验供应社", "SOCIAL_ORG")
+    payment = await books.payment(plan, 1, payee_organization=company)
+    await actions.submit_disbursement(books.db(at.maker), payment)
+    text, id = "query ($id: ID!) { disbursement(id: $id) { viewerCan { approve } } }", f"disbursement_{payment}"
+    assert (await scene.ask(at.checker, text, id=id))["disbursement"]["viewerCan"]["approve"]
+    await c.execute(
+        "INSERT INTO membership (person_id, organization_id, role, starts_on, granted_at)"
+        " VALUES ($1, $2, 'NGO_STAFF', $3, $4)",
+        *(at.checker.person, company, books.now.date(), books.now),
+    )
+    assert not (await scene.ask(at.checker, text, id=id))["disbursement"]["viewerCan"]["approve"]
+    told = await scene.do(at.checker, "disbursementApprove", f'id: "{id}"', "... on Disbursement { id }")
+    assert told["__typename"] == "PayeeIsApprover"
 
 
 async def test_hidden_looks_like_absent(scene: Scene) -> None:
@@ -390,6 +414,46 @@ async def test_from_a_need_to_the_traced_gifts(scene: Scene) -> None:
         assert told["need"]["allocations"] == [expected]
     public = await scene.ask(PUBLIC_ACTOR, walk, id=f"need_{need}")
     assert public["need"]["allocations"] == []
+
+
+@pytest.mark.parametrize(
+    ("field", "good", "bad", "told"),
+    [
+        ("fundMonths(from: $a, months: $n) { month }", {"n": 36}, ({"n": 0}, {"n": 37}, {"n": -1}), "月数"),
+        *(
+            (f"{field}(from: $a, to: $b) {selection}", {"b": "2026-11-02"}, ({"b": "2026-11-01"},), "结束日")
+            for field, selection in (
+                ("fundStatement", "{ fund { id } }"),
+                ("fundRestrictions", "{ fund { id } }"),
+                ("fiveSocietyParticipation", "{ sessions }"),
+                ("needFunnel", "{ submitted }"),
+            )
+        ),
+    ],
+)
+async def test_what_a_report_is_asked_for_is_checked(
+    scene: Scene, field: str, good: dict[str, Any], bad: tuple[dict[str, Any], ...], told: str
+) -> None:
+    """At each run, whether or not a plan is kept: an error in the field's place."""
+    declared = "$a: Date!, $n: Int!" if "n" in good else "$a: Date!, $b: Date!"
+    text = f"query ({declared}) {{ it: {field} me {{ id }} }}"
+    ask, actor = scene.ask, scene.at.reporter
+
+    async def refused(given: dict[str, Any]) -> None:
+        context = Context(
+            text, {"a": "2026-11-02", **given}, None, actor, asker(actor, ask.now), ask.pool, ask.pool, ask.now, 10.0
+        )
+        answer = await ask.engine.answer(context)
+        assert not isinstance(answer, bytes)
+        (error,) = answer.errors or ()
+        assert (error.path, error.extensions) == (["it"], {"code": "BAD_INPUT"})
+        assert error.message.startswith(told)
+
+    for given in bad:
+        await refused(given)
+    assert "it" in await ask(actor, text, a="2026-11-02", **good)
+    for given in bad:
+        await refused(given)
 
 
 async def test_counts_over_graphql(scene: Scene) -> None:

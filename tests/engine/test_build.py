@@ -198,6 +198,40 @@ def test_a_node_of_an_interface_s_fragment_is_another_field_in_each_type() -> No
         bound(5)  # a plan is there, and Team would allow it
 
 
+def test_a_report_s_arguments_are_checked_at_each_run() -> None:
+    @strawberry.type
+    class Line:
+        n: int = w.named("n")
+
+    def counted(view: Any, at_least: Any) -> Any:
+        rows = view.rows(t.person)
+        return sa.select(sa.func.count().label("n")).select_from(rows).having(sa.func.count() >= at_least).order_by("n")
+
+    def check(given: Any) -> None:
+        if given["at_least"] > 3:
+            raise BadInput("至多为 3。")
+
+    lines = w.report(counted, {"at_least": (int, 1)}, check=check)
+    engine = engine_of(place(), lines=(list[Line], lines))
+    actor = Actor(Role.STAFF, path="")
+
+    def bound(text: str, **variables: Any) -> list[Any]:
+        request = Request(text, variables, None, actor, t.asker(actor, rows.NOW), None)
+        document = engine.document(request)
+        values = engine.coerced(document, request)
+        return engine.plan(document, values, actor.role, strict=True).arguments(Run(values, request.asker))
+
+    text = "query($n: Int!) { lines(atLeast: $n) { n } }"
+    with pytest.raises(BadInput):
+        bound(text, n=4)  # where the plan is written
+    assert 3 in bound(text, n=3)
+    with pytest.raises(BadInput):
+        bound(text, n=4)  # where one is kept
+    with pytest.raises(BadInput):
+        bound("{ lines(atLeast: 9) { n } }")
+    assert bound("{ lines { n } }") is not None
+
+
 async def test_asc_is_ascending() -> None:
     assert w.ordering((sa.asc(t.task.c.title), sa.desc(t.task.c.at))) == (("title", False), ("at", True), ("id", True))
 

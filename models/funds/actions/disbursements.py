@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from models.access import Role, require, seen
 from models.base import INSTANT, table
+from models.clock import day
 from models.database import Db, Seen, Statement
 from models.funds import inputs, queries
 from models.funds.actions import allocations
@@ -31,13 +32,13 @@ from models.funds.rules import (
     step,
 )
 from models.funds.tables import Allocation, AllocationLine, Disbursement, Donation, SpendTrace
-from models.people.tables import Organization, Resident
+from models.people.tables import Membership, Organization, Resident
 from models.problems import Fen, Forbidden, InvalidInput, InvalidTransition, NotFound, refuses
 from models.rules_text import clean
 
 allocation, disbursement, donation = table(Allocation), table(Disbursement), table(Donation)
 line, trace = table(AllocationLine), table(SpendTrace)
-organization, resident = table(Organization), table(Resident)
+membership, organization, resident = table(Membership), table(Organization), table(Resident)
 
 A_PAYEE = Seen(
     lambda viewer: sa.select(organization.c.id).where(
@@ -46,6 +47,18 @@ A_PAYEE = Seen(
 )
 A_RESIDENT = Statement(sa.select(resident.c.id, resident.c.person_id).where(resident.c.id == queries.ID))
 """The one who is paid: whoever pays him is given his id, and sees nothing of him."""
+OF_PAYEE = Statement(
+    sa.select(
+        queries.belongs(
+            membership.c,
+            organization.c,
+            sa.bindparam("payee", type_=sa.Uuid()),
+            sa.any_(sa.bindparam("acting", type_=sa.ARRAY(sa.Uuid()))),
+            sa.bindparam("today", type_=sa.Date()),
+        )
+    )
+)
+"""Whether somebody who acts is of the organization that is paid."""
 INSERT = Statement(
     sa.insert(disbursement)
     .from_select(
@@ -148,13 +161,21 @@ async def locked(db: Db, id: UUID, *, money: bool = False) -> tuple[Any, Any]:
     return payment, plan
 
 
-def hands(payment: Any, *more: UUID | None) -> None:
+async def not_of_payee(db: Db, payee: UUID | None, acting: list[UUID]) -> None:
+    """Raises PayeeIsApprover when who acts is staff or contact of the organization that is paid."""
+    if payee is not None and await db.value(OF_PAYEE, payee=payee, acting=acting, today=day(db.now)):
+        raise PayeeIsApprover()
+
+
+async def hands(db: Db, payment: Any, *more: UUID | None) -> None:
     """Raises MakerIsChecker when one person would act twice, PayeeIsApprover when the payee would act (I17)."""
     acting = [payment["maker_id"], payment["checker_id"], payment["authoriser_id"], *more]
     if same_hands(*acting):
         raise MakerIsChecker()
-    if payment["payee_person_id"] in [a for a in acting if a is not None]:
+    acted = [a for a in acting if a is not None]
+    if payment["payee_person_id"] in acted:
         raise PayeeIsApprover()
+    await not_of_payee(db, payment["payee_organization_id"], acted)
 
 
 @refuses(InvalidTransition, AllocationExceeded, PayeeIsApprover)
@@ -176,8 +197,10 @@ async def create_disbursement(db: Db, given: DisbursementInput) -> UUID:
         person = payee["person_id"]
     if given.payee_organization is not None and await db.value(A_PAYEE, id=given.payee_organization) is None:
         raise NotFound("该收款组织")
-    if person is not None and person == db.actor.person:
+    assert db.actor.person is not None
+    if person == db.actor.person:
         raise PayeeIsApprover()
+    await not_of_payee(db, given.payee_organization, [db.actor.person])
     made: UUID = await db.value(
         INSERT,
         id=given.allocation,
@@ -292,7 +315,7 @@ async def _signed(db: Db, id: UUID, name: str, statement: Statement, topic: str)
     require(db.actor, MAY[f"disbursement.{name}"])
     payment, plan = await locked(db, id)
     after = step(DISBURSEMENT_STEPS, name, payment["status"])
-    hands(payment, db.actor.person)
+    await hands(db, payment, db.actor.person)
     await db.one(statement, id=id, status=after, by=db.actor.person)
     db.tell(topic, id, area=plan["area"])
     return id

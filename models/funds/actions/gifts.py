@@ -101,13 +101,16 @@ AN_ORGANIZATION = Seen(
     )
 )
 
+STANDS = donation.c.status != sa.literal_column(f"'{DonationStatus.REVERSED.value}'")
 SAME_PAYMENT = Statement(
     sa.select(donation.c.id, donation.c.no, donation.c.fund_id, donation.c.amount_fen).where(
         donation.c.organization_id == queries.ORGANIZATION,
         donation.c.channel == sa.bindparam("channel", type_=sa.Text()),
         donation.c.external_txn == sa.bindparam("external_txn", type_=sa.Text()),
+        STANDS,
     )
 )
+"""The gift that a payment made; one that was reversed leaves the payment's number free for the right one."""
 INSERT_DONATION = Statement(
     insert(donation)
     .values(
@@ -137,7 +140,7 @@ INSERT_DONATION = Statement(
     )
     .on_conflict_do_nothing(
         index_elements=[donation.c.organization_id, donation.c.channel, donation.c.external_txn],
-        index_where=donation.c.external_txn.is_not(None),
+        index_where=sa.and_(donation.c.external_txn.is_not(None), STANDS),
     )
     .returning(donation.c.id)
 )
@@ -239,7 +242,10 @@ async def _same_payment(db: Db, given: DonationInput) -> UUID | None:
 
 @refuses(PaymentRefConflict, OutsideFundRestriction)
 async def record_donation(db: Db, given: DonationInput) -> UUID:
-    """Records a gift that arrived, and posts it. A payment's number that came before gives the gift it made then."""
+    """Records a gift that arrived, and posts it. A payment's number that came before gives the gift it made then.
+
+    Unless that gift was reversed: then the payment is recorded anew.
+    """
     require(db.actor, MAY["donation.record"])
     given = inputs.donation(given, db.now)
     found = await own_fund(db, given.fund)

@@ -84,6 +84,13 @@ TRACE = Statement(
         include_defaults=False,
     )
 )
+AT_THE_BANK = Statement(
+    sa.select(sa.func.coalesce(sa.func.sum(disbursement.c.amount_fen), sa.literal_column("0"))).where(
+        disbursement.c.allocation_id == queries.ID,
+        disbursement.c.status == sa.literal_column(f"'{DisbursementStatus.PAYING.value}'"),
+    )
+)
+"""How much of an allocation is handed over and neither settled nor failed."""
 KEPT = ("donation_id", "disbursement_id", "line_id", "fund_id", *COPIED, "donor_person_id")
 UNTRACE = Statement(
     sa.insert(trace).from_select(
@@ -115,13 +122,17 @@ def admitted(lines: Sequence[Any], amount_fen: int, plan: Any, on: date) -> list
 
 @refuses(InvalidTransition, AuthorisationRequired, RestrictionViolation)
 async def pay_disbursement(db: Db, id: UUID) -> UUID:
-    """Hands a payment to the bank, for the first time or again after a failure. No money has moved yet."""
+    """Hands a payment to the bank, for the first time or again after a failure. No money has moved yet.
+
+    The gifts must admit it today, also those that are its turn only when what is at the bank already is settled.
+    """
     require(db.actor, MAY["disbursement.pay"])
     payment, plan = await locked(db, id)
     after = step(DISBURSEMENT_STEPS, "pay", payment["status"])
     if payment["needs_authoriser"] and payment["authoriser_id"] is None:
         raise AuthorisationRequired(threshold=Fen(AUTHORISE_ABOVE_FEN))
-    admitted(await db.all(queries.LINES, id=plan["id"]), payment["amount_fen"], plan, clock.day(db.now))
+    ahead = await db.value(AT_THE_BANK, id=plan["id"])
+    admitted(await db.all(queries.LINES, id=plan["id"]), ahead + payment["amount_fen"], plan, clock.day(db.now))
     await db.one(HAND, id=id, status=after)
     db.tell("disbursement.handed", id, area=plan["area"])
     return id
@@ -129,14 +140,21 @@ async def pay_disbursement(db: Db, id: UUID) -> UUID:
 
 @refuses(InvalidTransition, BankRefUsed, RestrictionViolation)
 async def settle_disbursement(db: Db, id: UUID, bank_ref: str, paid_at: datetime | None = None) -> UUID:
-    """Writes down that the bank paid: posts it, and traces it to the gifts, line by line, in the allocation's order."""
+    """Writes down that the bank paid: posts it, and traces it to the gifts, line by line, in the allocation's order.
+
+    What counts for a gift's window is the day on which the payment was handed to the bank, when the gifts were asked
+    whether they admit it: the money has left, and a bank that settles after a gift's last day changes nothing. Where
+    another payment took or gave back a line meanwhile, lines that do not admit that day are passed over.
+    """
     require(db.actor, MAY["disbursement.settle"])
     bank_ref = clean(bank_ref, "bankRef", most=100, least=2)
     payment, plan = await locked(db, id, money=True)
     after = step(DISBURSEMENT_STEPS, "settle", payment["status"])
     paid_at = inputs.happened(paid_at, db.now, "paidAt", since=payment["handed_at"])
-    day = clock.day(paid_at)
-    taken = admitted(await db.all(queries.LINES, id=plan["id"]), payment["amount_fen"], plan, day)
+    day, amount_fen = clock.day(payment["handed_at"]), payment["amount_fen"]
+    lines = await db.all(queries.LINES, id=plan["id"])
+    fit = [r for r in lines if restriction(r).admits(Purpose(plan["category_code"], plan["area"], day))]
+    taken = admitted(fit if sum(r["rest"] for r in fit) >= amount_fen else lines, amount_fen, plan, day)
     try:
         await db.one(SETTLE, id=id, status=after, paid_at=paid_at, bank_ref=bank_ref)
     except asyncpg.UniqueViolationError:

@@ -192,8 +192,8 @@ TRACED = (
             END IF;
             RETURN NEW;
         END IF;
-        IF NEW.on_day IS DISTINCT FROM timezone('Asia/Shanghai', payment.paid_at)::date THEN
-            RAISE EXCEPTION 'a trace has the day of its payment' USING ERRCODE = 'check_violation';
+        IF NEW.on_day IS DISTINCT FROM timezone('Asia/Shanghai', payment.handed_at)::date THEN
+            RAISE EXCEPTION 'a trace has the day on which its payment was handed to the bank' USING ERRCODE = 'check_violation';
         END IF;
         IF (gift.category_code IS NOT NULL AND NOT category_within(plan.category_code, gift.category_code))
            OR (gift.restricted_area IS NOT NULL AND NOT starts_with(plan.area, gift.restricted_area))
@@ -430,7 +430,7 @@ def upgrade() -> None:
         "donation",
         ["organization_id", "channel", "external_txn"],
         unique=True,
-        postgresql_where=sa.text("external_txn IS NOT NULL"),
+        postgresql_where=sa.text("external_txn IS NOT NULL AND status <> 'REVERSED'"),
     )
     op.create_table(
         "donor_name",
