@@ -58,7 +58,7 @@ class MakerIsChecker(Problem):
 
 @dataclasses.dataclass(eq=False)
 class PayeeIsApprover(Problem):
-    """Nobody makes, checks or authorises a payment to himself, or to whom he works for (I17; Charity Law art. 14, 59)."""
+    """Nobody makes, checks or authorises a payment to himself, or to whom he works for (I17; Charity Law, articles 14 and 59)."""
 
     says = "收款人本人、收款单位的人员或联系人不能经办、复核或审批这笔支出。"
 
