@@ -137,9 +137,9 @@ class SessionNotOver(Problem):
 
 @dataclasses.dataclass(eq=False)
 class SecondPersonNeeded(Problem):
-    """Whoever proposed the hours, or earned them, may not decide on them."""
+    """Nobody decides on his own attendance or hours, nor on hours that he proposed: somebody else has to."""
 
-    says = "申请人和志愿者本人不能审批，请由另一位工作人员审批。"
+    says = "申请人和志愿者本人不能办理，请由另一位工作人员办理。"
 
 
 @dataclasses.dataclass(eq=False)
@@ -150,6 +150,16 @@ class MinutesOverLimit(Problem):
     retry = Retry.CHANGE_INPUT
     most: int
     """The most that may be credited, in minutes."""
+
+
+@dataclasses.dataclass(eq=False)
+class MoreThanCredited(Problem):
+    """One person may only lower a credit. To raise one, reverse it and propose the hours by hand: a second decides."""
+
+    says = "更正后不能超过已记入的 {credited} 分钟；如需增加，请先冲正，再申请补录，由另一位工作人员审批。"
+    retry = Retry.CHANGE_INPUT
+    credited: int
+    """What was credited, in minutes."""
 
 
 @dataclasses.dataclass(eq=False)

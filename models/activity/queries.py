@@ -93,7 +93,7 @@ def attendance_can(step: str) -> Can:
         if actor.role not in MAY[ATTENDANCE_RIGHTS[step]]:
             return NOBODY
         if step == "rate":
-            return sa.and_(mine, is_any(row.status, (AttendanceStatus.CONFIRMED,)))
+            return sa.and_(mine, is_any(row.status, (AttendanceStatus.CONFIRMED,)), sa.not_(own))
         states = is_any(row.status, before(ATTENDANCE_STEPS, step))
         match step:
             case "withdraw":
@@ -104,6 +104,7 @@ def attendance_can(step: str) -> Can:
             case "accept":
                 states = sa.and_(
                     states,
+                    sa.not_(own),
                     _session(row, view, _signing, lambda s: s.ends_at > now, lambda s: s.accepted_count < s.capacity),
                 )
             case "check_in":
@@ -114,7 +115,8 @@ def attendance_can(step: str) -> Can:
                 states = sa.and_(states, _session(row, view, lambda s: s.ends_at + late >= now))
             case "credit_manually":
                 open_ = _session(row, view, lambda s: is_any(s.status, rules.UNSETTLED), lambda s: s.ends_at <= now)
-                states = sa.and_(states, open_, sa.not_(own))
+                reversed_ = is_any(row.status, (AttendanceStatus.REVERSED,))
+                states = sa.and_(states, sa.or_(open_, reversed_), sa.not_(own))
             case "credit_again":
                 states = sa.and_(states, sa.not_(own))
         return sa.and_(mine, states)

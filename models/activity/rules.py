@@ -129,6 +129,7 @@ ATTENDANCE_STEPS: dict[tuple[str, AttendanceStatus], AttendanceStatus] = {
     ("credit", A.CHECKED_OUT): A.CONFIRMED,
     ("credit_manually", A.ACCEPTED): A.CONFIRMED,
     ("credit_manually", A.CHECKED_IN): A.CONFIRMED,
+    ("credit_manually", A.REVERSED): A.CONFIRMED,
     ("reverse", A.CONFIRMED): A.REVERSED,
     ("credit_again", A.REVERSED): A.CONFIRMED,
 }
@@ -230,11 +231,11 @@ class HourTrust(enum.StrEnum):
 
 labelled(
     HourTrust,
-    {HourTrust.SYSTEM: "系统记录", HourTrust.CONFIRMED: "工作人员更正确认", HourTrust.MANUAL: "人工补录"},
+    {HourTrust.SYSTEM: "系统记录", HourTrust.CONFIRMED: "工作人员确认", HourTrust.MANUAL: "人工补录"},
     description="What a credit rests on.",
     describe={
-        HourTrust.SYSTEM: "On check-in and check-out, taken by the server's clock.",
-        HourTrust.CONFIRMED: "On staff's correction of an earlier credit.",
+        HourTrust.SYSTEM: "On the volunteer's own check-in and check-out, each proven, by the server's clock.",
+        HourTrust.CONFIRMED: "On one organizer's word: he marked the check-in or check-out from the roster, or lowered a credit.",
         HourTrust.MANUAL: "On a proposal with evidence that a second person approved.",
     },
     colours={HourTrust.SYSTEM: "green", HourTrust.CONFIRMED: "blue", HourTrust.MANUAL: "orange"},

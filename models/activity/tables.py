@@ -165,6 +165,7 @@ class Attendance(Table, table=True):
         chosen("check_out_method", CheckMethod),
         check("accepted", f"status NOT IN ({SEATED}) OR accepted_at IS NOT NULL"),
         check("check_in", "(check_in_at IS NULL) = (check_in_method IS NULL)"),
+        check("check_in_by", "check_in_by IS NULL OR (check_in_method = 'ROSTER' AND check_in_by <> volunteer_id)"),
         check("check_out", "(check_out_at IS NULL) = (check_out_method IS NULL) AND check_in_at <= check_out_at"),
         check("came_first", "check_out_at IS NULL OR check_in_at IS NOT NULL"),
         check("credited", "(status = 'CONFIRMED') = (credited_minutes IS NOT NULL)"),
@@ -190,6 +191,8 @@ class Attendance(Table, table=True):
     """The session's start."""
     check_in_at: datetime | None = instant(optional=True)
     check_in_method: CheckMethod | None = choice(CheckMethod, optional=True)
+    check_in_by: UUID | None = to("person.id", optional=True, index=False)
+    """Who marked it from the roster. Who marked a check-out so answers for its credit."""
     check_out_at: datetime | None = instant(optional=True)
     check_out_method: CheckMethod | None = choice(CheckMethod, optional=True)
     credited_minutes: int | None = None
@@ -215,6 +218,7 @@ class HourEntry(Table, table=True):
         check("revision", "revision >= 1"),
         check("reverses", "(kind = 'REVERSAL') = (reverses_id IS NOT NULL)"),
         check("follows", "(kind = 'CREDIT' AND revision > 1) = (follows_id IS NOT NULL)"),
+        check("by_another", "approved_by <> volunteer_id"),
         check("answered", "(kind = 'CREDIT' AND trust = 'SYSTEM') OR (approved_by IS NOT NULL AND reason IS NOT NULL)"),
         sa.Index(
             "uq_hour_entry_credit",

@@ -63,6 +63,10 @@ CHECKS: dict[str, str] = {
         SELECT a.id FROM attendance a JOIN service_session s ON s.id = a.session_id
         WHERE a.credited_minutes <> extract(epoch FROM least(a.check_out_at, s.ends_at)
                                                        - greatest(a.check_in_at, s.starts_at))::int / 60""",
+    "hours rest on the server's record only where nobody marked the volunteer": """
+        SELECT h.id FROM hour_entry h JOIN attendance a ON a.id = h.attendance_id
+        WHERE h.trust = 'SYSTEM' AND 'ROSTER' IN (a.check_in_method, a.check_out_method)
+           OR a.check_in_method = 'ROSTER' AND a.check_in_by IS NULL""",
     "an organization has taken whom it seats": """
         SELECT a.id FROM attendance a LEFT JOIN organization_volunteer v
             ON v.organization_id = a.organization_id AND v.person_id = a.volunteer_id

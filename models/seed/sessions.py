@@ -243,12 +243,14 @@ def _attend(
     applied = session.announced + int(random() * 0.8 * (min(starts, now) - session.announced))
     organization = session.organization or (part.organization if part else None)
     seated = SEATED[status]
-    came = left = how = how_left = minutes = rating = reason = None
+    came = left = how = how_left = minutes = rating = reason = marker = None
     if status is A.CONFIRMED or status is A.REVERSED:
         luck = int(random() * 40)
         came = starts + (luck - 25) * MINUTE
         left = ends + (int(random() * 30) - 12) * MINUTE
-        how = how_left = METHODS[luck % 4]
+        how = how_left = METHODS[luck % 4] if who != session.author else CheckMethod.ROSTER
+        if how is CheckMethod.ROSTER:
+            marker = next(p for p in (session.author, *market.lives.staff, market.lives.workers[0][1]) if p != who)
         minutes = (min(left, ends) - max(came, starts)) // MINUTE
         rating = 5 if luck < 12 else 4 if luck < 16 else None
     elif status is A.CHECKED_IN:
@@ -259,7 +261,7 @@ def _attend(
     sheets["attendance"].append(
         (
             *(id, session.id, who, part.commitment if part else None, status, session.arrivals, applied),
-            *(applied if seated or status is A.EXCUSED else None, starts, came, how, left, how_left),
+            *(applied if seated or status is A.EXCUSED else None, starts, came, how, marker, left, how_left),
             *(minutes if status is A.CONFIRMED else None, rating, reason, restricted, organization, session.area),
         )
     )
@@ -270,7 +272,7 @@ def _attend(
         if organization is not None:
             market.take_on(organization, who, applied)
     if minutes is not None and left is not None:
-        _credit(market, session, id, who, status, minutes, left, organization)
+        _credit(market, session, id, who, status, minutes, left, organization, marker)
     return id
 
 
@@ -306,6 +308,7 @@ def _credit(
     minutes: int,
     left: int,
     organization: UUID | None,
+    marker: UUID | None,
 ) -> None:
     """The ledger's entries for an attendance: a credit; sometimes one that was taken back, or corrected."""
     world, sheets = market.world, market.world.sheets
@@ -313,19 +316,24 @@ def _credit(
     tail = (session.category, organization, session.area)
     entry = sheets.id("hour_entry", left)
     head = (attendance, session.id, who)
-    corrected = status is A.CONFIRMED and session.arrivals == 1 and world.rng.random() < 0.01
-    written = minutes if not corrected else max(0, minutes - 15)
-    system = HourTrust.SYSTEM
+    whole = (session.ends - session.starts) // MINUTE
+    corrected = status is A.CONFIRMED and session.arrivals == 1 and world.rng.random() < 0.01 and minutes < whole
+    written = whole if corrected else minutes
+    trust = HourTrust.SYSTEM if marker is None else HourTrust.CONFIRMED
+    word = (marker, None if marker is None else "工作人员点名")
     sheets["hour_entry"].append(
-        (entry, *head, HourKind.CREDIT, 1, None, None, written, system, None, None, on, on, left, *tail)
+        (entry, *head, HourKind.CREDIT, 1, None, None, written, trust, *word, on, on, left, *tail)
     )
     if not corrected and status is not A.REVERSED:
         return
     at = min(left + DAY, world.now)
-    approver, back = market.lives.staff[0], sheets.id("hour_entry", at)
+    approver, back = (
+        next(p for p in (*market.lives.staff, market.lives.workers[0][1]) if p != who),
+        sheets.id("hour_entry", at),
+    )
     why = (approver, "签退时间记错，更正" if corrected else "核实后未参加")
     sheets["hour_entry"].append(
-        (back, *head, HourKind.REVERSAL, 1, entry, None, -written, system, *why, on, on, at, *tail)
+        (back, *head, HourKind.REVERSAL, 1, entry, None, -written, trust, *why, on, on, at, *tail)
     )
     if corrected:
         again = sheets.id("hour_entry", at)

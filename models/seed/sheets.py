@@ -60,7 +60,7 @@ COLUMNS: dict[str, str] = {
     "session_commitment": "id session_id commitment_id quantity organization_id area",
     "session_code": "id session_id code organization_id area",
     "attendance": "id session_id volunteer_id commitment_id status position applied_at accepted_at starts_at"
-    " check_in_at check_in_method check_out_at check_out_method credited_minutes rating reason restricted_need_id"
+    " check_in_at check_in_method check_in_by check_out_at check_out_method credited_minutes rating reason restricted_need_id"
     " organization_id area",
     "hour_entry": "id attendance_id session_id volunteer_id kind revision reverses_id follows_id minutes trust"
     " approved_by reason served_on credited_on at category_code organization_id area",

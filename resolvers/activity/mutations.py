@@ -25,7 +25,10 @@ Version = Annotated[int, _told("The version that was read.")]
 Reason = Annotated[str, _told("Why: 1 to 200 characters, shown to whom it concerns.")]
 MaybeReason = Annotated[str | None, _told("Why, if that is to be said: at most 200 characters.")]
 Minutes = Annotated[int, _told("Whole minutes: at most the session's length, and 12 hours a day.")]
-NewMinutes = Annotated[int | None, _told("Whole minutes of a corrected credit; none stands in its place by default.")]
+NewMinutes = Annotated[
+    int | None,
+    _told("Whole minutes of a corrected credit, at most those taken back; none stands in its place by default."),
+]
 Evidence = Annotated[str, _told("What shows that he was there: 1 to 2000 characters.")]
 Note = Annotated[str, _told("Why: 1 to 200 characters.")]
 MaybeNote = Annotated[str | None, _told("A word on it, at most 200 characters.")]
@@ -111,7 +114,7 @@ class SessionEditInput:
     )
     radius_m: strawberry.Maybe[int] = strawberry.field(description="How near one has to be, 20 to 5000 metres.")
     capacity: strawberry.Maybe[int] = strawberry.field(description="How many places; never below those taken.")
-    min_age: strawberry.Maybe[int] = strawberry.field(description="The least age of volunteers who sign up from now.")
+    min_age: strawberry.Maybe[int] = strawberry.field(description="The least age; nobody with a place may be younger.")
     needs_approval: strawberry.Maybe[bool] = strawberry.field(description="Whether a sign-up waits for approval.")
 
     def changes(self) -> dict[str, Any]:
@@ -247,7 +250,7 @@ class ActivityMutation:
     async def attendance_withdraw(call: Call, id: AttendanceId, reason: MaybeReason = None) -> UUID:
         return await actions.withdraw(call.db, call.id(id, "attendance"), reason)
 
-    @mutation(Attendance, actions.accept, description="Give a place to a volunteer who applied.")
+    @mutation(Attendance, actions.accept, description="Give a place to a volunteer who applied; not to oneself.")
     async def attendance_accept(call: Call, id: AttendanceId) -> UUID:
         return await actions.accept(call.db, call.id(id, "attendance"))
 
@@ -275,7 +278,7 @@ class ActivityMutation:
     @mutation(
         Attendance,
         actions.check_out,
-        description="Check out, until two hours after the end. The minutes inside the session's time are credited at once.",
+        description="Check out, until two hours after the end. The minutes inside the session's time are credited at once, on the word of whoever marked another from the roster.",
     )
     async def attendance_check_out(
         call: Call,
@@ -297,14 +300,14 @@ class ActivityMutation:
     async def attendance_excuse(call: Call, id: AttendanceId, reason: Reason) -> UUID:
         return await actions.excuse(call.db, call.id(id, "attendance"), reason)
 
-    @mutation(Attendance, actions.rate, description="Evaluate a credited service, 1 to 5.")
+    @mutation(Attendance, actions.rate, description="Evaluate a credited service, 1 to 5; not one's own.")
     async def attendance_rate(call: Call, id: AttendanceId, rating: Rating) -> UUID:
         return await actions.rate(call.db, call.id(id, "attendance"), rating)
 
     @mutation(
         ManualProposal,
         actions.propose_hours,
-        description="Propose hours for a volunteer who forgot to check in or out, with what shows that he was there.",
+        description="Propose hours for a volunteer who forgot to check in or out, or whose credit was reversed, with what shows that he was there.",
     )
     async def manual_hours_propose(
         call: Call, attendance: AttendanceId, minutes: Minutes, reason: Reason, evidence: Evidence
@@ -327,7 +330,7 @@ class ActivityMutation:
     @mutation(
         Attendance,
         actions.reverse_hours,
-        description="Take a credit back, whole; with `minutes`, a corrected credit stands in its place.",
+        description="Take a credit back, whole; with `minutes`, a lower credit stands in its place. More takes a proposal by hand.",
     )
     async def hours_reverse(call: Call, entry: EntryId, reason: Reason, minutes: NewMinutes = None) -> UUID:
         return await actions.reverse_hours(call.db, call.id(entry, "hour", "entry"), reason, minutes)
@@ -335,7 +338,7 @@ class ActivityMutation:
     @mutation(
         Attendance,
         actions.credit_again,
-        description="Credit an attendance whose credit was reversed, with none in its place.",
+        description="Credit an attendance whose credit was reversed, with none in its place; at most what was taken back.",
     )
     async def hours_credit_again(call: Call, attendance: AttendanceId, minutes: Minutes, reason: Reason) -> UUID:
         of = call.id(attendance, "attendance", "attendance")

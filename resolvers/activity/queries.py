@@ -47,10 +47,11 @@ STARTS = {
 class VolunteerHours:
     total_minutes: int = w.expression(queries.minutes_of_volunteer(), description="All minutes that stand credited.")
     system_minutes: int = w.expression(
-        queries.minutes_of_volunteer(HourTrust.SYSTEM), description="Of these, recorded by the server's clock."
+        queries.minutes_of_volunteer(HourTrust.SYSTEM),
+        description="Of these, proven by the volunteer, by the server's clock.",
     )
     confirmed_minutes: int = w.expression(
-        queries.minutes_of_volunteer(HourTrust.CONFIRMED), description="Of these, corrected by staff."
+        queries.minutes_of_volunteer(HourTrust.CONFIRMED), description="Of these, on one organizer's word."
     )
     manual_minutes: int = w.expression(
         queries.minutes_of_volunteer(HourTrust.MANUAL), description="Of these, credited by hand."

@@ -265,3 +265,46 @@ async def test_a_community_plans_no_session_of_another_ones_activity(there: Worl
     with pytest.raises(NotFound):
         await there.session(elsewhere, activity=programme, community=other)
     await there.session(there.staff, activity=programme)
+
+
+async def test_a_change_leaves_nobody_too_young(there: World) -> None:
+    session = await there.session(capacity=2)
+    sixteen = await there.volunteer(adult_on=date(2028, 11, 3))
+    part = await actions.sign_up(there.as_(sixteen), session)
+    await actions.sign_up(there.as_(await there.volunteer()), session)
+    waiting = await actions.sign_up(there.as_(await there.volunteer(adult_on=date(2028, 11, 3))), session)
+    for problem, change in (
+        (problems.MinorAtNight, {"starts_at": at("20:00"), "ends_at": at("22:30")}),
+        (problems.MinorAtNight, {"ends_at": at("22:30")}),
+        (problems.BelowMinimumAge, {"min_age": 17}),
+        (problems.BelowMinimumAge, {"min_age": 16, "starts_at": at("20:00", 2)}),
+    ):
+        with pytest.raises(problem):
+            await actions.edit_session(there.as_(there.ngo), session, 1, change)
+    await actions.edit_session(there.as_(there.ngo), session, 1, {"min_age": 16})
+    await actions.excuse(there.as_(there.ngo), part, "家中有事")
+    assert (await there.row("attendance", waiting))["status"] == "ACCEPTED"
+    await actions.excuse(there.as_(there.ngo), waiting, "家中有事")
+    await actions.edit_session(there.as_(there.ngo), session, 2, {"min_age": 17})
+
+
+async def test_the_waitlist_passes_over_who_has_become_too_young(there: World) -> None:
+    session = await there.session(capacity=1)
+    part = await actions.sign_up(there.as_(await there.volunteer()), session)
+    young, grown = await there.volunteer(adult_on=date(2028, 11, 3)), await there.volunteer()
+    waiting = [await actions.sign_up(there.as_(p), session) for p in (young, grown)]
+    await actions.edit_session(there.as_(there.ngo), session, 1, {"min_age": 18})
+    await actions.withdraw(
+        there.as_(Actor(Role.VOLUNTEER, (await there.row("attendance", part))["volunteer_id"])), part
+    )
+    assert [(await there.row("attendance", w))["status"] for w in waiting] == ["WAITLISTED", "ACCEPTED"]
+
+
+async def test_nobody_gives_himself_a_place(there: World) -> None:
+    session = await there.session(needs_approval=True)
+    v = await there.volunteer()
+    part = await actions.sign_up(there.as_(v), session)
+    himself = Actor(Role.COMMUNITY_STAFF, v.person, area=there.area)
+    with pytest.raises(problems.SecondPersonNeeded):
+        await actions.accept(there.as_(himself), part)
+    await actions.accept(there.as_(there.staff), part)

@@ -245,8 +245,8 @@ async def test_a_volunteer_reads_his_hours(ask: Asking) -> None:
     assert data["hoursReverse"] == {
         "creditedMinutes": 120,
         "entries": [
-            {"minutes": 180, "trust": "SYSTEM"},
-            {"minutes": -180, "trust": "SYSTEM"},
+            {"minutes": 180, "trust": "CONFIRMED"},
+            {"minutes": -180, "trust": "CONFIRMED"},
             {"minutes": 120, "trust": "CONFIRMED"},
         ],
     }

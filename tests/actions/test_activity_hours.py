@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from uuid import UUID
 
 import asyncpg
@@ -14,7 +15,7 @@ from models.activity.tables import SessionCode
 from models.base import table
 from models.database import Seen
 from models.problems import Forbidden, InvalidInput, InvalidTransition, NotFound
-from tests.make_activity import World, at, attend, balance, credits, world
+from tests.make_activity import VOLUNTEER, World, at, attend, balance, credits, world
 
 
 @pytest.fixture
@@ -27,8 +28,8 @@ async def test_hours_of_a_morning(there: World) -> None:
     a, b = await there.volunteer(), await there.volunteer()
     first = await attend(there, session, a, "09:00", "12:04")
     second = await attend(there, session, b, "09:00", "10:30")
-    assert await credits(there, first) == [("CREDIT", 1, 180, "SYSTEM")]
-    assert await credits(there, second) == [("CREDIT", 1, 90, "SYSTEM")]
+    assert await credits(there, first) == [("CREDIT", 1, 180, "CONFIRMED")]
+    assert await credits(there, second) == [("CREDIT", 1, 90, "CONFIRMED")]
     assert (await there.row("attendance", first))["check_in_method"] == "ROSTER"
 
 
@@ -86,8 +87,8 @@ async def test_a_credit_is_corrected_by_reversal(there: World) -> None:
         await actions.reverse_hours(there.as_(there.ngo, at("15:00")), credit["id"], "早退", 120)
     await actions.reverse_hours(there.as_(there.worker, at("15:00")), credit["id"], "早退一小时", 120)
     assert await credits(there, part) == [
-        ("CREDIT", 1, 180, "SYSTEM"),
-        ("REVERSAL", 1, -180, "SYSTEM"),
+        ("CREDIT", 1, 180, "CONFIRMED"),
+        ("REVERSAL", 1, -180, "CONFIRMED"),
         ("CREDIT", 2, 120, "CONFIRMED"),
     ]
     assert await balance(there, a) == 120
@@ -118,7 +119,7 @@ async def test_checking_out_twice_credits_once(there: World) -> None:
     for again in (actions.check_in, actions.check_out):
         with pytest.raises(InvalidTransition):
             await again(there.as_(there.ngo, at("12:01")), part)
-    assert await credits(there, part) == [("CREDIT", 1, 180, "SYSTEM")]
+    assert await credits(there, part) == [("CREDIT", 1, 180, "CONFIRMED")]
 
 
 async def test_proofs_of_presence(there: World) -> None:
@@ -157,3 +158,66 @@ async def test_nobody_but_organizers_reads_the_code(there: World) -> None:
         assert len(await there.as_(actor).all(read)) == 1
     await actions.end_session(there.as_(there.ngo, at("12:00")), session)
     assert await there.as_(there.ngo).all(read) == []
+
+
+@pytest.mark.parametrize("marked", ["in", "out", "both"])
+async def test_hours_on_anothers_word_say_so(there: World, marked: str) -> None:
+    session = await there.session()
+    v = await there.volunteer()
+    part = await actions.sign_up(there.as_(v), session)
+    code = await there.code(session)
+    came = there.ngo if marked != "out" else v
+    left = there.staff if marked != "in" else v
+    await actions.check_in(there.as_(came, at("09:00")), part, code=code)
+    await actions.check_out(there.as_(left, at("12:00")), part, code=code)
+    assert await credits(there, part) == [("CREDIT", 1, 180, "CONFIRMED")]
+    [entry] = await there.all("SELECT approved_by, reason FROM hour_entry")
+    assert entry["approved_by"] == (there.ngo.person if marked == "in" else there.staff.person)
+    assert entry["reason"] == "工作人员点名"
+
+
+async def test_nobody_answers_for_his_own_hours(there: World) -> None:
+    session = await there.session(there.worker)
+    own = Actor(Role.VOLUNTEER, there.worker.person, area=there.area)
+    await there.connection.execute(VOLUNTEER, own.person, "ACTIVE", there.area, date(2005, 5, 5), there.now)
+    part = await actions.sign_up(there.as_(own), session)
+    code = await there.code(session)
+    with pytest.raises(problems.WrongSignCode):
+        await actions.check_in(there.as_(there.worker, at("09:00")), part)
+    await actions.check_in(there.as_(own, at("09:00")), part, code=code)
+    for actor in (own, there.worker):
+        with pytest.raises(problems.SecondPersonNeeded):
+            async with there.connection.transaction():
+                await actions.check_out(there.as_(actor, at("12:00")), part, code=code)
+    await actions.check_out(there.as_(there.staff, at("12:00")), part)
+    assert await credits(there, part) == [("CREDIT", 1, 180, "CONFIRMED")]
+    with pytest.raises(problems.SecondPersonNeeded):
+        await actions.rate(there.as_(there.worker, at("13:00")), part, 5)
+    await actions.rate(there.as_(there.staff, at("13:00")), part, 5)
+    with pytest.raises(asyncpg.CheckViolationError):
+        async with there.connection.transaction():
+            await there.connection.execute(
+                "UPDATE attendance SET check_in_method = 'ROSTER', check_in_by = volunteer_id WHERE id = $1", part
+            )
+
+
+async def test_one_person_does_not_raise_hours(there: World) -> None:
+    session = await there.session()
+    part = await attend(there, session, await there.volunteer(), "09:00", "11:00")
+    [credit] = await there.all("SELECT id FROM hour_entry")
+    late = at("15:00")
+    with pytest.raises(problems.MoreThanCredited) as caught:
+        async with there.connection.transaction():
+            await actions.reverse_hours(there.as_(there.worker, late), credit["id"], "少记一小时", 180)
+    assert caught.value.credited == 120
+    await actions.reverse_hours(there.as_(there.worker, late), credit["id"], "少记一小时")
+    with pytest.raises(problems.MoreThanCredited):
+        await actions.credit_again(there.as_(there.staff, late), part, 121, "少记一小时")
+    proposal = await actions.propose_hours(there.as_(there.ngo, late), part, 180, "少记一小时", "签到表")
+    await actions.approve_hours(there.as_(there.worker, late), proposal)
+    assert [e[:3] for e in await credits(there, part)] == [
+        ("CREDIT", 1, 120),
+        ("REVERSAL", 1, -120),
+        ("CREDIT", 2, 180),
+    ]
+    assert (await credits(there, part))[-1] == ("CREDIT", 2, 180, "MANUAL")

@@ -37,7 +37,8 @@ async def play(http: httpx.AsyncClient, weeks: int = 0) -> Any:
     api.at = at("1 12:00")
     by_ngo = await api.done(ngo, "Claim", id=need, offer=offer["id"], volunteer=theirs)
     alone = await api.done(volunteer, "Claim", id=need)
-    await need_to_hours.serve(api, at, [(ngo, by_ngo["id"]), (volunteer, alone["id"])])
+    provided = [(ngo, by_ngo["id"]), (volunteer, alone["id"])]
+    await need_to_hours.serve(api, at, provided, ("CONFIRMED", "SYSTEM"))
 
     await restricted_gifts.play(Api(http, Documents("restricted_gifts"), restricted_gifts.RECEIVED), need=need)
     walk = Api(http, Documents("five_parties"), at("2 18:00"))

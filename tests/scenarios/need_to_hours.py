@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -36,7 +36,7 @@ async def play(api: Api, weeks: int = 0) -> dict[str, Any]:
     assert [(o["code"], o["remaining"]) for o in lost] == [("NEED_FULLY_COMMITTED", 0)], outcomes
     assert len(won) == 2
 
-    await serve(api, at, won)
+    await serve(api, at, won, ("SYSTEM", "SYSTEM"))
     staff = await api.sign_in("community-staff")
     return {"id": need, "result": (await api.send(staff, "Result", id=need))["need"]}
 
@@ -66,8 +66,8 @@ async def ask(api: Api, at: Callable[[str], str], category: str) -> str:
     return found
 
 
-async def serve(api: Api, at: Callable[[str], str], commitments: list[tuple[str, str]]) -> None:
-    """(who checks in, commitment): accepted, confirmed, in at 08:27 and out at 11:05, completed with five stars."""
+async def serve(api: Api, at: Callable[[str], str], commitments: list[tuple[str, str]], trusts: Sequence[str]) -> None:
+    """(who checks in, commitment), and what trust his hours come to: accepted, confirmed, in at 08:27 and out at 11:05, completed with five stars."""
     resident, staff = await api.sign_in("resident"), await api.sign_in("community-staff")
     worker = (await api.send(staff, "SocialWorkers"))["socialWorkers"]["edges"][0]["node"]["id"]
     for _, commitment in commitments:
@@ -88,14 +88,14 @@ async def serve(api: Api, at: Callable[[str], str], commitments: list[tuple[str,
     roster = {e["node"]["commitment"]["id"]: e["node"]["id"] for e in published["attendances"]["edges"]}
     assert len(roster) == len(commitments)
     code = {"code": published["signCode"]["code"]}
-    for token, commitment in commitments:
+    for (token, commitment), trust in zip(commitments, trusts, strict=True):
         attendance = roster[commitment]
         api.at = at("2 08:27")
         assert (await api.done(token, "CheckIn", id=attendance, input=code))["status"] == "CHECKED_IN"
         api.at = at("2 11:05")
         left = await api.done(token, "CheckOut", id=attendance, input=code)
         assert left["creditedMinutes"] == 150
-        assert left["entries"] == [{"kind": "CREDIT", "minutes": 150, "trust": "SYSTEM"}]
+        assert left["entries"] == [{"kind": "CREDIT", "minutes": 150, "trust": trust}]
 
     api.at = at("2 18:00")
     for _, commitment in commitments:

@@ -12,6 +12,7 @@ from models.activity.actions.roster import Row, bound, locked_attendance, must_r
 from models.activity.problems import (
     CreditNotLive,
     MinutesOverLimit,
+    MoreThanCredited,
     ProposalPending,
     SecondPersonNeeded,
     SessionNotOver,
@@ -88,7 +89,8 @@ async def _within_limit(db: Db, held: Row, part: Row, minutes: int) -> None:
 
 @refuses(InvalidTransition, SessionNotOver, MinutesOverLimit, ProposalPending, SecondPersonNeeded)
 async def propose_hours(db: Db, attendance_id: UUID, minutes: int, reason: str, evidence: str) -> UUID:
-    """The organizers propose hours for somebody with a place who forgot to check in or out. Returns the proposal.
+    """The organizers propose hours for somebody with a place who forgot to check in or out, or whose credit was
+    reversed. Returns the proposal.
 
     `minutes`: whole minutes, at most the session's length; `evidence`: what shows that he was there (I9).
     """
@@ -96,7 +98,7 @@ async def propose_hours(db: Db, attendance_id: UUID, minutes: int, reason: str, 
     held, part = await locked_attendance(db, attendance_id)
     must_run(db.actor, part)
     status = SessionStatus(held["status"])
-    if status not in UNSETTLED:
+    if status not in UNSETTLED and part["status"] != AttendanceStatus.REVERSED:
         raise InvalidTransition(status=status.value, label=label(status))
     step(ATTENDANCE_STEPS, "credit_manually", AttendanceStatus(part["status"]))
     if db.now < held["ends_at"]:
@@ -153,17 +155,22 @@ async def approve_hours(db: Db, id: UUID, note: str | None = None) -> UUID:
     held, part, found = await _decided(db, id, "approve", note)
     step(ATTENDANCE_STEPS, "credit_manually", AttendanceStatus(part["status"]))
     await _within_limit(db, held, part, found["minutes"])
-    await start(db, part)
+    before = await db.one(LATEST, of=part["id"]) if part["status"] == AttendanceStatus.REVERSED else None
+    if before is None:
+        await start(db, part)
     await credit(
         db,
         held,
         part,
         found["minutes"],
         HourTrust.MANUAL,
+        revision=before["revision"] + 1 if before else 1,
+        follows=before["id"] if before else None,
         approved_by=db.actor.person,
         reason=found["reason"],
     )
-    await deliver(db, part["commitment_id"])
+    if before is None:
+        await deliver(db, part["commitment_id"])
     return id
 
 
@@ -187,6 +194,9 @@ async def _correcting(db: Db, attendance_id: UUID) -> tuple[Row, Row, UUID]:
 
 
 async def _credit_again(db: Db, held: Row, part: Row, minutes: int, reason: str, before: Row, by: UUID) -> None:
+    """Credits in the place of a reversal, no more than it took back. Raises MinutesOverLimit, MoreThanCredited."""
+    if minutes > -before["minutes"]:
+        raise MoreThanCredited(credited=-before["minutes"])
     await _within_limit(db, held, part, minutes)
     await credit(
         db,
@@ -201,9 +211,9 @@ async def _credit_again(db: Db, held: Row, part: Row, minutes: int, reason: str,
     )
 
 
-@refuses(CreditNotLive, MinutesOverLimit, SecondPersonNeeded)
+@refuses(CreditNotLive, MinutesOverLimit, MoreThanCredited, SecondPersonNeeded)
 async def reverse_hours(db: Db, entry_id: UUID, reason: str, minutes: int | None = None) -> UUID:
-    """Staff take a credit back, whole; with `minutes`, a corrected credit stands in its place. Returns the attendance.
+    """Staff take a credit back, whole; with `minutes`, a lower credit stands in its place. Returns the attendance.
 
     The entries of a locked session's correction belong to the day on which they are made (I24).
     """
@@ -219,13 +229,14 @@ async def reverse_hours(db: Db, entry_id: UUID, reason: str, minutes: int | None
     step(ATTENDANCE_STEPS, "reverse", AttendanceStatus(part["status"]))
     id = await reverse(db, held, part, latest, by, why)
     if minutes is not None:
-        await _credit_again(db, held, part, minutes, why, {"id": id, "revision": latest["revision"]}, by)
+        taken = {"id": id, "revision": latest["revision"], "minutes": -latest["minutes"]}
+        await _credit_again(db, held, part, minutes, why, taken, by)
     return part["id"]  # type: ignore[no-any-return]
 
 
-@refuses(InvalidTransition, MinutesOverLimit, SecondPersonNeeded)
+@refuses(InvalidTransition, MinutesOverLimit, MoreThanCredited, SecondPersonNeeded)
 async def credit_again(db: Db, attendance_id: UUID, minutes: int, reason: str) -> UUID:
-    """Staff credit an attendance whose credit was reversed and none put in its place. Returns the attendance."""
+    """Staff credit an attendance whose credit was reversed and none put in its place, at most as much. Returns it."""
     held, part, by = await _correcting(db, attendance_id)
     step(ATTENDANCE_STEPS, "credit_again", AttendanceStatus(part["status"]))
     latest = await db.one(LATEST, of=attendance_id)

@@ -20,10 +20,12 @@ from models.activity.actions.roster import (
     move,
     must_run,
     reseat,
+    runs,
 )
 from models.activity.problems import (
     CheckInClosed,
     CheckOutClosed,
+    SecondPersonNeeded,
     TooFarAway,
     WrongSignCode,
 )
@@ -48,13 +50,13 @@ from models.activity.rules import (
 from models.base import INSTANT
 from models.database import Db, Statement
 from models.labels import label
-from models.problems import InvalidTransition, refuses
+from models.problems import Forbidden, InvalidTransition, refuses
 from models.rules_text import clean
 
 CAME = Statement(
     sa.update(attendance)
     .where(attendance.c.id == bound("of"))
-    .values(check_in_at=bound("now", INSTANT), check_in_method=bound("method"))
+    .values(check_in_at=bound("now", INSTANT), check_in_method=bound("method"), check_in_by=bound("by"))
 )
 LEFT = Statement(
     sa.update(attendance)
@@ -76,6 +78,8 @@ def proof(db: Db, held: Row, part: Row, code: str | None, at: tuple[float, float
     """
     if part["volunteer_id"] != db.actor.person:
         must_run(db.actor, part)
+        if db.actor.person is None:
+            raise Forbidden()
         return CheckMethod.ROSTER
     if code is not None or at is None or held["latitude"] is None:
         given = sign_hash(held["id"], (code or "").strip().upper())
@@ -106,19 +110,21 @@ async def check_in(
         raise CheckInClosed(opens_at=opens, closes_at=held["ends_at"])
     if status != held["status"]:
         await advance(db, held, status)
-    await db.value(CAME, of=id, method=method)
+    await db.value(CAME, of=id, method=method, by=db.actor.person if method is CheckMethod.ROSTER else None)
     await move(db, part, "check_in")
     await start(db, part)
     return id
 
 
-@refuses(InvalidTransition, CheckOutClosed, WrongSignCode, TooFarAway)
+@refuses(InvalidTransition, CheckOutClosed, WrongSignCode, TooFarAway, SecondPersonNeeded)
 async def check_out(
     db: Db, id: UUID, code: str | None = None, latitude: float | None = None, longitude: float | None = None
 ) -> UUID:
     """A volunteer leaves: his minutes are credited at once, and what his commitment promised is delivered.
 
-    Credited are the whole minutes of his presence inside the session's time, at most 12 hours a day (I8).
+    Credited are the whole minutes of his presence inside the session's time, at most 12 hours a day (I8). Where either
+    mark is another's word, that person answers for the credit, and its trust is CONFIRMED. Who organizes the session
+    knows its code: another has to mark him at least once.
     """
     require(db.actor, MAY["attendance.check"])
     at = placed(latitude, longitude)
@@ -127,6 +133,7 @@ async def check_out(
     step(ATTENDANCE_STEPS, "check_out", AttendanceStatus(part["status"]))
     if held["status"] not in (SessionStatus.RUNNING, SessionStatus.ENDED):
         raise InvalidTransition(status=held["status"], label=label(SessionStatus(held["status"])))
+    by = _answers(db, held, part, method)
     closes = check_out_closes(held["ends_at"])
     if db.now > closes:
         raise CheckOutClosed(closed_at=closes)
@@ -134,9 +141,26 @@ async def check_out(
     await move(db, part, "check_out")
     left = await room(db, held, part["volunteer_id"])
     minutes = credited_minutes(part["check_in_at"], db.now, held["starts_at"], held["ends_at"], most=left)
-    await credit(db, held, part, minutes, HourTrust.SYSTEM)
+    if by is None:
+        await credit(db, held, part, minutes, HourTrust.SYSTEM)
+    else:
+        word = label(CheckMethod.ROSTER)
+        await credit(db, held, part, minutes, HourTrust.CONFIRMED, approved_by=by, reason=word)
     await deliver(db, part["commitment_id"])
     return id
+
+
+def _answers(db: Db, held: Row, part: Row, left: CheckMethod) -> UUID | None:
+    """Who answers for a credit: whoever marked the check-out from the roster, or else the check-in; None where nobody
+    had to. Raises SecondPersonNeeded for an organizer whom nobody else has marked."""
+    if left is CheckMethod.ROSTER:
+        return db.actor.person
+    if part["check_in_by"] is not None:
+        return part["check_in_by"]  # type: ignore[no-any-return]
+    unsigned = part["check_in_method"] == CheckMethod.ROSTER
+    if unsigned or held["created_by"] == part["volunteer_id"] or runs(db.actor, part):
+        raise SecondPersonNeeded()
+    return None
 
 
 @refuses(InvalidTransition)
@@ -164,12 +188,14 @@ async def excuse(db: Db, id: UUID, reason: str) -> UUID:
     return id
 
 
-@refuses(InvalidTransition)
+@refuses(InvalidTransition, SecondPersonNeeded)
 async def rate(db: Db, id: UUID, rating: int) -> UUID:
-    """The organizers evaluate a volunteer's service, 1 to 5 (条例 art. 19 asks for a record of it)."""
+    """The organizers evaluate a volunteer's service, 1 to 5, not their own (条例 art. 19 asks for a record of it)."""
     require(db.actor, MAY["attendance.rate"])
     held, part = await locked_attendance(db, id)
     must_run(db.actor, part)
+    if part["volunteer_id"] == db.actor.person:
+        raise SecondPersonNeeded()
     bounded(rating, "rating", 1, 5)
     if part["status"] != AttendanceStatus.CONFIRMED:
         raise InvalidTransition(status=part["status"], label=label(AttendanceStatus(part["status"])))

@@ -6,7 +6,7 @@ Locks are taken in one order: session, attendance, volunteer, then what the exch
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -14,9 +14,21 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import TSTZRANGE, insert
 
+from models import clock
 from models.access import Actor, Role, seen
 from models.activity import visible
-from models.activity.rules import ATTENDANCE_STEPS, SIGNING, STEWARDS, AttendanceStatus, SessionStatus, step
+from models.activity.problems import BelowMinimumAge, MinorAtNight
+from models.activity.rules import (
+    ADULT_AGE,
+    ATTENDANCE_STEPS,
+    SIGNING,
+    STEWARDS,
+    AttendanceStatus,
+    SessionStatus,
+    at_night,
+    old_enough_on,
+    step,
+)
 from models.activity.tables import Attendance, ServiceSession
 from models.base import INSTANT, table
 from models.database import Db, Seen, Statement
@@ -25,7 +37,7 @@ from models.exchange.tables import Booking
 from models.people.actions import take_volunteer
 from models.people.rules import VolunteerRegistration
 from models.people.tables import Volunteer
-from models.problems import Forbidden, NotFound
+from models.problems import Forbidden, NotFound, Problem
 
 Row: TypeAlias = Any
 """A row of the database, by its columns' names."""
@@ -92,7 +104,7 @@ ADOPT = Statement(
 )
 UNBOOK = Statement(sa.delete(booking).where(booking.c.attendance_id == bound("of")))
 NEXT_IN_LINE = Statement(
-    sa.select(attendance)
+    sa.select(attendance, volunteer.c.adult_on)
     .join(volunteer, volunteer.c.person_id == attendance.c.volunteer_id)
     .where(
         attendance.c.session_id == bound("of"),
@@ -177,7 +189,7 @@ async def seat(db: Db, held: Row, of: UUID, person: UUID, commitment: UUID | Non
 async def promote(db: Db, held: Row, free: int) -> int:
     """Gives up to `free` places to the waitlist, first come first served; how many were given.
 
-    Who is booked elsewhere by now, or suspended, keeps waiting.
+    Who is booked elsewhere by now, suspended, or too young for what the session has become, keeps waiting.
     """
     given = 0
     if free <= 0 or not takes_sign_ups(held, db.now):
@@ -185,6 +197,8 @@ async def promote(db: Db, held: Row, free: int) -> int:
     for part in await db.all(NEXT_IN_LINE, of=held["id"]):
         if given == free:
             break
+        if too_young(held, part["adult_on"]) is not None:
+            continue
         if await seat(db, held, part["id"], part["volunteer_id"], part["commitment_id"], part["organization_id"]):
             await move(db, part, "promote")
             given += 1
@@ -197,6 +211,16 @@ async def reseat(db: Db, held: Row, left: int) -> None:
     given = await promote(db, held, capacity - accepted)
     if given != left:
         await db.value(SEATS, of=held["id"], more=given - left)
+
+
+def too_young(held: Row, adult_on: date) -> Problem | None:
+    """Why somebody who comes of age on a day may not serve in a session for his age; None where he may (I10)."""
+    on = clock.day(held["starts_at"])
+    if on < old_enough_on(adult_on, held["min_age"]):
+        return BelowMinimumAge(min_age=held["min_age"])
+    if on < old_enough_on(adult_on, ADULT_AGE) and at_night(held["starts_at"], held["ends_at"]):
+        return MinorAtNight()
+    return None
 
 
 def takes_sign_ups(held: Row, now: datetime) -> bool:

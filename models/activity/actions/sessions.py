@@ -29,8 +29,16 @@ from models.activity.actions.roster import (
     must_run,
     promote,
     session,
+    too_young,
+    volunteer,
 )
-from models.activity.problems import CapacityBelowAccepted, SessionNotOver, SessionUnsettled
+from models.activity.problems import (
+    BelowMinimumAge,
+    CapacityBelowAccepted,
+    MinorAtNight,
+    SessionNotOver,
+    SessionUnsettled,
+)
 from models.activity.rules import MAY, SESSION_STEPS, AttendanceStatus, ProposalStatus, SessionStatus, step
 from models.activity.tables import ManualProposal, SessionCode
 from models.base import INSTANT, table
@@ -95,6 +103,11 @@ PARTS = Statement(
     .order_by(attendance.c.position)
     .with_for_update(key_share=True)
 )
+COMES_OF_AGE = Statement(
+    sa.select(volunteer.c.adult_on)
+    .join(attendance, attendance.c.volunteer_id == volunteer.c.person_id)
+    .where(attendance.c.session_id == bound("of"), attendance.c.status == AttendanceStatus.ACCEPTED.value)
+)
 PUBLISH = Statement(
     sa.update(session)
     .where(session.c.id == bound("of"))
@@ -146,12 +159,12 @@ def _refuse(held: Row) -> InvalidTransition:
     return InvalidTransition(status=held["status"], label=label(SessionStatus(held["status"])))
 
 
-@refuses(InvalidTransition, StaleVersion, CapacityBelowAccepted, OverlappingBooking)
+@refuses(InvalidTransition, StaleVersion, CapacityBelowAccepted, OverlappingBooking, BelowMinimumAge, MinorAtNight)
 async def edit_session(db: Db, id: UUID, version: int, changes: dict[str, Any]) -> UUID:
     """The organizers change a session. `changes`: columns of EDITED and their new values.
 
-    More places go to the waitlist at once; a new time moves the bookings of all who have a place. When the session
-    runs, only its capacity may still change.
+    More places go to the waitlist at once; a new time moves the bookings of all who have a place, and neither it nor a
+    higher age may leave somebody with a place too young (I10). When the session runs, only its capacity may still change.
     """
     require(db.actor, MAY["session.edit"])
     held = await locked_session(db, id)
@@ -165,6 +178,8 @@ async def edit_session(db: Db, id: UUID, version: int, changes: dict[str, Any]) 
     after = _changed(held, changes, db.now)
     if after["capacity"] < held["accepted_count"]:
         raise CapacityBelowAccepted(accepted=held["accepted_count"])
+    if changes.keys() & {"starts_at", "ends_at", "min_age"}:
+        await _must_stay_fit(db, held, after)
     await db.value(EDIT, of=id, **{name: after[name] for name in EDITED})
     times = {"starts_at": after["starts_at"], "ends_at": after["ends_at"]}
     if times != {name: held[name] for name in times}:
@@ -174,6 +189,14 @@ async def edit_session(db: Db, id: UUID, version: int, changes: dict[str, Any]) 
         await db.value(SEATS, of=id, more=given)
     db.tell("session.edited", id, area=held["area"], changed=sorted(changes))
     return id
+
+
+async def _must_stay_fit(db: Db, held: Row, after: Row) -> None:
+    """Raises BelowMinimumAge or MinorAtNight where the change would leave somebody with a place too young."""
+    for row in await db.all(COMES_OF_AGE, of=held["id"]):
+        young = too_young(after, row["adult_on"])
+        if young is not None and type(young) is not type(too_young(held, row["adult_on"])):
+            raise young
 
 
 def _changed(held: Row, changes: dict[str, Any], now: datetime) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models import clock
 from models.access import require
 from models.activity.actions.roster import (
     SEATS,
@@ -24,23 +23,22 @@ from models.activity.actions.roster import (
     seat,
     session,
     takes_sign_ups,
+    too_young,
     volunteer,
 )
 from models.activity.problems import (
     AlreadySignedUp,
     BelowMinimumAge,
     MinorAtNight,
+    SecondPersonNeeded,
     SessionFull,
     SignUpClosed,
     TooLateToWithdraw,
 )
 from models.activity.rules import (
-    ADULT_AGE,
     ATTENDANCE_STEPS,
     MAY,
     AttendanceStatus,
-    at_night,
-    old_enough_on,
     step,
 )
 from models.activity.tables import SessionCommitment
@@ -127,11 +125,9 @@ async def must_be_fit(db: Db, held: Row, person: UUID) -> None:
     found = await db.one(WHO, person=person)
     if found is None or found["state"] != VolunteerRegistration.ACTIVE:
         raise VolunteerInactive()
-    on = clock.day(held["starts_at"])
-    if on < old_enough_on(found["adult_on"], held["min_age"]):
-        raise BelowMinimumAge(min_age=held["min_age"])
-    if on < old_enough_on(found["adult_on"], ADULT_AGE) and at_night(held["starts_at"], held["ends_at"]):
-        raise MinorAtNight()
+    young = too_young(held, found["adult_on"])
+    if young is not None:
+        raise young
 
 
 async def enter(
@@ -224,13 +220,22 @@ async def withdraw(db: Db, id: UUID, reason: str | None = None) -> UUID:
 
 
 @refuses(
-    InvalidTransition, SessionFull, SignUpClosed, OverlappingBooking, VolunteerInactive, BelowMinimumAge, MinorAtNight
+    InvalidTransition,
+    SessionFull,
+    SignUpClosed,
+    OverlappingBooking,
+    VolunteerInactive,
+    BelowMinimumAge,
+    MinorAtNight,
+    SecondPersonNeeded,
 )
 async def accept(db: Db, id: UUID) -> UUID:
-    """The organizers give a place to somebody who applied. Who is waitlisted moves up by himself, in order."""
+    """The organizers give a place to somebody else who applied. Who is waitlisted moves up by himself, in order."""
     require(db.actor, MAY["attendance.decide"])
     held, part = await locked_attendance(db, id)
     must_run(db.actor, part)
+    if part["volunteer_id"] == db.actor.person:
+        raise SecondPersonNeeded()
     step(ATTENDANCE_STEPS, "accept", AttendanceStatus(part["status"]))
     if not takes_sign_ups(held, db.now):
         raise SignUpClosed()
