@@ -370,12 +370,12 @@ async def _base(db: Db, draft: SessionDraft, carried: Sequence[Row]) -> dict[str
         title = draft.title or (programme["title"] if programme else "")
     if starts_at is None or ends_at is None:
         raise InvalidInput(field="startsAt", reason="请填写开始和结束时间。")
-    runner = await host(db, of["area"])
+    runner: UUID | None = await host(db, of["area"])
     if carried and runner is None:
         runners = {row["organization_id"] for row in carried}
         runner = runners.pop() if len(runners) == 1 else None
     if programme is not None and (
-        programme["organization_id"] != runner or (runner is None and not db.actor.covers(programme["area"]))
+        (runner is None and not db.actor.covers(programme["area"])) or programme["organization_id"] != runner
     ):
         raise NotFound(what="该活动")
     return {
