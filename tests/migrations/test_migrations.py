@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import sqlalchemy as sa
 
 from models import migrate
 from models.tables import METADATA
@@ -75,3 +76,23 @@ async def test_the_apis_role_owns_nothing_and_makes_nothing(connection: asyncpg.
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         async with connection.transaction():
             await connection.execute("CREATE TABLE mine (id int)")
+
+
+async def test_constraints_are_called_as_they_are_declared(connection: asyncpg.Connection) -> None:
+    """A refusal is told by its constraint's name; a drift check does not compare them."""
+    rows = await connection.fetch(
+        """
+        SELECT c.conrelid::regclass::text AS table, c.conname AS name FROM pg_constraint c
+        WHERE c.contype = 'c' AND c.connamespace = 'public'::regnamespace AND c.conrelid <> 0
+          AND NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.conrelid)
+        """
+    )
+    there = {(r["table"], r["name"]) for r in rows if not r["table"].startswith("pgqueuer")}
+    declared = {
+        (t.name, str(c.name if str(c.name).startswith("ck_") else f"ck_{t.name}_{c.name}"))
+        for t in METADATA.sorted_tables
+        if not t.info.get("view")
+        for c in t.constraints
+        if isinstance(c, sa.CheckConstraint)
+    }
+    assert there == declared

@@ -91,7 +91,7 @@ def upgrade() -> None:
         sa.Column("ends_on", sa.Date(), nullable=True),
         sa.Column("created_by", sa.Uuid(), nullable=False),
         sa.Column("created_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.CheckConstraint("ends_on IS NULL OR starts_on <= ends_on", name="ck_service_activity_dates"),
+        sa.CheckConstraint("ends_on IS NULL OR starts_on <= ends_on", name=op.f("ck_service_activity_dates")),
         sa.ForeignKeyConstraint(["category_id"], ["service_category.id"], name="fk_service_activity_category_id"),
         sa.ForeignKeyConstraint(["community_id"], ["division.id"], name="fk_service_activity_community_id"),
         sa.ForeignKeyConstraint(["created_by"], ["person.id"], name="fk_service_activity_created_by"),
@@ -140,32 +140,32 @@ def upgrade() -> None:
         sa.Column("published_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
         sa.CheckConstraint(
-            "(status = 'CANCELLED') = (cancelled_reason IS NOT NULL)", name="ck_service_session_cancelled"
+            "(status = 'CANCELLED') = (cancelled_reason IS NOT NULL)", name=op.f("ck_service_session_cancelled")
         ),
         sa.CheckConstraint(
-            "starts_at < ends_at AND ends_at <= starts_at + interval '24 hours'", name="ck_service_session_window"
+            "starts_at < ends_at AND ends_at <= starts_at + interval '24 hours'", name=op.f("ck_service_session_window")
         ),
         sa.CheckConstraint(
-            "status = 'CANCELLED' OR (status = 'PLANNED') = (published_at IS NULL)", name="ck_service_session_published"
+            "status = 'CANCELLED' OR (status = 'PLANNED') = (published_at IS NULL)", name=op.f("ck_service_session_published")
         ),
         sa.CheckConstraint(
             "status IN ('PLANNED', 'PUBLISHED', 'RUNNING', 'ENDED', 'CONFIRMED', 'LOCKED', 'CANCELLED')",
-            name="ck_service_session_status",
+            name=op.f("ck_service_session_status"),
         ),
         sa.CheckConstraint(
             "(latitude IS NULL) = (longitude IS NULL) AND latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180 AND radius_m BETWEEN 20 AND 5000",
-            name="ck_service_session_position",
+            name=op.f("ck_service_session_position"),
         ),
-        sa.CheckConstraint("accepted_count BETWEEN 0 AND capacity", name="ck_service_session_accepted"),
-        sa.CheckConstraint("arrivals >= 0", name="ck_service_session_arrivals"),
-        sa.CheckConstraint("capacity BETWEEN 1 AND 10000", name="ck_service_session_capacity"),
+        sa.CheckConstraint("accepted_count BETWEEN 0 AND capacity", name=op.f("ck_service_session_accepted")),
+        sa.CheckConstraint("arrivals >= 0", name=op.f("ck_service_session_arrivals")),
+        sa.CheckConstraint("capacity BETWEEN 1 AND 10000", name=op.f("ck_service_session_capacity")),
         sa.CheckConstraint(
-            "headcount_registered >= 0 AND headcount_unregistered >= 0", name="ck_service_session_headcount"
+            "headcount_registered >= 0 AND headcount_unregistered >= 0", name=op.f("ck_service_session_headcount")
         ),
-        sa.CheckConstraint("min_age BETWEEN 0 AND 120", name="ck_service_session_min_age"),
+        sa.CheckConstraint("min_age BETWEEN 0 AND 120", name=op.f("ck_service_session_min_age")),
         sa.CheckConstraint(
             "restricted_need_id = need_id AND NOT open_sign_up OR restricted_need_id IS NULL",
-            name="ck_service_session_restricted",
+            name=op.f("ck_service_session_restricted"),
         ),
         sa.ForeignKeyConstraint(["activity_id"], ["service_activity.id"], name="fk_service_session_activity_id"),
         sa.ForeignKeyConstraint(["category_id"], ["service_category.id"], name="fk_service_session_category_id"),
@@ -205,25 +205,25 @@ def upgrade() -> None:
         sa.Column("restricted_need_id", sa.Uuid(), nullable=True),
         sa.Column("organization_id", sa.Uuid(), nullable=True),
         sa.Column("area", sa.Text(), nullable=False),
-        sa.CheckConstraint("(status = 'CONFIRMED') = (credited_minutes IS NOT NULL)", name="ck_attendance_credited"),
-        sa.CheckConstraint("check_in_method IN ('CODE', 'GEO', 'ROSTER')", name="ck_attendance_check_in_method"),
-        sa.CheckConstraint("check_out_method IN ('CODE', 'GEO', 'ROSTER')", name="ck_attendance_check_out_method"),
+        sa.CheckConstraint("(status = 'CONFIRMED') = (credited_minutes IS NOT NULL)", name=op.f("ck_attendance_credited")),
+        sa.CheckConstraint("check_in_method IN ('CODE', 'GEO', 'ROSTER')", name=op.f("ck_attendance_check_in_method")),
+        sa.CheckConstraint("check_out_method IN ('CODE', 'GEO', 'ROSTER')", name=op.f("ck_attendance_check_out_method")),
         sa.CheckConstraint(
             "status IN ('APPLIED', 'ACCEPTED', 'WAITLISTED', 'REFUSED', 'WITHDRAWN', 'LAPSED', 'CHECKED_IN', 'CHECKED_OUT', 'CONFIRMED', 'ABSENT', 'EXCUSED', 'REVERSED')",
-            name="ck_attendance_status",
+            name=op.f("ck_attendance_status"),
         ),
         sa.CheckConstraint(
             "status NOT IN ('ABSENT', 'ACCEPTED', 'CHECKED_IN', 'CHECKED_OUT', 'CONFIRMED', 'REVERSED') OR accepted_at IS NOT NULL",
-            name="ck_attendance_accepted",
+            name=op.f("ck_attendance_accepted"),
         ),
-        sa.CheckConstraint("(check_in_at IS NULL) = (check_in_method IS NULL)", name="ck_attendance_check_in"),
+        sa.CheckConstraint("(check_in_at IS NULL) = (check_in_method IS NULL)", name=op.f("ck_attendance_check_in")),
         sa.CheckConstraint(
             "(check_out_at IS NULL) = (check_out_method IS NULL) AND check_in_at <= check_out_at",
-            name="ck_attendance_check_out",
+            name=op.f("ck_attendance_check_out"),
         ),
-        sa.CheckConstraint("check_out_at IS NULL OR check_in_at IS NOT NULL", name="ck_attendance_came_first"),
-        sa.CheckConstraint("credited_minutes BETWEEN 0 AND 720", name="ck_attendance_minutes"),
-        sa.CheckConstraint("rating BETWEEN 1 AND 5", name="ck_attendance_rating"),
+        sa.CheckConstraint("check_out_at IS NULL OR check_in_at IS NOT NULL", name=op.f("ck_attendance_came_first")),
+        sa.CheckConstraint("credited_minutes BETWEEN 0 AND 720", name=op.f("ck_attendance_minutes")),
+        sa.CheckConstraint("rating BETWEEN 1 AND 5", name=op.f("ck_attendance_rating")),
         sa.ForeignKeyConstraint(["commitment_id"], ["commitment.id"], name="fk_attendance_commitment_id"),
         sa.ForeignKeyConstraint(["organization_id"], ["organization.id"], name="fk_attendance_organization_id"),
         sa.ForeignKeyConstraint(["session_id"], ["service_session.id"], name="fk_attendance_session_id"),
@@ -258,7 +258,7 @@ def upgrade() -> None:
         sa.Column("quantity", sa.Integer(), nullable=False),
         sa.Column("organization_id", sa.Uuid(), nullable=True),
         sa.Column("area", sa.Text(), nullable=False),
-        sa.CheckConstraint("quantity >= 1", name="ck_session_commitment_quantity"),
+        sa.CheckConstraint("quantity >= 1", name=op.f("ck_session_commitment_quantity")),
         sa.ForeignKeyConstraint(["commitment_id"], ["commitment.id"], name="fk_session_commitment_commitment_id"),
         sa.ForeignKeyConstraint(["organization_id"], ["organization.id"], name="fk_session_commitment_organization_id"),
         sa.ForeignKeyConstraint(["session_id"], ["service_session.id"], name="fk_session_commitment_session_id"),
@@ -288,20 +288,20 @@ def upgrade() -> None:
         sa.Column("organization_id", sa.Uuid(), nullable=True),
         sa.Column("area", sa.Text(), nullable=False),
         sa.CheckConstraint(
-            "(kind = 'CREDIT' AND revision > 1) = (follows_id IS NOT NULL)", name="ck_hour_entry_follows"
+            "(kind = 'CREDIT' AND revision > 1) = (follows_id IS NOT NULL)", name=op.f("ck_hour_entry_follows")
         ),
         sa.CheckConstraint(
             "(kind = 'CREDIT' AND trust = 'SYSTEM') OR (approved_by IS NOT NULL AND reason IS NOT NULL)",
-            name="ck_hour_entry_answered",
+            name=op.f("ck_hour_entry_answered"),
         ),
-        sa.CheckConstraint("(kind = 'REVERSAL') = (reverses_id IS NOT NULL)", name="ck_hour_entry_reverses"),
+        sa.CheckConstraint("(kind = 'REVERSAL') = (reverses_id IS NOT NULL)", name=op.f("ck_hour_entry_reverses")),
         sa.CheckConstraint(
             "CASE kind WHEN 'CREDIT' THEN minutes BETWEEN 0 AND 720 ELSE minutes BETWEEN -720 AND 0 END",
-            name="ck_hour_entry_minutes",
+            name=op.f("ck_hour_entry_minutes"),
         ),
-        sa.CheckConstraint("kind IN ('CREDIT', 'REVERSAL')", name="ck_hour_entry_kind"),
-        sa.CheckConstraint("trust IN ('SYSTEM', 'CONFIRMED', 'MANUAL')", name="ck_hour_entry_trust"),
-        sa.CheckConstraint("revision >= 1", name="ck_hour_entry_revision"),
+        sa.CheckConstraint("kind IN ('CREDIT', 'REVERSAL')", name=op.f("ck_hour_entry_kind")),
+        sa.CheckConstraint("trust IN ('SYSTEM', 'CONFIRMED', 'MANUAL')", name=op.f("ck_hour_entry_trust")),
+        sa.CheckConstraint("revision >= 1", name=op.f("ck_hour_entry_revision")),
         sa.ForeignKeyConstraint(["approved_by"], ["person.id"], name="fk_hour_entry_approved_by"),
         sa.ForeignKeyConstraint(["attendance_id"], ["attendance.id"], name="fk_hour_entry_attendance_id"),
         sa.ForeignKeyConstraint(["follows_id"], ["hour_entry.id"], name="fk_hour_entry_follows_id"),
@@ -348,12 +348,12 @@ def upgrade() -> None:
         sa.Column("area", sa.Text(), nullable=False),
         sa.CheckConstraint(
             "(status = 'PENDING') = (decided_by IS NULL) AND (decided_by IS NULL) = (decided_at IS NULL)",
-            name="ck_manual_proposal_decided",
+            name=op.f("ck_manual_proposal_decided"),
         ),
-        sa.CheckConstraint("status IN ('PENDING', 'APPROVED', 'REJECTED')", name="ck_manual_proposal_status"),
-        sa.CheckConstraint("decided_by NOT IN (proposed_by, volunteer_id)", name="ck_manual_proposal_second_person"),
-        sa.CheckConstraint("minutes BETWEEN 0 AND 720", name="ck_manual_proposal_minutes"),
-        sa.CheckConstraint("proposed_by <> volunteer_id", name="ck_manual_proposal_not_for_oneself"),
+        sa.CheckConstraint("status IN ('PENDING', 'APPROVED', 'REJECTED')", name=op.f("ck_manual_proposal_status")),
+        sa.CheckConstraint("decided_by NOT IN (proposed_by, volunteer_id)", name=op.f("ck_manual_proposal_second_person")),
+        sa.CheckConstraint("minutes BETWEEN 0 AND 720", name=op.f("ck_manual_proposal_minutes")),
+        sa.CheckConstraint("proposed_by <> volunteer_id", name=op.f("ck_manual_proposal_not_for_oneself")),
         sa.ForeignKeyConstraint(["attendance_id"], ["attendance.id"], name="fk_manual_proposal_attendance_id"),
         sa.ForeignKeyConstraint(["decided_by"], ["person.id"], name="fk_manual_proposal_decided_by"),
         sa.ForeignKeyConstraint(["organization_id"], ["organization.id"], name="fk_manual_proposal_organization_id"),
