@@ -30,6 +30,7 @@ __all__ = ["API_ROLE", "DATABASE", "OWNER_ROLE", "Cluster", "alone", "start"]
 
 SETTINGS = {
     "jit": "off",
+    "random_page_cost": "1.1",  # nobody keeps this on a turning disk, and the planner would otherwise read whole tables
     "timezone": "Asia/Shanghai",
     "log_timezone": "Asia/Shanghai",
     "max_connections": "100",

@@ -265,6 +265,7 @@ async def test_staff_register_a_resident_and_never_see_the_plain_name_again(
         "person": {"name": "诸葛小亮", "phone": "100 1234 5678", "gender": "MALE", "birthDate": "2015-01-01"},
         "tags": ["CHILD_IN_NEED"],
     }
+    monkeypatch.setattr(accepted, "fictional", False)
     refused = (await ask(clerk, RESIDENT, input=given, key="resident-1"))["residentRegister"]
     assert refused == {
         "__typename": "InvalidInput",

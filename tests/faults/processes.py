@@ -36,6 +36,10 @@ class Api:
         self.env = {**clean, **given, "DATABASE_URL": database, **env}
         self.start()
 
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
     def start(self) -> None:
         with open(self.log, "ab") as out:
             self.process = subprocess.Popen(

@@ -70,7 +70,7 @@ def test_a_port_in_use_is_said_before_anything_is_done(command: str, tmp_path: P
 
 
 def test_a_host_that_is_not_ours_is_a_sentence() -> None:
-    assert refused(run("serve", HOST="192.0.2.1")) == "HOST=192.0.2.1 is no address of this machine."
+    assert refused(run("serve", WUSHE_MODE="demo", HOST="192.0.2.1")) == "HOST=192.0.2.1 is no address of this machine."
 
 
 def test_production_has_no_demo_and_no_demo_tokens() -> None:
