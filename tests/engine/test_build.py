@@ -205,7 +205,12 @@ def test_a_report_s_arguments_are_checked_at_each_run() -> None:
 
     def counted(view: Any, at_least: Any) -> Any:
         rows = view.rows(t.person)
-        return sa.select(sa.func.count().label("n")).select_from(rows).having(sa.func.count() >= at_least).order_by(sa.func.count())
+        return (
+            sa.select(sa.func.count().label("n"))
+            .select_from(rows)
+            .having(sa.func.count() >= at_least)
+            .order_by(sa.func.count())
+        )
 
     def check(given: Any) -> None:
         if given["at_least"] > 3:
