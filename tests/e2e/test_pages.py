@@ -42,6 +42,10 @@ def test_production_has_no_pages() -> None:
     assert pages.routes("production") == []
 
 
+async def test_the_icon_that_browsers_ask_for_is_no_error(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/favicon.ico")).status_code == 204
+
+
 async def test_the_home_page_leads_to_graphiql(client: httpx.AsyncClient) -> None:
     answer = await client.get("/")
     assert (answer.status_code, answer.headers["location"]) == (302, "/graphiql")
