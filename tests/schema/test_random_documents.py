@@ -249,5 +249,7 @@ def test_both_paths_answer_the_same(demo: Demo, part: int, capsys: Any) -> None:
     seen = comparison.seen
     with capsys.disabled():
         print("\n", dict(seen))
-    few = {what: seen[what] for what, least in SHARES.items() if seen[what] < least * EXAMPLES}
+    # A few examples, with the ids of this run's data, scatter: they must not be nothing; many must hold the shares.
+    asked = EXAMPLES if THOROUGH else EXAMPLES / 4
+    few = {what: seen[what] for what, least in SHARES.items() if seen[what] < least * asked}
     assert not few, (few, dict(seen))
