@@ -43,6 +43,7 @@ def engine(*, production: bool) -> Engine:
 def create(settings: Settings) -> Door:
     """The ASGI application. The database is reached when the first request comes, so that it may start later."""
     configure(settings.log_level)
+    settings.unlock()
     assert settings.database_url is not None
 
     def pool(url: str) -> Pool:

@@ -79,10 +79,18 @@ class Door:
     """The ASGI application: `/graphql` here, everything else by `pages`."""
 
     def __init__(
-        self, engine: Engine, databases: Databases, tokens: Tokens, pages: App, *, deadline: float, given_clock: bool
+        self,
+        engine: Engine,
+        databases: Databases,
+        tokens: Tokens,
+        pages: App,
+        *,
+        deadline: float,
+        given_clock: bool,
+        platform: Any = None,
     ) -> None:
         self.engine, self.databases, self.tokens, self.pages = engine, databases, tokens, pages
-        self.deadline, self.given_clock = deadline, given_clock
+        self.deadline, self.given_clock, self.platform = deadline, given_clock, platform
         self._ids = itertools.count(1)
         self._process = secrets.token_hex(4)
         self._running: set[Running] = set()
@@ -141,7 +149,18 @@ class Door:
         seen = headers.get(WAL)
         reads = self.databases.primary if not self.databases.replicas else await self.databases.reads(seen)
         context = Context(
-            text, variables, name, actor, asker(actor, now), reads, self.databases.primary, now, self.deadline
+            text,
+            variables,
+            name,
+            actor,
+            asker(actor, now),
+            reads,
+            self.databases.primary,
+            now,
+            self.deadline,
+            self._address(scope, headers),
+            request_id,
+            self.platform,
         )
         document = self.engine.document(context)
         if document.kind is OperationType.MUTATION:
@@ -151,6 +170,8 @@ class Door:
             wal = await self.databases.position()
         elif document.kind is OperationType.QUERY:
             answer = await self._watched(context, document, receive)
+            if context.read:
+                await context.note_reading()
             wal = seen
         else:
             raise Failed(errors.METHOD, "subscriptions are not served over this transport")
@@ -199,6 +220,11 @@ class Door:
             leaves.cancel()
         running.why = Gone if done else TimeoutError
         running.task.cancel()
+
+    def _address(self, scope: Scope, headers: dict[bytes, bytes]) -> str | None:
+        """The client's network address."""
+        client = scope.get("client")
+        return None if client is None else str(client[0])
 
     async def _actor(self, headers: dict[bytes, bytes]) -> Any:
         given = headers.get(b"authorization")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import secrets
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from models import vault
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout."""
@@ -56,6 +59,10 @@ class Settings:
     replica_urls: tuple[str, ...]
     """Streaming replicas, as the API's role. Queries may go there."""
     token_secret: str | None
+    master_key: str | None
+    """Wraps the data keys: 32 bytes in base64. None: a file that is made in the data folder, never in production."""
+    old_master_keys: tuple[str, ...]
+    """Master keys that data keys may still be wrapped by."""
     pool_size: int
     statement_timeout: float
     acquire_timeout: float
@@ -77,6 +84,8 @@ class Settings:
             owner_url=given.postgres("DATABASE_OWNER_URL"),
             replica_urls=given.many_postgres("DATABASE_REPLICA_URLS"),
             token_secret=given.text("WUSHE_TOKEN_SECRET"),
+            master_key=given.secret("WUSHE_MASTER_KEY"),
+            old_master_keys=tuple((given.secret("WUSHE_MASTER_KEYS_OLD") or "").replace(",", " ").split()),
             pool_size=given.whole("WUSHE_POOL_SIZE", 20, 1, 1000),
             statement_timeout=given.seconds("WUSHE_STATEMENT_TIMEOUT", 5.0),
             acquire_timeout=given.seconds("WUSHE_ACQUIRE_TIMEOUT", 2.0),
@@ -105,7 +114,17 @@ class Settings:
             return self.token_secret.encode()
         return keep(self.data / "token-secret", secrets.token_urlsafe(SECRET_BYTES)).encode()
 
+    def unlock(self) -> None:
+        """Gives the process its master keys. Raises Trouble for one that is malformed."""
+        text = self.master_key or keep(
+            self.data / "master-key", base64.urlsafe_b64encode(secrets.token_bytes(vault.KEY_BYTES)).decode()
+        )
+        vault.unlock(*(_master(key) for key in (text, *self.old_master_keys)))
+
     def _check(self) -> None:
+        for key in (self.master_key, *self.old_master_keys):
+            if key is not None:
+                _master(key)
         if self.token_secret is not None and len(self.token_secret.encode()) < SECRET_BYTES:
             raise Trouble(f"WUSHE_TOKEN_SECRET is too short: give at least {SECRET_BYTES} bytes.")
         if self.database_url is None and self.owner_url is not None:
@@ -113,9 +132,19 @@ class Settings:
         if self.database_url is None and self.replica_urls:
             raise Trouble("DATABASE_REPLICA_URLS is set but DATABASE_URL is not: replicas need their primary.")
         if self.production:
-            for name, value in (("WUSHE_TOKEN_SECRET", self.token_secret), ("DATABASE_URL", self.database_url)):
+            for name, value in (("WUSHE_MASTER_KEY", self.master_key), ("DATABASE_URL", self.database_url)):
                 if value is None:
                     raise Trouble(f"Production mode needs {name}.")
+
+
+def _master(text: str) -> bytes:
+    try:
+        secret = base64.b64decode(text.strip().replace("-", "+").replace("_", "/"), validate=True)
+    except ValueError:
+        secret = b""
+    if len(secret) != vault.KEY_BYTES:
+        raise Trouble("A master key is 32 bytes in base64: make one with ./wushe keys new.")
+    return secret
 
 
 def default_data() -> Path:
@@ -172,6 +201,16 @@ class _Given:
 
     def text(self, name: str) -> str | None:
         return self.env.get(name, "").strip() or None
+
+    def secret(self, name: str) -> str | None:
+        """A secret from the variable, or from the file that NAME_FILE names."""
+        path = self.text(f"{name}_FILE")
+        if path is None:
+            return self.text(name)
+        try:
+            return Path(path).read_text().strip() or None
+        except OSError as problem:
+            raise Trouble(f"{name}_FILE cannot be read: {str(problem.strerror).lower()}.") from problem
 
     def one_of(self, name: str, allowed: list[str], default: str) -> str:
         found = self.text(name) or default

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Callable
-from typing import Any, Protocol
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any, ParamSpec, Protocol, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -23,6 +24,7 @@ class Role(enum.StrEnum):
     """A capacity in which somebody acts."""
 
     PUBLIC = "PUBLIC"
+    PERSON = "PERSON"
     RESIDENT = "RESIDENT"
     VOLUNTEER = "VOLUNTEER"
     SOCIAL_WORKER = "SOCIAL_WORKER"
@@ -48,6 +50,7 @@ class Role(enum.StrEnum):
 
 ROLE_LABELS = {
     Role.PUBLIC: "公众",
+    Role.PERSON: "个人",
     Role.RESIDENT: "居民",
     Role.VOLUNTEER: "志愿者",
     Role.SOCIAL_WORKER: "社会工作者",
@@ -79,6 +82,12 @@ class Actor:
     organization: UUID | None = None
     area: str | None = None
     """The code of a division or grid; his scope is everything whose code begins with it."""
+    sign_in: UUID | None = None
+    """The sign-in that his token came from; None for a machine's key, and for demo tokens."""
+    key: UUID | None = None
+    """The API key that asks in his place."""
+    scopes: frozenset[str] | None = None
+    """What that key may do; None where no key narrows it."""
 
     @property
     def area_end(self) -> str | None:
@@ -100,6 +109,7 @@ class Claims:
     person: UUID
     role: Role
     membership: UUID | None = None
+    sign_in: UUID | None = None
 
 
 class Viewer(Protocol):
@@ -152,6 +162,29 @@ def seen(rows: Any, table: str, viewer: Viewer) -> tuple[sa.ColumnElement[bool],
         return ()
     condition = VISIBLE[table](getattr(rows, "c", rows), viewer)
     return () if condition is None else (condition,)
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def may(roles: frozenset[Role]) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]:
+    """Says which roles may call a verb, and refuses all others before it begins. The access matrix is made of this.
+
+    The outermost decorator of a verb, above `@refuses`; the verb's first parameter is its `Db`.
+    """
+
+    def wrap(verb: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+        @functools.wraps(verb)
+        async def guarded(*args: P.args, **kw: P.kwargs) -> T:
+            db: Any = args[0]
+            require(db.actor, roles)
+            return await verb(*args, **kw)
+
+        guarded.may = roles  # type: ignore[attr-defined]
+        return guarded
+
+    return wrap
 
 
 def require(actor: Actor, roles: frozenset[Role]) -> None:

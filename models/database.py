@@ -19,6 +19,7 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
 
+from models import vault
 from models.access import VIEWER_TYPES, Actor, Role
 from models.pool import Pool
 
@@ -95,11 +96,20 @@ class Event:
 class Db:
     """One open transaction: who asks, the time, and what is to be told when it has committed."""
 
-    __slots__ = ("actor", "connection", "events", "now")
+    __slots__ = ("actor", "connection", "detail", "events", "now", "vault")
 
-    def __init__(self, connection: asyncpg.Connection, actor: Actor, now: datetime) -> None:
+    def __init__(
+        self, connection: asyncpg.Connection, actor: Actor, now: datetime, keys: vault.Vault | None = None
+    ) -> None:
         self.connection, self.actor, self.now = connection, actor, now
+        self.vault = keys or vault.of(connection)
         self.events: list[Event] = []
+        self.detail: dict[str, Any] = {}
+        """What the audit row of this act says besides who, what and when: ids, counts, purposes; no personal data."""
+
+    async def keys(self) -> vault.Keys:
+        """The data keys, to seal and open personal data with."""
+        return await self.vault.keys(self.connection)
 
     def _prepared(self, statement: Statement | Seen, values: dict[str, Any]) -> tuple[str, list[Any]]:
         actor = self.actor
@@ -145,7 +155,7 @@ async def transaction(pool: Pool, actor: Actor, now: datetime, work: Callable[[D
     for attempt in range(TRIES):
         try:
             async with pool.connection() as connection, connection.transaction():
-                db = Db(connection, actor, now)
+                db = Db(connection, actor, now, pool.vault)
                 result = await work(db)
                 if db.events:
                     await write_events(db)

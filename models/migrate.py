@@ -20,12 +20,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from models import clock
+from models import clock, vault
 from models.relay import REBASE, foreign
 from models.tables import METADATA
 
 HERE = Path(__file__).parent / "migrations"
-PARTITIONED = ("event",)
+PARTITIONED = ("event", "audit_event")
 MONTHS_AHEAD = 3
 QUEUE = ("pgqueuer", "pgqueuer_log", "pgqueuer_schedules", "pgqueuer_statistics")
 """The job queue's tables: pgqueuer declares them, the first migration makes them."""
@@ -103,6 +103,7 @@ async def _settle(owner_url: str, api_role: str) -> None:
                     await connection.execute(statement)
             for statement in grants(api_role):
                 await connection.execute(statement)
+            await vault.found(connection)
     finally:
         await connection.close()
 

@@ -15,6 +15,7 @@ from typing import Any
 import asyncpg
 
 from models.problems import Busy
+from models.vault import Vault
 
 LOST = (
     asyncpg.PostgresConnectionError,
@@ -44,6 +45,8 @@ class Pool:
             "application_name": "wushe",
             **settings,
         }
+        self.vault = Vault()
+        """The data keys of this server's database."""
         self.made = 0
         self.closed = False
         self._free: list[asyncpg.Connection] = []

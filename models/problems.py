@@ -79,6 +79,14 @@ def _spoken(value: Any) -> Any:
     return getattr(type(value), "LABELS", {}).get(value, value) if isinstance(value, enum.Enum) else value
 
 
+class Kept(Exception):
+    """A refusal whose traces stay: the transaction commits, and the caller is told the problem. For failed sign-ins."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.code)
+        self.problem = problem
+
+
 @dataclasses.dataclass(eq=False)
 class NotFound(Problem):
     """The thing named does not exist, or this caller may not see it: the two look alike."""

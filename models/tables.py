@@ -7,9 +7,11 @@ import importlib.util
 
 from sqlmodel import SQLModel
 
+import models.audit
 import models.events
+import models.vault
 
-AREAS = ("territory", "people", "exchange", "activity", "funds", "reports")
+AREAS = ("territory", "people", "identity", "exchange", "activity", "funds", "reports", "privacy")
 
 for area in AREAS:
     if importlib.util.find_spec(f"models.{area}") and importlib.util.find_spec(f"models.{area}.tables"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import hashlib
 import re
@@ -12,13 +13,18 @@ from uuid import UUID
 
 import asyncpg
 import orjson
+from strawberry.utils.str_converters import to_camel_case
 
+from models import audit
 from models.access import Actor
 from models.database import Db, event_rows, transaction
 from models.pool import Pool
-from models.problems import IdempotencyConflict, InvalidInput, NotFound, Problem
+from models.problems import Forbidden, IdempotencyConflict, InvalidInput, Kept, NotFound, Problem
+from models.vault import Keys, UnknownKey
 from resolvers.engine.engine import Outcome, Request, Told, Verb
+from resolvers.engine.plans import MARK as MARK_TEXT
 from resolvers.problems import told
+from resolvers.scopes import scope_of
 from resolvers.verbs import Call
 
 KEY = re.compile(r"[\x21-\x7e]{8,100}")
@@ -26,12 +32,73 @@ KEY = re.compile(r"[\x21-\x7e]{8,100}")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Context(Request):
-    """A request of this API: besides what the engine needs, where its verbs are run, and until when."""
+    """A request of this API: besides what the engine needs, where its verbs are run, until when, and from where."""
 
     pool: Pool
     now: datetime
     deadline: float
     """Seconds that a verb may take until its commit."""
+    address: str | None = None
+    """The client's network address."""
+    request_id: str | None = None
+    platform: Any = None
+    """What stands outside: the WeChat platform, the hasher of passwords, the signer of tokens (`models.identity.ports`)."""
+    secrets: dict[str, str] = dataclasses.field(default_factory=dict)
+    """What the running verb tells once."""
+    read: set[tuple[str, UUID]] = dataclasses.field(default_factory=set)
+    """(kind, person): the sealed values that this request has opened."""
+
+    async def unmark(self, text: bytes) -> bytes:
+        """The text with its sealed values opened and its secrets told. Whose were opened is kept, for the audit log."""
+        async with self.pool.connection() if self.pool.vault.held is None else contextlib.nullcontext() as connection:
+            keys = self.pool.vault.held or await self.pool.vault.keys(connection)
+        try:
+            return replaced(text, keys, self.secrets, self.read)
+        except UnknownKey:  # another process has made a new one
+            async with self.pool.connection() as connection:
+                keys = await self.pool.vault.keys(connection, newest=True)
+            return replaced(text, keys, self.secrets, self.read)
+
+    @property
+    def of_others(self) -> list[tuple[str, UUID]]:
+        """What this request has opened of others than the caller."""
+        person: UUID | None = self.actor.person  # type: ignore[attr-defined]
+        return sorted(((kind, who) for kind, who in self.read if who != person), key=str)
+
+    def audited(self, action: str, result: str, **more: Any) -> tuple[Any, ...]:
+        """The parameters of an audit row about this request."""
+        actor: Any = self.actor
+        return audit.row(actor, self.now, action, result, address=self.address, request=self.request_id, **more)
+
+    async def note(self, action: str, result: str, **more: Any) -> None:
+        """Writes an audit row in a transaction of its own: of what was refused, or read."""
+        async with self.pool.connection() as connection:
+            await audit.write(connection, *self.audited(action, result, **more))
+
+    async def note_reading(self) -> None:
+        """Writes which personal data of others this request has opened, before they are sent (I27)."""
+        if found := self.of_others:
+            detail = {"kinds": sorted({kind for kind, _ in found}), "persons": sorted({str(who) for _, who in found})}
+            await self.note("personalData.read", audit.DONE, detail=detail)
+
+
+MARK = MARK_TEXT.encode()
+
+
+def replaced(text: bytes, keys: Keys, secrets: dict[str, str], read: set[tuple[str, UUID]]) -> bytes:
+    """A text with its marks replaced, and, in `read`, whose sealed values they were. Raises UnknownKey, Tampered."""
+    parts = text.split(MARK)
+    for n in range(1, len(parts), 2):
+        how, kind, *rest = parts[n].decode("ascii").split(":")
+        if how == "?":
+            secret = secrets.get(kind)
+            parts[n] = b"null" if secret is None else orjson.dumps(secret)
+            continue
+        subject = UUID(rest[0])
+        plain = keys.open(kind, bytes.fromhex(rest[1]), subject)
+        parts[n] = orjson.dumps(plain) if how == "s" else plain.encode()
+        read.add((kind, subject))
+    return b"".join(parts)
 
 
 def asker(actor: Actor, now: datetime) -> dict[str, Any]:
@@ -46,40 +113,59 @@ def asker(actor: Actor, now: datetime) -> dict[str, Any]:
 
 
 FIND = "SELECT outcome_type, outcome_id, arguments_hash FROM idempotency_record WHERE actor = $1 AND mutation = $2 AND key = $3"
-RECORD = """
+RECORD = f"""
 WITH told AS (
     INSERT INTO event (at, topic, subject, area, person, role, data)
     SELECT $1, topic, subject, area, $2, $3, data
     FROM unnest($4::text[], $5::uuid[], $6::text[], $7::jsonb[]) AS told (topic, subject, area, data)
+), noted AS (
+    INSERT INTO audit_event ({audit.COLUMNS})
+    VALUES ($1, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
 )
 INSERT INTO idempotency_record (actor, mutation, key, arguments_hash, outcome_type, outcome_id, at)
 VALUES ($8, $9, $10, $11, $12, $13, $1)
-"""
+"""  # noqa: S608 - column names
 
 
 async def perform(verb: Verb) -> Outcome | Told:
     """Runs a verb: its outcome as its author may see it, or a refusal. A refusal, or any failure, changes nothing.
 
     Nothing is looked up before the work: the record of the key is inserted last, and whoever comes second with the
-    same key fails on it, is undone, and is given the first one's outcome (I29).
+    same key fails on it, is undone, and is given the first one's outcome (I29). What is refused is on the audit log
+    all the same; and so is whose personal data an outcome has opened.
     """
     context = verb.request
     assert isinstance(context, Context)
+    key = None
     try:
         key = _key(verb)
-    except Problem as problem:
-        return told(problem)
-    try:
-        return await _work(context, verb, key)
+        allowed(context, verb)
+        done = await _work(context, verb, key)
     except Problem as problem:
         again = await _replay(context, verb, key)
-        return told(problem) if again is None else again
+        if again is not None:
+            return again
+        await context.note(_action(verb), problem.code)
+        return told(problem)
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != "pk_idempotency_record":
             raise
-        again = await _replay(context, verb, key)
-        assert again is not None, "the key was taken, and is not there"
-        return again
+        replay = await _replay(context, verb, key)
+        assert replay is not None, "the key was taken, and is not there"
+        return replay
+    await context.note_reading()
+    return done
+
+
+def allowed(context: Context, verb: Verb) -> None:
+    """Raises Forbidden for what the caller's API key has no scope for."""
+    scopes: frozenset[str] | None = context.actor.scopes  # type: ignore[attr-defined]
+    if scopes is not None and scope_of(verb.name) not in scopes:
+        raise Forbidden()
+
+
+def _action(verb: Verb) -> str:
+    return to_camel_case(verb.name)
 
 
 def _key(verb: Verb) -> tuple[str, str, str, bytes] | None:
@@ -94,17 +180,30 @@ def _key(verb: Verb) -> tuple[str, str, str, bytes] | None:
     return str(verb.request.actor.person), verb.name, key, hashlib.sha256(written).digest()  # type: ignore[attr-defined]
 
 
-async def _work(context: Context, verb: Verb, key: tuple[str, str, str, bytes] | None) -> Outcome:
+async def _work(context: Context, verb: Verb, key: tuple[str, str, str, bytes] | None) -> Outcome | Told:
     until = asyncio.get_running_loop().time() + context.deadline  # for all tries of it together
 
-    async def work(db: Db) -> Outcome:
+    async def work(db: Db) -> Outcome | Told:
         async with asyncio.timeout_at(until):
-            outcome: UUID = await verb.run(Call(db), **verb.arguments)
+            context.secrets.clear()
+            try:
+                outcome: UUID = await verb.run(Call(db, ready, context.secrets), **verb.arguments)
+            except Kept as kept:
+                row = context.audited(_action(verb), kept.problem.code, detail=db.detail)
+                await audit.write(db.connection, *row)
+                return told(kept.problem)
+            row = context.audited(
+                _action(verb), audit.DONE, subject_type=verb.word.outcome, subject=outcome, detail=db.detail
+            )
             if key is not None:
-                await db.connection.execute(RECORD, *event_rows(db), *key, verb.word.outcome, outcome)
+                record = (*event_rows(db), *key, verb.word.outcome, outcome, *row[1:])
+                await db.connection.execute(RECORD, *record)
+            else:
+                await audit.write(db.connection, *row)
             return await verb.payload(db.connection, verb.word.outcome, outcome)
 
     actor: Any = context.actor
+    ready = None if verb.word.before is None else await verb.word.before(context, **verb.arguments)
     return await transaction(context.pool, actor, context.now, work)
 
 

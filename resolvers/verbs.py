@@ -32,9 +32,17 @@ class Call(strawberry.Info):
     """What a mutation's resolver is given: the open transaction. (An `Info` to Strawberry, so that it is no argument.)"""
 
     db: Db
+    ready: Any
+    """What `before` made ready."""
+    secrets: dict[str, str]
 
-    def __init__(self, db: Db) -> None:
-        self.db = db
+    def __init__(self, db: Db, ready: Any = None, secrets: dict[str, str] | None = None) -> None:
+        self.db, self.ready = db, ready
+        self.secrets = {} if secrets is None else secrets
+
+    def once(self, name: str, value: str) -> None:
+        """Tells the caller a value that is stored nowhere, such as a new token: fields declared by `w.once(name)`."""
+        self.secrets[name] = value
 
     @staticmethod
     def id(given: str, kind: str, field: str = "id") -> UUID:
@@ -58,14 +66,23 @@ def read_id(given: str, kind: str, field: str = "id") -> UUID:
 
 
 def mutation(
-    outcome: Any, verb: Callable[..., Awaitable[Any]], *, description: str, idempotent: bool = True
+    outcome: Any,
+    verb: Callable[..., Awaitable[Any]],
+    *,
+    description: str,
+    idempotent: bool = True,
+    before: Callable[..., Awaitable[Any]] | None = None,
 ) -> Callable[[Callable[..., Awaitable[UUID]]], Any]:
-    """Declares a mutation: `outcome` is the GraphQL type that it answers, `verb` the function that it calls."""
+    """Declares a mutation: `outcome` is the GraphQL type that it answers, `verb` the function that it calls.
+
+    `before(context, **arguments)` runs before the transaction, holds no connection, and may refuse: for slow hashes
+    and other systems. What it returns is `call.ready`.
+    """
 
     def wrap(resolver: Callable[..., Awaitable[UUID]]) -> Any:
         name = "".join(part.capitalize() for part in resolver.__name__.split("_")) + "Result"
         refusals = getattr(verb, "refuses", ())
-        word = w.Verb(outcome.__strawberry_definition__.name, idempotent)
+        word = w.Verb(outcome.__strawberry_definition__.name, idempotent, before, verb)
         union = problems.result(name, outcome, refusals)
         field = strawberry.mutation(
             resolver=resolver, description=description, metadata={w.Word: word}, graphql_type=union | None

@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
+from models import vault
 from models.clock import SHANGHAI
 from models.pool import Pool
 from tests.server import Server, running
@@ -24,6 +25,8 @@ settings.register_profile(
 )
 settings.register_profile("thorough", max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 settings.load_profile(os.environ.get("WUSHE_TEST_PROFILE", "default"))
+
+vault.unlock(b"tests only".ljust(vault.KEY_BYTES))
 
 NOW = datetime(2026, 11, 2, 10, 0, tzinfo=SHANGHAI)
 """A Monday morning: the time of tests that do not say another."""

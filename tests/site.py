@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import socket
 from collections.abc import AsyncIterator
@@ -13,16 +14,25 @@ import uvicorn
 from api.app import create
 from api.auth import Tokens
 from api.settings import Settings
-from models import clock
+from models import clock, vault
 from models.access import Claims, Role
 
 SECRET = "a secret of the tests, long enough for HS256"
+MASTER = base64.b64encode(b"tests only".ljust(vault.KEY_BYTES)).decode()
+"""The master key of every test (tests/conftest.py)."""
 
 
 def settings(database: str, **more: str) -> Settings:
     """Test mode on one database."""
     return Settings.from_env(
-        {"WUSHE_MODE": "test", "DATABASE_URL": database, "WUSHE_TOKEN_SECRET": SECRET, "WUSHE_LOG": "error", **more}
+        {
+            "WUSHE_MODE": "test",
+            "DATABASE_URL": database,
+            "WUSHE_TOKEN_SECRET": SECRET,
+            "WUSHE_MASTER_KEY": MASTER,
+            "WUSHE_LOG": "error",
+            **more,
+        }
     )
 
 

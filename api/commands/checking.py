@@ -86,13 +86,14 @@ def migrations(settings: Settings) -> int:
     from alembic.util import CommandError
 
     from api import embedded
-    from models import migrate
+    from models import migrate, vault
 
     try:
         head = migrate.head()
     except CommandError as problem:
         print(f"more than one head: {problem}")
         return 1
+    vault.unlock(bytes(vault.KEY_BYTES))  # of a database that is thrown away
     with tempfile.TemporaryDirectory() as folder:
         cluster = embedded.start(Path(folder) / "check", {"fsync": "off"})
         try:

@@ -20,8 +20,9 @@ OLDEST = 180000
 def connected(settings: Settings) -> Iterator[Settings]:
     """Settings with a database in them: the one they name, or the embedded server, started for as long as needed.
 
-    Raises Trouble when there is none to be had, or it is too old.
+    Raises Trouble when there is none to be had, or it is too old. The process has its master key from then on.
     """
+    settings.unlock()
     if settings.database_url is not None:
         check(settings)
         yield settings

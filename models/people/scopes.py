@@ -12,6 +12,7 @@ labelled(
     description="A capacity in which somebody acts. One token is for one person in one capacity.",
     describe={
         Role.PUBLIC: "Nobody signed in: open data only.",
+        Role.PERSON: "Somebody signed in who acts for himself only: before he is registered as anything.",
         Role.RESIDENT: "A resident, for himself and his household.",
         Role.VOLUNTEER: "An active volunteer.",
         Role.SOCIAL_WORKER: "A licensed social worker of a community.",

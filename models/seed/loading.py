@@ -26,7 +26,7 @@ from models.territory.load import load_divisions
 
 REFERENCE = ("division", "division_count", "service_category")
 """Tables that migrations and the list of divisions fill."""
-MACHINERY = ("event", "idempotency_record", "relay_position")
+MACHINERY = ("event", "idempotency_record", "relay_position", "data_key", "audit_event")
 """Tables of the machinery: a load leaves them alone."""
 TOGETHER = 12
 """How many communities' rows are written at once: more would only need more memory."""

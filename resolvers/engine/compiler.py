@@ -20,6 +20,7 @@ from graphql import (
     FieldNode,
     GraphQLError,
     GraphQLField,
+    GraphQLList,
     GraphQLNamedType,
     GraphQLNonNull,
     GraphQLObjectType,
@@ -111,6 +112,7 @@ class Compiler:
         self.by_prefix: set[str] = set()
         """Variables whose type prefix is part of the plan's key."""
         self.failed = 0
+        self.marked = False
         self.doubts = 0
         """How many non-null promises rest on something that could be NULL."""
         self._sources: dict[Any, str] = {}
@@ -212,6 +214,11 @@ class Compiler:
                 e = self.checked(word.build(scope.row, self.view))
                 sure = e is getattr(scope.row, "id", None)
                 return self.leaf(field, scalar(field.type, e, _prefix(type_), strict=self.strict), sure)
+            case words.Sealed():
+                return self.sealed(field, word, scope)
+            case words.Once():
+                self.marked = True
+                return [L(f"{plans.MARK}?:{word.name}{plans.MARK}")]
             case words.Inside():
                 return self.inside(field, named, word, details, scope)
             case words.One():
@@ -232,6 +239,21 @@ class Compiler:
             self.doubts += not sure
             return parts
         return or_null(parts)
+
+    def sealed(self, field: GraphQLField, word: words.Sealed, scope: Scope) -> Parts:
+        """A mark around a sealed value, what it is and whom it is about; the request opens it."""
+        self.marked = True
+        value = self.checked(word.build(scope.row, self.view))
+        subject = self.checked(word.subject(scope.row, self.view))
+        how = "s" if get_named_type(field.type).name == "String" and not is_list(field.type) else "j"
+        parts: Parts = [
+            L(f"{plans.MARK}{how}:{word.kind}:"),
+            text(subject),
+            L(":"),
+            sa.func.encode(value, literal("hex"), type_=TEXT),
+            L(plans.MARK),
+        ]
+        return self.leaf(field, parts, sure=False)
 
     def inside(
         self, field: GraphQLField, type_: GraphQLNamedType, word: words.Inside, details: Details, scope: Scope
@@ -463,7 +485,12 @@ class Compiler:
         names = compiled.positiontup or []
         gets = [self._gets.get(n) or plans.constant(compiled.params[n]) for n in names]
         checks = [get for name, get in self._gets.items() if name not in names]
-        return Plan(str(compiled), gets, checks, self.failed)
+        return Plan(str(compiled), gets, checks, self.failed, self.marked)
+
+
+def is_list(type_: Any) -> bool:
+    """Whether a type is a list."""
+    return isinstance(type_.of_type if isinstance(type_, GraphQLNonNull) else type_, GraphQLList)
 
 
 def _prefix(type_: GraphQLObjectType) -> str | None:

@@ -43,6 +43,10 @@ TYPE, ERROR = "?type", "?error"
 """Keys that only a loose plan writes: no client can name a field so, not even by an alias."""
 
 
+MARK = "\x01"
+"""Stands around what the request replaces. No JSON text has it: `to_json` writes control characters as escapes."""
+
+
 class NotCompilable(Exception):
     """The operation needs the standard path."""
 
@@ -79,6 +83,8 @@ class Plan:
     """What the statement does not use, but may still be wrong."""
     failed: int
     """How many fields have an error in their place: such a plan is not kept."""
+    marked: bool = False
+    """Whether the text has marks in it that the request replaces: sealed values, and what is told once."""
 
     def arguments(self, run: Run) -> list[Any]:
         """The parameters in order. Raises BadInput."""

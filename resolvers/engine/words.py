@@ -10,7 +10,7 @@ import dataclasses
 import enum
 import inspect
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
@@ -142,12 +142,32 @@ class Computed(Word):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Sealed(Word):
+    """A value that the database keeps sealed: it leaves the statement as it is, and the request opens it."""
+
+    kind: str
+    build: Callable[[Row, View], Any]
+    subject: Callable[[Row, View], Any]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Once(Word):
+    """A value that only this request knows, such as a token just made; null wherever else it is asked for."""
+
+    name: str
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Verb(Word):
     """A mutation: a resolver that runs in a transaction and returns the id of its outcome."""
 
     outcome: str
     """The GraphQL type of the outcome."""
     idempotent: bool = True
+    before: Callable[..., Awaitable[Any]] | None = None
+    """What is done before the transaction begins: slow checks, calls to other systems."""
+    does: Callable[..., Any] | None = None
+    """The function of the models that it calls."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -215,6 +235,20 @@ def named(name: str, **kw: Any) -> Any:
 def expression(build: Callable[..., Any], **kw: Any) -> Any:
     """SQL over the row: `expression(lambda row: row.total - row.taken)`, or `lambda row, view: ...`."""
     return _field(Expression(_viewed(build)), **kw)
+
+
+def sealed(kind: str, build: Callable[..., Any], subject: Callable[..., Any], **kw: Any) -> Any:
+    """A sealed value: `sealed("PHONE", lambda row, view: …bytea…, subject=lambda row: row.person_id)`.
+
+    `subject` is the person that it is about, to whom it was bound when it was sealed. What is opened is text; for a
+    field of another type than String, JSON text.
+    """
+    return _field(Sealed(kind, _viewed(build), _viewed(subject)), **kw)
+
+
+def once(name: str, **kw: Any) -> Any:
+    """A value that the verb of this very request told by this name (`call.once(name, value)`); null otherwise."""
+    return _field(Once(name), **kw)
 
 
 def identity(**kw: Any) -> Any:
