@@ -14,7 +14,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from models.access import STAFF_ROLES, Role, require, seen, within
+from models.access import STAFF_ROLES, Role, may, seen, within
 from models.base import INSTANT, table
 from models.database import AsViewer, Db, Seen, Statement
 from models.people.problems import RevealNotAllowed
@@ -121,6 +121,7 @@ END = Statement(
 )
 
 
+@may(MAY["contact.reveal"])
 @refuses(RevealNotAllowed)
 async def reveal_contacts(
     db: Db,
@@ -134,7 +135,6 @@ async def reveal_contacts(
     Writes one row of `pii_access` for each, which the person himself can see. Raises Forbidden, InvalidInput, NotFound
     when one of them does not exist or is hidden, RevealNotAllowed when the contact of one may not be read now.
     """
-    require(db.actor, MAY["contact.reveal"])
     wanted = list(dict.fromkeys(persons))
     if not 1 <= len(wanted) <= MOST:
         raise InvalidInput(field="persons", reason=f"每次须选择 1 至 {MOST} 人。")

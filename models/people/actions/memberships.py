@@ -9,7 +9,7 @@ import asyncpg
 import sqlalchemy as sa
 
 from models import clock
-from models.access import Role, require, seen
+from models.access import Role, may, seen
 from models.base import table
 from models.database import Db, Seen, Statement
 from models.people.actions.once import once
@@ -121,6 +121,7 @@ REVOKE = Statement(
 )
 
 
+@may(MAY["membership.grant"])
 @refuses(OwnCase, ScopeExceeded, OrganizationNotVerified, MembershipExists, LicenceMissing)
 async def grant_membership(
     db: Db,
@@ -138,7 +139,6 @@ async def grant_membership(
     A grid officer begins today without an end and becomes his grid's officer. Raises Forbidden, NotFound, InvalidInput
     and the problems named above.
     """
-    require(db.actor, MAY["membership.grant"])
     if role not in GRANTED_ROLES:
         raise InvalidInput(field="role", reason="该身份不是任职，不能授予。")
     if role not in GRANTS[db.actor.role]:
@@ -205,6 +205,7 @@ async def _check_scope(db: Db, role: Role, organization_id: UUID | None, area: s
         raise ScopeExceeded()
 
 
+@may(MAY["membership.revoke"])
 @refuses(InvalidTransition, LastAdministrator)
 async def revoke_membership(db: Db, id: UUID) -> UUID:
     """Takes a capacity back, at once; returns the membership's id. One's own may always be laid down.
@@ -212,7 +213,6 @@ async def revoke_membership(db: Db, id: UUID) -> UUID:
     An administrator any, within his area if he has one; an organization's staff its own NGO_STAFF. Raises Forbidden,
     NotFound, InvalidTransition when it is revoked already, LastAdministrator.
     """
-    require(db.actor, MAY["membership.revoke"])
     row = await db.one(ONE, id=id)
     if row is None:
         raise NotFound(what="该任职")

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from models import clock
-from models.access import Actor, Role, require, seen
+from models.access import Actor, Role, may, require, seen
 from models.base import table
 from models.database import Db, Seen, Statement
 from models.labels import label
@@ -151,13 +151,13 @@ def decides(actor: Actor, legal_status: str, area: str) -> bool:
     return actor.covers(area) and legal_status != LegalStatus.REGISTERED
 
 
+@may(MAY["organization.apply"])
 @refuses(DuplicateOrganization)
 async def apply_for_organization(db: Db, given: OrganizationInput, *, draft: bool = False) -> UUID:
     """Somebody signed in applies for an organization, or begins to (`draft`); he is its contact. Returns its id.
 
     Raises Forbidden, NotFound, InvalidInput, DuplicateOrganization.
     """
-    require(db.actor, MAY["organization.apply"])
     values = await _written(db, given, UUID(int=0))
     state = VerifiedState.DRAFT
     if not draft:

@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from models import clock
-from models.access import Role, require, seen
+from models.access import Role, may, seen
 from models.base import table
 from models.database import Db, Seen, Statement
 from models.people.actions.once import once
@@ -61,6 +61,7 @@ def read_licence(given: str) -> str:
     return licence
 
 
+@may(MAY["social_worker.register"])
 @refuses(AlreadyRegistered, OwnCase)
 async def register_social_worker(
     db: Db, person_id: UUID, division: UUID, level: SocialWorkerLevel, licence_no: str, licence_until: date
@@ -70,7 +71,6 @@ async def register_social_worker(
     Staff in their own community, an administrator anywhere; nobody his own. Raises Forbidden, NotFound, InvalidInput,
     AlreadyRegistered, OwnCase.
     """
-    require(db.actor, MAY["social_worker.register"])
     licence = read_licence(licence_no)
     place = await a_division(db, division)
     if not (db.actor.covers(place["code"]) or (db.actor.role is Role.ADMIN and db.actor.area is None)):

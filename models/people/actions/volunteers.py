@@ -11,7 +11,7 @@ import asyncpg
 import sqlalchemy as sa
 
 from models import clock
-from models.access import require
+from models.access import may, require
 from models.base import table
 from models.database import Db, Statement
 from models.people.actions.places import a_community
@@ -111,6 +111,7 @@ def read_categories(given: list[str]) -> list[str]:
     return list(dict.fromkeys(given))
 
 
+@may(MAY["volunteer.register"])
 @refuses(AlreadyRegistered, TooYoung)
 async def register_volunteer(db: Db, given: VolunteerInput) -> UUID:
     """Registers whoever is signed in as a volunteer of a community; returns the volunteer's id.
@@ -118,7 +119,6 @@ async def register_volunteer(db: Db, given: VolunteerInput) -> UUID:
     A minor waits for a guardian's consent first (I10), everybody for the community's staff. Who was refused or has
     left registers again under his number. Raises Forbidden, NotFound, InvalidInput, AlreadyRegistered, TooYoung.
     """
-    require(db.actor, MAY["volunteer.register"])
     skills, categories = read_skills(given.skills), read_categories(given.categories)
     me = await db.one(PERSON, id=db.actor.person)
     if me is None:
@@ -200,14 +200,15 @@ async def resume_volunteer(db: Db, id: UUID) -> UUID:
     return await move(db, row, state, None, "volunteer.resumed")
 
 
+@may(MAY["volunteer.withdraw"])
 @refuses(InvalidTransition)
 async def withdraw_volunteer(db: Db, id: UUID) -> UUID:
     """The volunteer himself leaves; hours and number stay his."""
-    require(db.actor, MAY["volunteer.withdraw"])
     row = await _own(db, id)
     return await move(db, row, moved("withdraw", row["state"]), None, "volunteer.withdrawn")
 
 
+@may(MAY["volunteer.edit"])
 @refuses(StaleVersion)
 async def edit_volunteer(
     db: Db,
@@ -219,7 +220,6 @@ async def edit_volunteer(
     no_matching: bool | None = None,
 ) -> UUID:
     """The volunteer himself changes what is not None. `no_matching` keeps him out of candidate lists. Raises StaleVersion."""
-    require(db.actor, MAY["volunteer.edit"])
     row = await _own(db, id)
     if row["version"] != version:
         raise StaleVersion(current=row["version"])
