@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from models import clock
-from models.access import Role, require, seen
+from models.access import Role, may, seen
 from models.base import table
 from models.database import Db, Seen, Statement
 from models.exchange import rules
@@ -98,6 +98,7 @@ SERVES = Statement(
 )
 
 
+@may(rules.MAY["need.submit"])
 @refuses()
 async def submit_need(db: Db, given: NeedInput) -> UUID:
     """Asks for something: for oneself or one's household, or, as staff, for a resident or a place of one's area.
@@ -105,7 +106,6 @@ async def submit_need(db: Db, given: NeedInput) -> UUID:
     The community has to answer within three working days. A draft waits for `submit_draft`. Of a RESTRICTED need the
     staff who may see it are named at once: who wrote it down, or the community's longest-serving member of staff.
     """
-    require(db.actor, rules.MAY["need.submit"])
     window = rules.window(given.window_from, given.window_to, db.now)
     values: dict[str, Any] = {
         "title": rules.title(given.title),
@@ -192,10 +192,10 @@ async def name_somebody(db: Db, id: UUID, area: str) -> None:
         await db.value(NAME, need=id, person=person, by=by)
 
 
+@may(rules.MAY["need.name_staff"])
 @refuses()
 async def name_staff(db: Db, need: UUID, person: UUID) -> UUID:
     """Names a colleague for a RESTRICTED need: from now on he sees it. He serves in the need's community."""
-    require(db.actor, rules.MAY["need.name_staff"])
     row = await locked_need(db, need)
     if row["sensitivity"] != Sensitivity.RESTRICTED:
         raise InvalidInput(field="id", reason="只有敏感需求需要指定工作人员。")

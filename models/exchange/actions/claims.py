@@ -15,7 +15,7 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from models.access import Role, Viewer, require, seen
+from models.access import Role, Viewer, may, seen
 from models.base import table
 from models.database import AsViewer, Db, Seen, Statement
 from models.exchange import rules
@@ -146,6 +146,7 @@ def _ours(viewer: Viewer) -> Any:
     return volunteer.c.person_id.in_(taken(viewer)) if viewer.role is Role.NGO_STAFF else sa.true()
 
 
+@may(rules.MAY["need.claim"])
 @refuses(
     NeedFullyCommitted,
     AlreadyCommitted,
@@ -164,7 +165,6 @@ async def claim_need(
     `offer`: out of which of the provider's own offers; `volunteer`: whom the organization names, of its own. Returns
     the commitment's id; it waits for the beneficiary or the community to accept.
     """
-    require(db.actor, rules.MAY["need.claim"])
     rules.quantity(quantity)
     alone = db.actor.role is Role.VOLUNTEER
     if volunteer is not None and alone:
@@ -182,6 +182,7 @@ async def claim_need(
     return await place(db, need, provider, quantity, Origin.CLAIM, offer=offer)
 
 
+@may(rules.MAY["need.propose"])
 @refuses(
     NeedFullyCommitted,
     AlreadyCommitted,
@@ -210,7 +211,6 @@ async def propose_commitment(
     will learn his name), or the volunteer himself; for a RESTRICTED need, `staff`: a person of the staff named for it.
     Returns the commitment's id.
     """
-    require(db.actor, rules.MAY["need.propose"])
     rules.quantity(quantity)
     agreed = rules.window(*slot, db.now, ("slotFrom", "slotTo"))
     await social_worker_exists(db, social_worker)

@@ -11,7 +11,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from models.access import Role, require
+from models.access import Role, may, require
 from models.base import table
 from models.database import Db, Seen, Statement
 from models.exchange import rules
@@ -67,13 +67,13 @@ INSERT = insertion(offer, COLUMNS)
 TOUCHES = Seen(lambda viewer: sa.select(touches(offer.c, viewer)).where(offer.c.id == bound("id")))
 
 
+@may(rules.MAY["offer.submit"])
 @refuses(VolunteerInactive)
 async def submit_offer(db: Db, given: OfferInput) -> UUID:
     """Offers something, free of charge (I13): an organization's staff for it, a volunteer for himself.
 
     It waits for the community's review. A draft waits for `submit_offer_draft`.
     """
-    require(db.actor, rules.MAY["offer.submit"])
     area = await db.value(OURS)
     if area is None:
         raise VolunteerInactive() if db.actor.role is Role.VOLUNTEER else Forbidden()
