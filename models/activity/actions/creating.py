@@ -10,7 +10,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models.access import Role, require, seen
+from models.access import Role, may, seen
 from models.activity import rules
 from models.activity.actions.roster import Row, bound, session
 from models.activity.actions.signing import SERVING, enter, must_be_fit
@@ -214,10 +214,10 @@ async def _category(db: Db, id: UUID) -> Row:
     return found
 
 
+@may(MAY["activity.create"])
 @refuses(OrganizationNotVerified)
 async def create_activity(db: Db, draft: ActivityDraft) -> UUID:
     """An organization, or the community, makes a programme that sessions can belong to."""
-    require(db.actor, MAY["activity.create"])
     title = clean(draft.title, "title", most=60, least=2)
     description = clean(draft.description, "description", most=2000, least=0, lines=True)
     if draft.ends_on is not None and draft.ends_on < draft.starts_on:
@@ -241,6 +241,7 @@ async def create_activity(db: Db, draft: ActivityDraft) -> UUID:
     return id
 
 
+@may(MAY["session.create"])
 @refuses(
     NotServing,
     CapacityBelowAccepted,
@@ -256,7 +257,6 @@ async def create_session(db: Db, draft: SessionDraft) -> UUID:
     The volunteers whom the commitments name have their places at once, and are booked for the time. Returns the
     session, PLANNED.
     """
-    require(db.actor, MAY["session.create"])
     carried = await _commitments(db, draft.commitments) if draft.commitments else []
     base = await _base(db, draft, carried)
     rules.window(base["starts_at"], base["ends_at"], db.now)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models.access import require, seen
+from models.access import may, require, seen
 from models.activity.actions.ledger import credit, deliver, entry, reverse, room, start
 from models.activity.actions.roster import Row, bound, locked_attendance, must_run
 from models.activity.problems import (
@@ -87,6 +87,7 @@ async def _within_limit(db: Db, held: Row, part: Row, minutes: int) -> None:
         raise MinutesOverLimit(most=most)
 
 
+@may(MAY["hours.propose"])
 @refuses(InvalidTransition, SessionNotOver, MinutesOverLimit, ProposalPending, SecondPersonNeeded)
 async def propose_hours(db: Db, attendance_id: UUID, minutes: int, reason: str, evidence: str) -> UUID:
     """The organizers propose hours for somebody with a place who forgot to check in or out, or whose credit was
@@ -94,7 +95,6 @@ async def propose_hours(db: Db, attendance_id: UUID, minutes: int, reason: str, 
 
     `minutes`: whole minutes, at most the session's length; `evidence`: what shows that he was there (I9).
     """
-    require(db.actor, MAY["hours.propose"])
     held, part = await locked_attendance(db, attendance_id)
     must_run(db.actor, part)
     status = SessionStatus(held["status"])
@@ -211,13 +211,13 @@ async def _credit_again(db: Db, held: Row, part: Row, minutes: int, reason: str,
     )
 
 
+@may(MAY["hours.reverse"])
 @refuses(CreditNotLive, MinutesOverLimit, MoreThanCredited, SecondPersonNeeded)
 async def reverse_hours(db: Db, entry_id: UUID, reason: str, minutes: int | None = None) -> UUID:
     """Staff take a credit back, whole; with `minutes`, a lower credit stands in its place. Returns the attendance.
 
     The entries of a locked session's correction belong to the day on which they are made (I24).
     """
-    require(db.actor, MAY["hours.reverse"])
     why = clean(reason, "reason")
     found = await db.one(ENTRY, id=entry_id)
     if found is None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models.access import require
+from models.access import may
 from models.activity.actions.ledger import credit, deliver, room, start
 from models.activity.actions.roster import (
     UNBOOK,
@@ -92,12 +92,12 @@ def proof(db: Db, held: Row, part: Row, code: str | None, at: tuple[float, float
     return CheckMethod.GEO
 
 
+@may(MAY["attendance.check"])
 @refuses(InvalidTransition, CheckInClosed, WrongSignCode, TooFarAway)
 async def check_in(
     db: Db, id: UUID, code: str | None = None, latitude: float | None = None, longitude: float | None = None
 ) -> UUID:
     """A volunteer is there. The first one starts the session, and the service of the commitment that he carries out."""
-    require(db.actor, MAY["attendance.check"])
     at = placed(latitude, longitude)
     held, part = await locked_attendance(db, id)
     method = proof(db, held, part, code, at)
@@ -116,6 +116,7 @@ async def check_in(
     return id
 
 
+@may(MAY["attendance.check"])
 @refuses(InvalidTransition, CheckOutClosed, WrongSignCode, TooFarAway, SecondPersonNeeded)
 async def check_out(
     db: Db, id: UUID, code: str | None = None, latitude: float | None = None, longitude: float | None = None
@@ -126,7 +127,6 @@ async def check_out(
     mark is another's word, that person answers for the credit, and its trust is CONFIRMED. Who organizes the session
     knows its code: another has to mark him at least once.
     """
-    require(db.actor, MAY["attendance.check"])
     at = placed(latitude, longitude)
     held, part = await locked_attendance(db, id)
     method = proof(db, held, part, code, at)
@@ -163,10 +163,10 @@ def _answers(db: Db, held: Row, part: Row, left: CheckMethod) -> UUID | None:
     return None
 
 
+@may(MAY["attendance.mark"])
 @refuses(InvalidTransition)
 async def mark_absent(db: Db, id: UUID) -> UUID:
     """The organizers record that somebody with a place did not come."""
-    require(db.actor, MAY["attendance.mark"])
     held, part = await locked_attendance(db, id)
     must_run(db.actor, part)
     if db.now < held["starts_at"]:
@@ -176,10 +176,10 @@ async def mark_absent(db: Db, id: UUID) -> UUID:
     return id
 
 
+@may(MAY["attendance.mark"])
 @refuses(InvalidTransition)
 async def excuse(db: Db, id: UUID, reason: str) -> UUID:
     """The organizers release somebody from his place; the first of the waitlist moves up."""
-    require(db.actor, MAY["attendance.mark"])
     held, part = await locked_attendance(db, id)
     must_run(db.actor, part)
     await move(db, part, "excuse", reason=clean(reason, "reason"))
@@ -188,10 +188,10 @@ async def excuse(db: Db, id: UUID, reason: str) -> UUID:
     return id
 
 
+@may(MAY["attendance.rate"])
 @refuses(InvalidTransition, SecondPersonNeeded)
 async def rate(db: Db, id: UUID, rating: int) -> UUID:
     """The organizers evaluate a volunteer's service, 1 to 5, not their own (条例 art. 19 asks for a record of it)."""
-    require(db.actor, MAY["attendance.rate"])
     held, part = await locked_attendance(db, id)
     must_run(db.actor, part)
     if part["volunteer_id"] == db.actor.person:

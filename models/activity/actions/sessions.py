@@ -11,7 +11,7 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from models.access import require
+from models.access import may
 from models.activity import rules
 from models.activity.actions.creating import GRANT_UNTIL
 from models.activity.actions.ledger import settle
@@ -159,6 +159,7 @@ def _refuse(held: Row) -> InvalidTransition:
     return InvalidTransition(status=held["status"], label=label(SessionStatus(held["status"])))
 
 
+@may(MAY["session.edit"])
 @refuses(InvalidTransition, StaleVersion, CapacityBelowAccepted, OverlappingBooking, BelowMinimumAge, MinorAtNight)
 async def edit_session(db: Db, id: UUID, version: int, changes: dict[str, Any]) -> UUID:
     """The organizers change a session. `changes`: columns of EDITED and their new values.
@@ -166,7 +167,6 @@ async def edit_session(db: Db, id: UUID, version: int, changes: dict[str, Any]) 
     More places go to the waitlist at once; a new time moves the bookings of all who have a place, and neither it nor a
     higher age may leave somebody with a place too young (I10). When the session runs, only its capacity may still change.
     """
-    require(db.actor, MAY["session.edit"])
     held = await locked_session(db, id)
     must_run(db.actor, held)
     if held["version"] != version:
@@ -222,10 +222,10 @@ async def _retime(db: Db, held: Row, times: dict[str, datetime]) -> None:
     await db.value(GRANT_UNTIL, of=held["id"])
 
 
+@may(MAY["session.publish"])
 @refuses(InvalidTransition)
 async def publish_session(db: Db, id: UUID) -> UUID:
     """The organizers announce a session. Its sign code is made now, shown to them alone, until the session ends."""
-    require(db.actor, MAY["session.publish"])
     held = await locked_session(db, id)
     must_run(db.actor, held)
     step(SESSION_STEPS, "publish", SessionStatus(held["status"]))
@@ -238,6 +238,7 @@ async def publish_session(db: Db, id: UUID) -> UUID:
     return id
 
 
+@may(MAY["session.cancel"])
 @refuses(InvalidTransition)
 async def cancel_session(db: Db, id: UUID, reason: str) -> UUID:
     """The organizers call a session off before anybody has checked in. Everybody's time is free again.
@@ -245,7 +246,6 @@ async def cancel_session(db: Db, id: UUID, reason: str) -> UUID:
     Who had a place is EXCUSED, who had applied is WITHDRAWN, who waited LAPSED. Commitments stand, and may be served
     by another session.
     """
-    require(db.actor, MAY["session.cancel"])
     why = clean(reason, "reason")
     held = await locked_session(db, id)
     must_run(db.actor, held)
@@ -259,13 +259,13 @@ async def cancel_session(db: Db, id: UUID, reason: str) -> UUID:
     return id
 
 
+@may(MAY["session.end"])
 @refuses(InvalidTransition, SessionNotOver)
 async def end_session(db: Db, id: UUID) -> UUID:
     """The organizers end a session: who still waits has LAPSED, who still applied is REFUSED; the code is gone.
 
     A session that runs may end early; one that nobody has come to ends when its time is over.
     """
-    require(db.actor, MAY["session.end"])
     held = await locked_session(db, id)
     must_run(db.actor, held)
     status = SessionStatus(held["status"])
@@ -281,6 +281,7 @@ async def end_session(db: Db, id: UUID) -> UUID:
     return id
 
 
+@may(MAY["session.confirm"])
 @refuses(InvalidTransition, SessionNotOver, SessionUnsettled)
 async def confirm_session(db: Db, id: UUID) -> UUID:
     """The organizers stand by the roster: who had a place and neither came nor was excused is ABSENT,
@@ -290,7 +291,6 @@ async def confirm_session(db: Db, id: UUID) -> UUID:
 
     Refused while somebody has not checked out, or a proposal of hours waits.
     """
-    require(db.actor, MAY["session.confirm"])
     held = await locked_session(db, id)
     must_run(db.actor, held)
     to = step(SESSION_STEPS, "confirm", SessionStatus(held["status"]))
@@ -310,20 +310,20 @@ async def confirm_session(db: Db, id: UUID) -> UUID:
     return id
 
 
+@may(MAY["session.lock"])
 @refuses(InvalidTransition)
 async def lock_session(db: Db, id: UUID) -> UUID:
     """Staff close a session with its period: nothing of it changes any more; corrections are booked later (I24)."""
-    require(db.actor, MAY["session.lock"])
     held = await locked_session(db, id)
     must_run(db.actor, held)
     await advance(db, held, step(SESSION_STEPS, "lock", SessionStatus(held["status"])))
     return id
 
 
+@may(MAY["session.record_headcount"])
 @refuses(InvalidTransition)
 async def record_headcount(db: Db, id: UUID, registered: int, unregistered: int) -> UUID:
     """The organizers record how many were served: known beneficiaries, each once, and walk-ins."""
-    require(db.actor, MAY["session.record_headcount"])
     rules.bounded(registered, "registered", 0, 100_000)
     rules.bounded(unregistered, "unregistered", 0, 100_000)
     held = await locked_session(db, id)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models.access import require
+from models.access import may
 from models.activity.actions.roster import (
     SEATS,
     UNBOOK,
@@ -162,13 +162,13 @@ async def enter(
     return id
 
 
+@may(MAY["session.sign_up"])
 @refuses(AlreadySignedUp, SignUpClosed, VolunteerInactive, BelowMinimumAge, MinorAtNight, OwnNeed, OverlappingBooking)
 async def sign_up(db: Db, session_id: UUID) -> UUID:
     """A volunteer signs himself up: accepted while there are places, then waitlisted in the order of arrival.
 
     Where the session asks for approval he waits for staff instead. Returns the attendance.
     """
-    require(db.actor, MAY["session.sign_up"])
     held = await locked_session(db, session_id)
     person = db.actor.person
     if person is None:
@@ -202,10 +202,10 @@ async def sign_up(db: Db, session_id: UUID) -> UUID:
     )
 
 
+@may(MAY["attendance.withdraw"])
 @refuses(InvalidTransition, TooLateToWithdraw)
 async def withdraw(db: Db, id: UUID, reason: str | None = None) -> UUID:
     """A volunteer steps back, before the session starts; the first of the waitlist moves up."""
-    require(db.actor, MAY["attendance.withdraw"])
     held, part = await locked_attendance(db, id)
     if part["volunteer_id"] != db.actor.person:
         raise NotFound(what="该参与记录")
@@ -219,6 +219,7 @@ async def withdraw(db: Db, id: UUID, reason: str | None = None) -> UUID:
     return id
 
 
+@may(MAY["attendance.decide"])
 @refuses(
     InvalidTransition,
     SessionFull,
@@ -231,7 +232,6 @@ async def withdraw(db: Db, id: UUID, reason: str | None = None) -> UUID:
 )
 async def accept(db: Db, id: UUID) -> UUID:
     """The organizers give a place to somebody else who applied. Who is waitlisted moves up by himself, in order."""
-    require(db.actor, MAY["attendance.decide"])
     held, part = await locked_attendance(db, id)
     must_run(db.actor, part)
     if part["volunteer_id"] == db.actor.person:
@@ -249,20 +249,20 @@ async def accept(db: Db, id: UUID) -> UUID:
     return id
 
 
+@may(MAY["attendance.decide"])
 @refuses(InvalidTransition)
 async def refuse(db: Db, id: UUID, reason: str) -> UUID:
     """The organizers do not take somebody who applied."""
-    require(db.actor, MAY["attendance.decide"])
     _, part = await locked_attendance(db, id)
     must_run(db.actor, part)
     await move(db, part, "refuse", reason=clean(reason, "reason"))
     return id
 
 
+@may(MAY["attendance.decide"])
 @refuses(InvalidTransition)
 async def waitlist(db: Db, id: UUID) -> UUID:
     """The organizers put somebody who applied on the waitlist, at the place of his signing up."""
-    require(db.actor, MAY["attendance.decide"])
     held, part = await locked_attendance(db, id)
     must_run(db.actor, part)
     await move(db, part, "waitlist")
