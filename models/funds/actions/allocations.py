@@ -11,7 +11,7 @@ import asyncpg
 import sqlalchemy as sa
 
 from models import clock
-from models.access import Role, require, seen
+from models.access import Role, may, seen
 from models.base import INSTANT, table
 from models.database import Db, Seen, Statement
 from models.exchange.kinds import Sensitivity
@@ -240,10 +240,10 @@ async def _named(db: Db, plan: Any, named: Sequence[UUID], day: date) -> Sequenc
     return gifts
 
 
+@may(MAY["allocation.create"])
 @refuses(RestrictionViolation, InsufficientFunds)
 async def create_allocation(db: Db, given: AllocationInput) -> UUID:
     """Plans a spending. A maker's draft chooses and binds its gifts at once; a request of others does so on submission."""
-    require(db.actor, MAY["allocation.create"])
     given = inputs.allocation(given)
     maker = db.actor.role is Role.FUND_MAKER
     foundation = await _foundation(db, given)
@@ -306,10 +306,10 @@ async def _foundation(db: Db, given: AllocationInput) -> UUID:
     return wanted
 
 
+@may(MAY["allocation.submit"])
 @refuses(InvalidTransition, RestrictionViolation, InsufficientFunds)
 async def submit_allocation(db: Db, id: UUID) -> UUID:
     """Hands a draft in for approval; a request that came from outside gets its gifts now."""
-    require(db.actor, MAY["allocation.submit"])
     plan = await own(db, id)
     await db.all(queries.LOCK_FUNDS, organization=plan["organization_id"], fund=plan["fund_id"])
     plan = await lock(db, id)
@@ -321,10 +321,10 @@ async def submit_allocation(db: Db, id: UUID) -> UUID:
     return id
 
 
+@may(MAY["allocation.approve"])
 @refuses(InvalidTransition, MakerIsChecker)
 async def approve_allocation(db: Db, id: UUID) -> UUID:
     """Approves a plan; not by whoever asked for it or handed it in (I17)."""
-    require(db.actor, MAY["allocation.approve"])
     await own(db, id)
     plan = await lock(db, id)
     after = step(ALLOCATION_STEPS, "approve", plan["status"])
@@ -335,10 +335,10 @@ async def approve_allocation(db: Db, id: UUID) -> UUID:
     return id
 
 
+@may(MAY["allocation.reject"])
 @refuses(InvalidTransition, MakerIsChecker)
 async def reject_allocation(db: Db, id: UUID, reason: str) -> UUID:
     """Refuses a plan, with a reason; its gifts are free again."""
-    require(db.actor, MAY["allocation.reject"])
     reason = clean(reason, "reason", most=500, least=2)
     await own(db, id)
     await db.all(queries.LOCK_HELD, id=id)
@@ -352,10 +352,10 @@ async def reject_allocation(db: Db, id: UUID, reason: str) -> UUID:
     return id
 
 
+@may(MAY["allocation.close"])
 @refuses(InvalidTransition, OpenDisbursements)
 async def close_allocation(db: Db, id: UUID) -> UUID:
     """Ends a plan; what is left goes back to its gifts. Refused while payments are under way."""
-    require(db.actor, MAY["allocation.close"])
     await own(db, id)
     await db.all(queries.LOCK_HELD, id=id)
     plan = await lock(db, id)

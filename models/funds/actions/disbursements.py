@@ -7,7 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models.access import Role, require, seen
+from models.access import Role, may, require, seen
 from models.base import INSTANT, table
 from models.clock import day
 from models.database import Db, Seen, Statement
@@ -178,10 +178,10 @@ async def hands(db: Db, payment: Any, *more: UUID | None) -> None:
     await not_of_payee(db, payment["payee_organization_id"], acted)
 
 
+@may(MAY["disbursement.create"])
 @refuses(InvalidTransition, AllocationExceeded, PayeeIsApprover)
 async def create_disbursement(db: Db, given: DisbursementInput) -> UUID:
     """Plans a payment out of an approved allocation, as its maker."""
-    require(db.actor, MAY["disbursement.create"])
     given = inputs.disbursement(given)
     await allocations.own(db, given.allocation)
     plan = await allocations.lock(db, given.allocation)
@@ -236,10 +236,10 @@ async def authorise_disbursement(db: Db, id: UUID) -> UUID:
     return await _signed(db, id, "authorise", AUTHORISE, "disbursement.authorised")
 
 
+@may(MAY["disbursement.reject"])
 @refuses(InvalidTransition, MakerIsChecker)
 async def reject_disbursement(db: Db, id: UUID, reason: str) -> UUID:
     """Refuses a payment, as its checker or authoriser; the allocation has its money again."""
-    require(db.actor, MAY["disbursement.reject"])
     reason = clean(reason, "reason", most=500, least=2)
     payment, plan = await locked(db, id)
     after = step(DISBURSEMENT_STEPS, "reject", payment["status"])
@@ -251,10 +251,10 @@ async def reject_disbursement(db: Db, id: UUID, reason: str) -> UUID:
     return id
 
 
+@may(MAY["disbursement.cancel"])
 @refuses(InvalidTransition)
 async def cancel_disbursement(db: Db, id: UUID) -> UUID:
     """Gives a payment up before any money left; the allocation has its money again."""
-    require(db.actor, MAY["disbursement.cancel"])
     payment, plan = await locked(db, id)
     after = step(DISBURSEMENT_STEPS, "cancel", payment["status"])
     await db.one(MOVE, id=id, status=after)
@@ -263,10 +263,10 @@ async def cancel_disbursement(db: Db, id: UUID) -> UUID:
     return id
 
 
+@may(MAY["disbursement.confirm"])
 @refuses(InvalidTransition)
 async def confirm_receipt(db: Db, id: UUID, outcome: Confirmation, note: str | None = None) -> UUID:
     """Writes down what became of a payment: by its payee, by staff of the area, by who asked for it, or by its maker."""
-    require(db.actor, MAY["disbursement.confirm"])
     note = inputs.optional(note, "note", most=500)
     if outcome is not Confirmation.RECEIVED_CONFIRMED and note is None:
         raise InvalidInput(field="note", reason="请说明存在的问题。")

@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from models.access import require, seen
+from models.access import may, seen
 from models.base import INSTANT, table
 from models.database import Db, Seen, Statement
 from models.funds import inputs, queries
@@ -171,10 +171,10 @@ async def own_fund(db: Db, id: UUID) -> Any:
     return found
 
 
+@may(MAY["fund.create"])
 @refuses(FundNameTaken)
 async def create_fund(db: Db, given: FundInput) -> UUID:
     """Opens a fund of the actor's foundation, with its accounts and an empty balance."""
-    require(db.actor, MAY["fund.create"])
     given = inputs.fund(given)
     bounds = given.restriction
     await known(db, bounds)
@@ -240,13 +240,13 @@ async def _same_payment(db: Db, given: DonationInput) -> UUID | None:
     return id
 
 
+@may(MAY["donation.record"])
 @refuses(PaymentRefConflict, OutsideFundRestriction)
 async def record_donation(db: Db, given: DonationInput) -> UUID:
     """Records a gift that arrived, and posts it. A payment's number that came before gives the gift it made then.
 
     Unless that gift was reversed: then the payment is recorded anew.
     """
-    require(db.actor, MAY["donation.record"])
     given = inputs.donation(given, db.now)
     found = await own_fund(db, given.fund)
     before = await _same_payment(db, given)
@@ -299,10 +299,10 @@ def _where_and_when(row: Any) -> tuple[Any, Any, Any]:
     return row["restricted_area"], row["restricted_from"], row["restricted_to"]
 
 
+@may(MAY["donation.reverse"])
 @refuses(AlreadyReversed, DonationInUse, MakerIsChecker)
 async def reverse_donation(db: Db, id: UUID, reason: str) -> UUID:
     """Takes back a gift that was recorded by mistake, by a balanced posting; somebody else than its recorder does it."""
-    require(db.actor, MAY["donation.reverse"])
     reason = clean(reason, "reason", most=500, least=2)
     seen_gift = await db.one(queries.PEEK_DONATION, id=id)
     if seen_gift is None:

@@ -11,7 +11,7 @@ import asyncpg
 import sqlalchemy as sa
 
 from models import clock
-from models.access import require
+from models.access import may
 from models.base import INSTANT, table
 from models.database import Db, Statement
 from models.funds import inputs, queries
@@ -120,13 +120,13 @@ def admitted(lines: Sequence[Any], amount_fen: int, plan: Any, on: date) -> list
     return taken
 
 
+@may(MAY["disbursement.pay"])
 @refuses(InvalidTransition, AuthorisationRequired, RestrictionViolation)
 async def pay_disbursement(db: Db, id: UUID) -> UUID:
     """Hands a payment to the bank, for the first time or again after a failure. No money has moved yet.
 
     The gifts must admit it today, also those that are its turn only when what is at the bank already is settled.
     """
-    require(db.actor, MAY["disbursement.pay"])
     payment, plan = await locked(db, id)
     after = step(DISBURSEMENT_STEPS, "pay", payment["status"])
     if payment["needs_authoriser"] and payment["authoriser_id"] is None:
@@ -138,6 +138,7 @@ async def pay_disbursement(db: Db, id: UUID) -> UUID:
     return id
 
 
+@may(MAY["disbursement.settle"])
 @refuses(InvalidTransition, BankRefUsed, RestrictionViolation)
 async def settle_disbursement(db: Db, id: UUID, bank_ref: str, paid_at: datetime | None = None) -> UUID:
     """Writes down that the bank paid: posts it, and traces it to the gifts, line by line, in the allocation's order.
@@ -146,7 +147,6 @@ async def settle_disbursement(db: Db, id: UUID, bank_ref: str, paid_at: datetime
     whether they admit it: the money has left, and a bank that settles after a gift's last day changes nothing. Where
     another payment took or gave back a line meanwhile, lines that do not admit that day are passed over.
     """
-    require(db.actor, MAY["disbursement.settle"])
     bank_ref = clean(bank_ref, "bankRef", most=100, least=2)
     payment, plan = await locked(db, id, money=True)
     after = step(DISBURSEMENT_STEPS, "settle", payment["status"])
@@ -167,10 +167,10 @@ async def settle_disbursement(db: Db, id: UUID, bank_ref: str, paid_at: datetime
     return id
 
 
+@may(MAY["disbursement.fail"])
 @refuses(InvalidTransition)
 async def fail_disbursement(db: Db, id: UUID, reason: str) -> UUID:
     """Writes down that the bank could not pay. It may be paid again, or cancelled."""
-    require(db.actor, MAY["disbursement.fail"])
     reason = clean(reason, "reason", most=500, least=2)
     payment, plan = await locked(db, id)
     after = step(DISBURSEMENT_STEPS, "fail", payment["status"])
@@ -179,10 +179,10 @@ async def fail_disbursement(db: Db, id: UUID, reason: str) -> UUID:
     return id
 
 
+@may(MAY["disbursement.return"])
 @refuses(InvalidTransition, AlreadyReversed)
 async def return_disbursement(db: Db, id: UUID, reason: str) -> UUID:
     """Writes down that a payment came back: a balanced posting, and the trace taken back from its gifts."""
-    require(db.actor, MAY["disbursement.return"])
     reason = clean(reason, "reason", most=500, least=2)
     payment, plan = await locked(db, id, money=True)
     if payment["status"] == DisbursementStatus.RETURNED:
