@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from resolvers.engine.engine import Engine, Request
+from resolvers.engine.plans import MARK
 from tests.engine import domain, reference, rows
 from tests.engine import tables as t
 from tests.engine.rows import World
@@ -100,6 +101,18 @@ def oracle() -> Any:
     return reference.build()
 
 
+class Opening(Request):
+    """A request whose seals are no more than a form: what is between the marks is the text itself."""
+
+    async def unmark(self, text: bytes) -> bytes:
+        parts = text.split(MARK.encode())
+        for n in range(1, len(parts), 2):
+            how, _, *rest = parts[n].decode().split(":")
+            plain = bytes.fromhex(rest[1]) if rest else b""
+            parts[n] = b"null" if how == "?" else orjson.dumps(plain.decode()) if how == "s" else plain
+        return b"".join(parts)
+
+
 class Asking:
     """A short way to ask the engine in one world."""
 
@@ -109,7 +122,7 @@ class Asking:
 
     def request(self, text: str, actor: Actor | None = None, name: str | None = None, /, **variables: Any) -> Request:
         actor = actor or self.world.actors[0]
-        return Request(text, variables, name, actor, t.asker(actor, rows.NOW), self.reads)
+        return Opening(text, variables, name, actor, t.asker(actor, rows.NOW), self.reads)
 
     async def fast(self, text: str, actor: Actor | None = None, name: str | None = None, /, **variables: Any) -> Any:
         """The fast path's data, or None."""

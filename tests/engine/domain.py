@@ -163,6 +163,15 @@ class Task(Node, Labelled):
     label: str = w.column(t.task.c.title)
     title: str = w.column(t.task.c.title)
     note: str | None = w.column(t.task.c.note)
+    sealed: str | None = w.sealed(
+        "NOTE", lambda row: sa.func.convert_to(row.note, "UTF8"), subject=lambda row: row.id, description="As `note`."
+    )
+    marks: list[str] = w.sealed(
+        "TAGS",
+        lambda row: sa.func.convert_to(sa.cast(sa.func.to_json(row.tags), sa.Text()), "UTF8"),
+        subject=lambda row: row.place_id,
+    )
+    whispered: str | None = w.once("whispered")
     state: State = w.column(t.task.c.state)
     urgency: int = w.column(t.task.c.urgency)
     score: float = w.column(t.task.c.score)

@@ -416,6 +416,22 @@ def title(context: Context, row: Row) -> str:
     return row["title"]
 
 
+@answers("Task.sealed")
+def opened(context: Context, row: Row) -> str | None:
+    found: str | None = row["note"]
+    return found
+
+
+@answers("Task.marks")
+def opened_list(context: Context, row: Row) -> Any:
+    return row["tags"]
+
+
+@answers("Task.whispered")
+def told_before(context: Context, row: Row) -> None:
+    return None
+
+
 @answers("Place.parent")
 def parent(context: Context, row: Row) -> Row | None:
     return context.get("place", row["parent_id"])

@@ -14,11 +14,11 @@ from hypothesis import Phase, given, note, seed, settings
 from hypothesis import strategies as st
 
 from resolvers.engine.documents import Refused
-from resolvers.engine.engine import Engine, Request
+from resolvers.engine.engine import Engine
 from resolvers.engine.plans import Run
 from tests.engine import documents, domain, reference, rows
 from tests.engine import tables as t
-from tests.engine.conftest import Reads, differences, keys, make_engine
+from tests.engine.conftest import Opening, Reads, differences, keys, make_engine
 from tests.engine.rows import World
 from tests.engine.tables import Actor, Role
 
@@ -74,7 +74,7 @@ class Differential:
     ) -> None:
         """Asks thrice."""
         reads = Reads(await self.connection(world))
-        request = Request(text, variables, name, actor, t.asker(actor, rows.NOW), reads)
+        request = Opening(text, variables, name, actor, t.asker(actor, rows.NOW), reads)
         try:
             found = self.engine.document(request)
         except Refused as refused:

@@ -8,7 +8,7 @@ from tests.engine.conftest import Asking
 
 TASK = """
 fragment Everything on Task {
-  __typename id label title note state urgency score weight rating price big at seenAt due tags kinds days urgent
+  __typename id label title note sealed marks whispered state urgency score weight rating price big at seenAt due tags kinds days urgent
   place { code label } asker { id label } team { label closed } owner { __typename ... on Team { label } ... on Person { id } }
   cost { amount currency } budget { amount } left { amount currency }
   viewerCan { edit pledge } pledgeCount minutes firstPledgeAt
