@@ -8,7 +8,7 @@ import asyncpg
 import sqlalchemy as sa
 
 from models import clock
-from models.access import Role, require, seen
+from models.access import Role, may, seen
 from models.base import table
 from models.database import Db, Seen, Statement
 from models.people.actions.registrations import CONSENTED, load, move, moved
@@ -54,6 +54,7 @@ WITHDRAW = Statement(
 )
 
 
+@may(MAY["guardian.consent"])
 @refuses(GuardianUnfit)
 async def record_consent(db: Db, volunteer: UUID, guardian: UUID | None = None) -> UUID:
     """Records that a guardian consents; returns the volunteer's id.
@@ -71,6 +72,7 @@ async def record_consent(db: Db, volunteer: UUID, guardian: UUID | None = None) 
     return volunteer
 
 
+@may(MAY["guardian.consent"])
 @refuses(GuardianUnfit)
 async def withdraw_consent(db: Db, volunteer: UUID, guardian: UUID | None = None) -> UUID:
     """Records that a guardian no longer consents; without another consent the minor may not serve on.
@@ -91,7 +93,6 @@ async def withdraw_consent(db: Db, volunteer: UUID, guardian: UUID | None = None
 
 async def _both(db: Db, volunteer: UUID, guardian: UUID | None) -> tuple[asyncpg.Record, UUID]:
     """The minor's registration, locked, and the guardian, who is fit. Raises Forbidden, NotFound, GuardianUnfit."""
-    require(db.actor, MAY["guardian.consent"])
     row = await load(db, volunteer)
     wanted = guardian or db.actor.person
     found = await db.one(GUARDIAN, id=wanted)

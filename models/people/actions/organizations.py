@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from models import clock
-from models.access import Actor, Role, may, require, seen
+from models.access import Actor, Role, may, seen
 from models.base import table
 from models.database import Db, Seen, Statement
 from models.labels import label
@@ -168,6 +168,7 @@ async def apply_for_organization(db: Db, given: OrganizationInput, *, draft: boo
     return id_
 
 
+@may(MAY["organization.apply"])
 @refuses(InvalidTransition, StaleVersion, DuplicateOrganization)
 async def edit_organization(db: Db, id: UUID, version: int, given: OrganizationInput) -> UUID:
     """Its applicant writes a draft, or a refused application, anew. Raises InvalidTransition, StaleVersion besides."""
@@ -180,6 +181,7 @@ async def edit_organization(db: Db, id: UUID, version: int, given: OrganizationI
     return id
 
 
+@may(MAY["organization.apply"])
 @refuses(InvalidTransition, DuplicateOrganization)
 async def submit_organization(db: Db, id: UUID) -> UUID:
     """Its applicant hands a draft, or a refused application that he has mended, in."""
@@ -199,6 +201,7 @@ async def submit_organization(db: Db, id: UUID) -> UUID:
     return await _move(db, row, state, None, "organization.submitted")
 
 
+@may(MAY["organization.decide"])
 @refuses(InvalidTransition, OwnCase)
 async def verify_organization(db: Db, id: UUID) -> UUID:
     """Says that an organization is what it claims; its applicant becomes its first staff. Returns its id.
@@ -215,6 +218,7 @@ async def verify_organization(db: Db, id: UUID) -> UUID:
     return await _move(db, row, state, None, "organization.verified")
 
 
+@may(MAY["organization.decide"])
 @refuses(InvalidTransition, OwnCase)
 async def reject_organization(db: Db, id: UUID, reason: str) -> UUID:
     """Refuses an application, with a reason that its applicant reads. Who may, as for `verify_organization`."""
@@ -266,7 +270,6 @@ async def _load(db: Db, id: UUID) -> asyncpg.Record:
 
 
 async def _own(db: Db, id: UUID) -> asyncpg.Record:
-    require(db.actor, MAY["organization.apply"])
     row = await _load(db, id)
     if row["contact_id"] != db.actor.person:
         raise Forbidden()
@@ -274,7 +277,6 @@ async def _own(db: Db, id: UUID) -> asyncpg.Record:
 
 
 async def _to_decide(db: Db, id: UUID) -> asyncpg.Record:
-    require(db.actor, MAY["organization.decide"])
     row = await _load(db, id)
     if not decides(db.actor, row["legal_status"], row["area"]):
         raise Forbidden()

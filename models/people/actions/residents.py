@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 import sqlalchemy as sa
 
-from models.access import require, seen
+from models.access import may, require, seen
 from models.base import table
 from models.database import Db, Seen, Statement
 from models.people.actions.once import once
@@ -119,6 +119,7 @@ def read_tags(given: tuple[ResidentTag, ...]) -> list[ResidentTag]:
     return [tag for tag in ResidentTag if tag in given]
 
 
+@may(MAY["resident.register_others"] | MAY["resident.register_myself"])
 @refuses(AlreadyRegistered)
 async def register_resident(db: Db, given: ResidentInput, *, fictional: bool = False) -> UUID:
     """Registers a resident; returns the resident's id.

@@ -11,7 +11,7 @@ import asyncpg
 import sqlalchemy as sa
 
 from models import clock
-from models.access import may, require
+from models.access import may
 from models.base import table
 from models.database import Db, Statement
 from models.people.actions.places import a_community
@@ -165,6 +165,7 @@ def _born(db: Db, known: date | None, given: date | None) -> date:
     return born
 
 
+@may(MAY["volunteer.decide"])
 @refuses(InvalidTransition, OwnCase, GuardianConsentMissing)
 async def verify_volunteer(db: Db, id: UUID) -> UUID:
     """The community's staff checks a registration; from then on he may serve. Raises besides: GuardianConsentMissing."""
@@ -176,6 +177,7 @@ async def verify_volunteer(db: Db, id: UUID) -> UUID:
     return await move(db, row, state, None, "volunteer.verified")
 
 
+@may(MAY["volunteer.decide"])
 @refuses(InvalidTransition, OwnCase)
 async def reject_volunteer(db: Db, id: UUID, reason: str) -> UUID:
     """The community's staff refuses a registration, with a reason."""
@@ -183,6 +185,7 @@ async def reject_volunteer(db: Db, id: UUID, reason: str) -> UUID:
     return await move(db, row, moved("reject", row["state"]), clean(reason, "reason"), "volunteer.rejected")
 
 
+@may(MAY["volunteer.decide"])
 @refuses(InvalidTransition, OwnCase)
 async def suspend_volunteer(db: Db, id: UUID, reason: str) -> UUID:
     """The community's staff suspends a volunteer, with a reason. What he is committed to is decided elsewhere."""
@@ -190,6 +193,7 @@ async def suspend_volunteer(db: Db, id: UUID, reason: str) -> UUID:
     return await move(db, row, moved("suspend", row["state"]), clean(reason, "reason"), "volunteer.suspended")
 
 
+@may(MAY["volunteer.decide"])
 @refuses(InvalidTransition, OwnCase, GuardianConsentMissing)
 async def resume_volunteer(db: Db, id: UUID) -> UUID:
     """The community's staff ends a suspension; a minor's needs a guardian's consent again."""
@@ -236,7 +240,6 @@ async def edit_volunteer(
 
 async def _to_decide(db: Db, id: UUID) -> asyncpg.Record:
     """A registration in the staff's own community, locked. Nobody decides his own. Raises Forbidden, NotFound, OwnCase."""
-    require(db.actor, MAY["volunteer.decide"])
     row = await load(db, id)
     if not db.actor.covers(row["area"]):
         raise Forbidden()
