@@ -14,7 +14,7 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import TSTZRANGE, insert
 
-from models.access import Role, require
+from models.access import Role, may, require
 from models.base import INSTANT, table
 from models.database import Db, Statement
 from models.exchange import rules
@@ -65,13 +65,13 @@ UNJUDGED = Statement(
 
 async def _step(db: Db, id: UUID, name: str) -> tuple[Row, Row, CommitmentStatus]:
     """Locks a commitment and its need, and finds where a step leads. Raises Forbidden, NotFound, InvalidTransition."""
-    require(db.actor, rules.MAY[f"commitment.{name}"])
     row, asked = await locked_commitment(db, id)
     if name in rules.BY_OTHERS and Side.PROVIDER in sides(db.actor, row):
         raise Forbidden()
     return row, asked, rules.step(COMMITMENT_STEPS, name, standing(row, db))
 
 
+@may(rules.MAY["commitment.accept"])
 @refuses(InvalidTransition, NotYourTurn, OverlappingBooking, VolunteerInactive, OwnNeed)
 async def accept_commitment(db: Db, commitment: UUID, *, volunteer: UUID | None = None) -> UUID:
     """Says yes, for the side that did not make the first move; an organization may name who of its own will serve.
@@ -96,6 +96,7 @@ async def accept_commitment(db: Db, commitment: UUID, *, volunteer: UUID | None 
     return commitment
 
 
+@may(rules.MAY["commitment.decline"])
 @refuses(InvalidTransition)
 async def decline_commitment(db: Db, commitment: UUID, *, reason: str | None = None) -> UUID:
     """Says no before both sides have said yes; also for who made the first move, and takes it back."""
@@ -104,6 +105,7 @@ async def decline_commitment(db: Db, commitment: UUID, *, reason: str | None = N
     return commitment
 
 
+@may(rules.MAY["commitment.confirm"])
 @refuses(InvalidTransition)
 async def confirm_commitment(db: Db, commitment: UUID, *, social_worker: UUID | None = None) -> UUID:
     """The community confirms what both sides have agreed, and may say which social worker accompanies it.
@@ -124,6 +126,7 @@ async def confirm_commitment(db: Db, commitment: UUID, *, social_worker: UUID | 
     return commitment
 
 
+@may(rules.MAY["commitment.cancel"])
 @refuses(InvalidTransition)
 async def cancel_commitment(db: Db, commitment: UUID, reason: str) -> UUID:
     """Calls off what was agreed, with a reason; the quantity is wanted again."""
@@ -134,6 +137,7 @@ async def cancel_commitment(db: Db, commitment: UUID, reason: str) -> UUID:
     return commitment
 
 
+@may(rules.MAY["commitment.no_show"])
 @refuses(InvalidTransition, TooEarly)
 async def mark_no_show(db: Db, commitment: UUID) -> UUID:
     """Records that the provider did not come to what was confirmed. Not before the agreed time has begun."""
@@ -144,6 +148,7 @@ async def mark_no_show(db: Db, commitment: UUID) -> UUID:
     return commitment
 
 
+@may(rules.MAY["commitment.complete"])
 @refuses(InvalidTransition)
 async def complete_commitment(
     db: Db, commitment: UUID, *, rating: int | None = None, comment: str | None = None
@@ -159,6 +164,7 @@ async def complete_commitment(
     return commitment
 
 
+@may(rules.MAY["commitment.dispute"])
 @refuses(InvalidTransition)
 async def dispute_commitment(db: Db, commitment: UUID, reason: str) -> UUID:
     """The beneficiary disagrees that it was done as agreed; staff decide."""
@@ -168,9 +174,11 @@ async def dispute_commitment(db: Db, commitment: UUID, reason: str) -> UUID:
     return commitment
 
 
+@may(rules.MAY["commitment.uphold"] | rules.MAY["commitment.void"])
 @refuses(InvalidTransition)
 async def resolve_commitment(db: Db, commitment: UUID, *, delivered: bool, reason: str) -> UUID:
     """Decides a dispute: it was delivered, and is completed; or it was not, is void, and its quantity wanted again."""
+    require(db.actor, rules.MAY["commitment.uphold" if delivered else "commitment.void"])
     why = rules.reason(reason)
     row, asked, status = await _step(db, commitment, "uphold" if delivered else "void")
     if delivered:

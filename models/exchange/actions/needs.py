@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from models import clock
-from models.access import Role, require
+from models.access import Role, may
 from models.base import table
 from models.database import Db, Seen, Statement
 from models.exchange import rules
@@ -55,19 +55,19 @@ async def mine(db: Db, row: Row) -> bool:
     return bool(await db.value(MINE, id=row["id"]))
 
 
-async def _own_or_staff(db: Db, id: UUID, name: str) -> Row:
+async def _own_or_staff(db: Db, id: UUID) -> Row:
     """A locked need that the actor may take a step on: staff in their area, a resident on what is his own."""
-    require(db.actor, rules.MAY[f"need.{name}"])
     row = await locked_need(db, id)
     if db.actor.role is Role.RESIDENT and not await mine(db, row):
         raise Forbidden()
     return row
 
 
+@may(rules.MAY["need.submit"])
 @refuses(InvalidTransition)
 async def submit_draft(db: Db, need: UUID) -> UUID:
     """Sends a draft to the community. The time to answer runs from now."""
-    row = await _own_or_staff(db, need, "submit")
+    row = await _own_or_staff(db, need)
     answer_due_at = rules.after_working_days(db.now.astimezone(clock.SHANGHAI), rules.ANSWER_DAYS)
     if row["due_at"] <= db.now:
         raise InvalidInput(field="dueAt", reason="截止时间已过，请先修改。")
@@ -75,6 +75,7 @@ async def submit_draft(db: Db, need: UUID) -> UUID:
     return need
 
 
+@may(rules.MAY["need.edit"])
 @refuses(InvalidTransition, StaleVersion, QuantityBelowCommitted, CommitmentsUnderWay)
 async def edit_need(db: Db, need: UUID, version: int, changes: dict[str, Any]) -> UUID:
     """Changes a need's words and numbers: by who asked until it is verified, by staff until it is delivered.
@@ -82,7 +83,7 @@ async def edit_need(db: Db, need: UUID, version: int, changes: dict[str, Any]) -
     `changes`: what is to change, by column, with `category` for a category's id. The quantity cannot go below what is
     promised; what a commitment was made for (category, sensitivity, window) stays while there is one.
     """
-    row = await _own_or_staff(db, need, "edit")
+    row = await _own_or_staff(db, need)
     status = NeedStatus(row["status"])
     if db.actor.role not in rules.EDITABLE.get(status, ()):
         raise InvalidTransition(status=status.value, label=label(status))
@@ -126,10 +127,11 @@ async def _finish(db: Db, row: Row) -> None:
         await move_need(db, row, "settle", "close", closed_at=db.now)
 
 
+@may(rules.MAY["need.verify"])
 @refuses(InvalidTransition)
 async def verify_need(db: Db, need: UUID, *, publish: bool = True) -> UUID:
     """The community found it true; it opens at once, unless it is to be held back."""
-    row = await _triaged(db, need, "verify")
+    row = await locked_need(db, need)
     if publish:
         await move_need(db, row, "verify", "open", opened_at=db.now)
     else:
@@ -137,43 +139,42 @@ async def verify_need(db: Db, need: UUID, *, publish: bool = True) -> UUID:
     return need
 
 
+@may(rules.MAY["need.open"])
 @refuses(InvalidTransition)
 async def open_need(db: Db, need: UUID) -> UUID:
     """Opens what was verified and held back, or what was asked for again."""
-    row = await _triaged(db, need, "open")
+    row = await locked_need(db, need)
     await move_need(db, row, "open", opened_at=db.now)
     return need
 
 
+@may(rules.MAY["need.reject"])
 @refuses(InvalidTransition)
 async def reject_need(db: Db, need: UUID, reason: str) -> UUID:
     """Does not take it up, with a reason that the resident reads."""
     why = rules.reason(reason)
-    row = await _triaged(db, need, "reject")
+    row = await locked_need(db, need)
     await move_need(db, row, "reject", reason=why, closed_at=db.now)
     return need
 
 
+@may(rules.MAY["need.refer"])
 @refuses(InvalidTransition)
 async def refer_need(db: Db, need: UUID, referred_to: str, reason: str | None = None) -> UUID:
     """Hands it to a department or another system, by name."""
     where, why = rules.reason(referred_to, "referredTo"), rules.note(reason, "reason")
-    row = await _triaged(db, need, "refer")
+    row = await locked_need(db, need)
     await move_need(db, row, "refer", referred_to=where, reason=why, closed_at=db.now)
     return need
 
 
-async def _triaged(db: Db, id: UUID, name: str) -> Row:
-    require(db.actor, rules.MAY[f"need.{name}"])
-    return await locked_need(db, id)
-
-
+@may(rules.MAY["need.cancel"])
 @refuses(InvalidTransition, CommitmentsUnderWay)
 async def cancel_need(db: Db, need: UUID, reason: str) -> UUID:
     """Takes it back, with a reason. What was claimed is declined, what was agreed is cancelled; what is being served,
     or waits for a word on it, has to be finished first."""
     why = rules.reason(reason)
-    row = await _own_or_staff(db, need, "cancel")
+    row = await _own_or_staff(db, need)
     rules.step(NEED_STEPS, "cancel", NeedStatus(row["status"]))
     await lapse(db, {need})
     live = await db.all(LIVE_ROWS, need=need)
@@ -189,10 +190,11 @@ async def cancel_need(db: Db, need: UUID, reason: str) -> UUID:
     return need
 
 
+@may(rules.MAY["need.close"])
 @refuses(InvalidTransition, CommitmentsUnderWay)
 async def close_need(db: Db, need: UUID) -> UUID:
     """Staff close what was delivered, wholly or in part: no more is wanted, and what waits for a word is completed."""
-    row = await _triaged(db, need, "close")
+    row = await locked_need(db, need)
     if row["status"] != NeedStatus.DELIVERED:
         rules.step(NEED_STEPS, "settle", NeedStatus(row["status"]))
     await lapse(db, {need})
@@ -208,6 +210,7 @@ async def close_need(db: Db, need: UUID) -> UUID:
     return need
 
 
+@may(rules.MAY["need.reopen"])
 @refuses(InvalidTransition, ReopenTooLate)
 async def reopen_need(db: Db, need: UUID, reason: str, *, quantity: int = 1, publish: bool = True) -> UUID:
     """Asks again for so much more of what was closed: within 15 days, and once.
@@ -216,7 +219,7 @@ async def reopen_need(db: Db, need: UUID, reason: str, *, quantity: int = 1, pub
     """
     why = rules.reason(reason)
     more = rules.quantity(quantity)
-    row = await _own_or_staff(db, need, "reopen")
+    row = await _own_or_staff(db, need)
     rules.step(NEED_STEPS, "reopen", NeedStatus(row["status"]))
     if row["reopened"] or db.now >= row["closed_at"] + timedelta(days=rules.REOPEN_DAYS):
         raise ReopenTooLate(days=rules.REOPEN_DAYS)

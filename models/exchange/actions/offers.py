@@ -11,7 +11,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from models.access import Role, may, require
+from models.access import Role, may
 from models.base import table
 from models.database import Db, Seen, Statement
 from models.exchange import rules
@@ -112,9 +112,8 @@ async def codes(db: Db, ids: Iterable[UUID]) -> list[str]:
     return found
 
 
-async def _own(db: Db, id: UUID, name: str) -> Row:
+async def _own(db: Db, id: UUID) -> Row:
     """A locked offer of the actor's own. Raises Forbidden, NotFound."""
-    require(db.actor, rules.MAY[f"offer.{name}"])
     row = await locked_offer(db, id)
     alone = db.actor.role is Role.VOLUNTEER
     own = row["person_id"] == db.actor.person if alone else row["organization_id"] == db.actor.organization
@@ -130,12 +129,14 @@ async def _move(db: Db, row: Row, name: str, **changes: Any) -> UUID:
     return id
 
 
+@may(rules.MAY["offer.submit"])
 @refuses(InvalidTransition)
 async def submit_offer_draft(db: Db, offer: UUID) -> UUID:
     """Sends a draft to the community's review."""
-    return await _move(db, await _own(db, offer, "submit"), "submit")
+    return await _move(db, await _own(db, offer), "submit")
 
 
+@may(rules.MAY["offer.edit"])
 @refuses(InvalidTransition, StaleVersion, QuantityBelowCommitted)
 async def edit_offer(db: Db, offer: UUID, version: int, changes: dict[str, Any]) -> UUID:
     """Changes an offer. Once it is published its title, category and areas stay as they were reviewed.
@@ -143,7 +144,7 @@ async def edit_offer(db: Db, offer: UUID, version: int, changes: dict[str, Any])
     `changes`: what is to change, by column, with `category` for a category's id and `areas` for divisions' ids. The
     quantity cannot go below what is promised or given.
     """
-    row = await _own(db, offer, "edit")
+    row = await _own(db, offer)
     status = OfferStatus(row["status"])
     if status not in rules.OFFER_EDITABLE:
         raise InvalidTransition(status=status.value, label=label(status))
@@ -170,41 +171,45 @@ async def edit_offer(db: Db, offer: UUID, version: int, changes: dict[str, Any])
     return offer
 
 
+@may(rules.MAY["offer.publish"])
 @refuses(InvalidTransition)
 async def publish_offer(db: Db, offer: UUID) -> UUID:
     """The review passed: whoever it serves may take it up."""
-    return await _move(db, await _reviewed(db, offer, "publish"), "publish", reason=None)
+    return await _move(db, await _reviewed(db, offer), "publish", reason=None)
 
 
+@may(rules.MAY["offer.reject"])
 @refuses(InvalidTransition)
 async def reject_offer(db: Db, offer: UUID, reason: str) -> UUID:
     """The review did not pass, with a reason that the provider reads."""
     why = rules.reason(reason)
-    return await _move(db, await _reviewed(db, offer, "reject"), "reject", reason=why)
+    return await _move(db, await _reviewed(db, offer), "reject", reason=why)
 
 
-async def _reviewed(db: Db, id: UUID, name: str) -> Row:
+async def _reviewed(db: Db, id: UUID) -> Row:
     """A locked offer that the actor may review: it comes from his community, or is meant for it."""
-    require(db.actor, rules.MAY[f"offer.{name}"])
     row = await locked_offer(db, id)
     if db.actor.role is not Role.ADMIN and not await db.value(TOUCHES, id=id):
         raise Forbidden()
     return row
 
 
+@may(rules.MAY["offer.pause"])
 @refuses(InvalidTransition)
 async def pause_offer(db: Db, offer: UUID) -> UUID:
     """Not to be taken up for the time being; what was promised holds."""
-    return await _move(db, await _own(db, offer, "pause"), "pause")
+    return await _move(db, await _own(db, offer), "pause")
 
 
+@may(rules.MAY["offer.resume"])
 @refuses(InvalidTransition)
 async def resume_offer(db: Db, offer: UUID) -> UUID:
     """To be taken up again."""
-    return await _move(db, await _own(db, offer, "resume"), "resume")
+    return await _move(db, await _own(db, offer), "resume")
 
 
+@may(rules.MAY["offer.withdraw"])
 @refuses(InvalidTransition)
 async def withdraw_offer(db: Db, offer: UUID) -> UUID:
     """Takes it back for good; what was promised holds."""
-    return await _move(db, await _own(db, offer, "withdraw"), "withdraw")
+    return await _move(db, await _own(db, offer), "withdraw")
