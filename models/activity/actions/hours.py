@@ -6,7 +6,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models.access import may, require, seen
+from models.access import may, seen
 from models.activity.actions.ledger import credit, deliver, entry, reverse, room, start
 from models.activity.actions.roster import Row, bound, locked_attendance, must_run
 from models.activity.problems import (
@@ -130,7 +130,6 @@ async def _decided(db: Db, id: UUID, name: str, note: str | None) -> tuple[Row, 
     Raises NotFound, Forbidden outside his area, InvalidTransition, and SecondPersonNeeded for whoever proposed it or
     would be credited.
     """
-    require(db.actor, MAY["hours.decide"])
     found = await db.one(PROPOSAL, id=id)
     if found is None:
         raise NotFound(what="该补录申请")
@@ -149,6 +148,7 @@ async def _decided(db: Db, id: UUID, name: str, note: str | None) -> tuple[Row, 
     return held, part, found
 
 
+@may(MAY["hours.decide"])
 @refuses(InvalidTransition, SecondPersonNeeded, MinutesOverLimit)
 async def approve_hours(db: Db, id: UUID, note: str | None = None) -> UUID:
     """A second person approves proposed hours: credited with trust MANUAL, once. Returns the proposal."""
@@ -174,6 +174,7 @@ async def approve_hours(db: Db, id: UUID, note: str | None = None) -> UUID:
     return id
 
 
+@may(MAY["hours.decide"])
 @refuses(InvalidTransition, SecondPersonNeeded)
 async def reject_hours(db: Db, id: UUID, note: str) -> UUID:
     """A second person rejects proposed hours, saying why. Returns the proposal."""
@@ -183,7 +184,6 @@ async def reject_hours(db: Db, id: UUID, note: str) -> UUID:
 
 async def _correcting(db: Db, attendance_id: UUID) -> tuple[Row, Row, UUID]:
     """The session and attendance whose hours the actor may correct, and who he is. Raises NotFound, Forbidden."""
-    require(db.actor, MAY["hours.reverse"])
     held, part = await locked_attendance(db, attendance_id)
     person = db.actor.person
     if person is None or not db.actor.covers(part["area"]):
@@ -234,6 +234,7 @@ async def reverse_hours(db: Db, entry_id: UUID, reason: str, minutes: int | None
     return part["id"]  # type: ignore[no-any-return]
 
 
+@may(MAY["hours.reverse"])
 @refuses(InvalidTransition, MinutesOverLimit, MoreThanCredited, SecondPersonNeeded)
 async def credit_again(db: Db, attendance_id: UUID, minutes: int, reason: str) -> UUID:
     """Staff credit an attendance whose credit was reversed and none put in its place, at most as much. Returns it."""
