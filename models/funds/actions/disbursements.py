@@ -7,7 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models.access import Role, may, require, seen
+from models.access import Role, may, seen
 from models.base import INSTANT, table
 from models.clock import day
 from models.database import Db, Seen, Statement
@@ -218,18 +218,21 @@ async def create_disbursement(db: Db, given: DisbursementInput) -> UUID:
     return made
 
 
+@may(MAY["disbursement.submit"])
 @refuses(InvalidTransition)
 async def submit_disbursement(db: Db, id: UUID) -> UUID:
     """Hands a payment to the checker."""
     return await _simply(db, id, "submit", "disbursement.submitted")
 
 
+@may(MAY["disbursement.approve"])
 @refuses(InvalidTransition, MakerIsChecker, PayeeIsApprover)
 async def approve_disbursement(db: Db, id: UUID) -> UUID:
     """Checks a payment, as somebody else than its maker."""
     return await _signed(db, id, "approve", CHECK, "disbursement.approved")
 
 
+@may(MAY["disbursement.authorise"])
 @refuses(InvalidTransition, MakerIsChecker, PayeeIsApprover)
 async def authorise_disbursement(db: Db, id: UUID) -> UUID:
     """Authorises a payment, as somebody else than its maker and its checker."""
@@ -295,6 +298,7 @@ def _concerned(db: Db, payment: Any) -> bool:
     return True
 
 
+@may(MAY["disbursement.close"])
 @refuses(InvalidTransition)
 async def close_disbursement(db: Db, id: UUID) -> UUID:
     """Files a payment that its payee has confirmed."""
@@ -303,7 +307,6 @@ async def close_disbursement(db: Db, id: UUID) -> UUID:
 
 async def _simply(db: Db, id: UUID, name: str, topic: str) -> UUID:
     """A step that writes nothing but the state."""
-    require(db.actor, MAY[f"disbursement.{name}"])
     payment, plan = await locked(db, id)
     await db.one(MOVE, id=id, status=step(DISBURSEMENT_STEPS, name, payment["status"]))
     db.tell(topic, id, area=plan["area"])
@@ -312,7 +315,6 @@ async def _simply(db: Db, id: UUID, name: str, topic: str) -> UUID:
 
 async def _signed(db: Db, id: UUID, name: str, statement: Statement, topic: str) -> UUID:
     """A step that another pair of hands takes."""
-    require(db.actor, MAY[f"disbursement.{name}"])
     payment, plan = await locked(db, id)
     after = step(DISBURSEMENT_STEPS, name, payment["status"])
     await hands(db, payment, db.actor.person)
