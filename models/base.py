@@ -71,6 +71,27 @@ def choice(values: type[enum.StrEnum], *, optional: bool = False, default: enum.
     return Field(default=default, sa_type=sa.Text, nullable=optional, sa_column_kwargs=more)
 
 
+def sealed(kind: enum.StrEnum, subject: str | None = "person_id", *, optional: bool = False) -> Any:
+    """Personal data, sealed by the vault (`keys.seal(kind, text, subject)`): a rotation of keys finds it by this.
+
+    `subject` is the column of the same row that holds the person whom it is bound to; None for what is about nobody.
+    """
+    info = {"sealed": kind, "subject": subject}
+    more = {"default": None} if optional else {}
+    return Field(sa_type=sa.LargeBinary, nullable=optional, sa_column_kwargs={"info": info}, **more)
+
+
+def blind(of: str, *, optional: bool = False, index: bool = True, unique: bool = False) -> Any:
+    """The blind index of what another column of the row holds sealed: `keys.index(kind, text)`, of that column's kind.
+
+    Look it up with `= ANY(keys.indexes(kind, text))`. What is sealed is the normalized text, letter by letter: from it
+    a rotation computes the index again.
+    """
+    more = {"default": None} if optional else {}
+    kwargs = {"info": {"blind": of}}
+    return Field(sa_type=sa.LargeBinary, nullable=optional, index=index, unique=unique, sa_column_kwargs=kwargs, **more)
+
+
 def flag(default: bool = False) -> Any:
     """Yes or no, never unknown."""
     return Field(default=default, sa_column_kwargs={"server_default": sa.text("true" if default else "false")})
@@ -114,6 +135,7 @@ __all__ = [
     "UUID",
     "VIEW",
     "Table",
+    "blind",
     "check",
     "choice",
     "chosen",
@@ -123,6 +145,7 @@ __all__ = [
     "flag",
     "instant",
     "key",
+    "sealed",
     "several",
     "table",
     "text",
