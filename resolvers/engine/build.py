@@ -66,6 +66,8 @@ def _wrong(schema: GraphQLSchema, rules: Rules, has_rule: set[str]) -> Iterator[
                 for argument, of in field.args.items():
                     yield from _bound(f"{where}({argument})", of.type)
             match word:
+                case words.Once() if isinstance(field.type, GraphQLNonNull) or named.name != "String":
+                    yield f"{where}: it is told once and is null ever after, so it is nullable text"
                 case words.One() as word:
                     yield from _one(where, type_, field, word, rules)
                 case words.Variant() | words.ById() | words.Single() if isinstance(field.type, GraphQLNonNull):

@@ -150,6 +150,12 @@ def test_lists_without_a_written_form() -> None:
     assert told == ["Task.times: a list of DateTime has no written form"]
 
 
+@pytest.mark.parametrize("type_", [str, int | None])
+def test_what_is_told_once_is_null_ever_after(type_: Any) -> None:
+    told = refused(task(token=(type_, w.once("token"))))
+    assert told == "Task.token: it is told once and is null ever after, so it is nullable text"
+
+
 @strawberry.input
 class Inner:
     a: int = 1
