@@ -26,7 +26,7 @@ from models.people.tables import ContactGrant, OrganizationVolunteer, PiiAccess,
 Shown = sa.ColumnElement[bool] | None
 OVERSEEN = (Role.ADMIN, Role.AUDITOR)
 """They see that somebody is there, masked: to give capacities, and to read the logs."""
-UNNAMED = (*VIEWER_ROLES, Role.DEPARTMENT, Role.PUBLIC)
+UNNAMED = (*VIEWER_ROLES, Role.DEPARTMENT, Role.PERSON, Role.PUBLIC)
 """They see no person but themselves."""
 XID = sa.func.pg_current_xact_id_if_assigned()
 
