@@ -24,19 +24,21 @@ labelled(
 
 
 class PersonState(enum.StrEnum):
-    """Whether a person's data are his own or a pseudonym's."""
+    """Whether a person's data are his own, a pseudonym's, or gone to another record of his."""
 
     PRESENT = "PRESENT"
     PSEUDONYM = "PSEUDONYM"
+    MERGED = "MERGED"
 
 
 labelled(
     PersonState,
-    {PersonState.PRESENT: "正常", PersonState.PSEUDONYM: "已匿名"},
-    description="Whether a person's data are his own or a pseudonym's.",
+    {PersonState.PRESENT: "正常", PersonState.PSEUDONYM: "已匿名", PersonState.MERGED: "已合并"},
+    description="Whether a person's data are his own, a pseudonym's, or gone to another record of his.",
     describe={
         PersonState.PRESENT: "The person's own data.",
         PersonState.PSEUDONYM: "Personal fields were erased on request; ledgers keep the pseudonym.",
+        PersonState.MERGED: "This record and another one were of the same person; what it had is the other's.",
     },
 )
 

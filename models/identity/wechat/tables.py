@@ -1,0 +1,102 @@
+"""Who signs in by WeChat, which numbers he has proven, and which records turned out to be one person."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from models.base import APPEND_ONLY, Table, blind, check, choice, chosen, flag, instant, key, sealed, text, to
+from models.identity.wechat.rules import MergeProof
+from models.vault import Kind
+
+
+class WechatIdentity(Table, table=True):
+    """A WeChat user as one mini-program knows him, and the person that he is.
+
+    What is sealed are `appid:openid` and `unionid`. The unionid, which WeChat gives to users of several programs of one
+    owner, joins his identities.
+    """
+
+    __tablename__ = "wechat_identity"
+    id: UUID = key()
+    person_id: UUID = to("person.id")
+    appid: str = text()
+    openid: bytes = sealed(Kind.LOGIN)
+    openid_index: bytes = blind("openid", index=False, unique=True)
+    unionid: bytes | None = sealed(Kind.LOGIN, optional=True)
+    unionid_index: bytes | None = blind("unionid", optional=True)
+    bound_at: datetime = instant()
+
+
+class LoginCode(Table, table=True):
+    """A code of wx.login that was used here: for five minutes it gives the same sign-in again."""
+
+    __tablename__ = "login_code"
+    code_hash: bytes = Field(primary_key=True)
+    """SHA-256 of the appid and the code."""
+    sign_in_id: UUID
+    at: datetime = instant(index=True)
+
+
+class BoundPhone(Table, table=True):
+    """That a person proved, in a sign-in, that he has a phone number: WeChat told it of a button that he pressed."""
+
+    __tablename__ = "bound_phone"
+    __table_args__ = (sa.Index("ix_bound_phone_sign_in_id_proven_at", "sign_in_id", "proven_at"),)
+    id: UUID = key()
+    person_id: UUID = to("person.id")
+    phone: bytes = sealed(Kind.PHONE)
+    phone_index: bytes = blind("phone", index=False)
+    phone_masked: str = text()
+    records_found: bool = flag()
+    """Whether another record had this number then, which he may claim."""
+    sign_in_id: UUID
+    proven_at: datetime = instant(index=True)
+
+
+class ClaimTry(Table, table=True):
+    """A failed attempt to claim a record: five a day end it, for the person who tries and for the record."""
+
+    __tablename__ = "claim_try"
+    __table_args__ = (
+        sa.Index("ix_claim_try_person_id_at", "person_id", "at"),
+        sa.Index("ix_claim_try_record_id_at", "record_id", "at"),
+    )
+    id: UUID = key()
+    person_id: UUID = to("person.id", index=False)
+    record_id: UUID | None = to("person.id", optional=True, index=False)
+    """The record that the number or the card led to; None where it led to none, or to several."""
+    at: datetime = instant(index=True)
+
+
+class PersonMerge(Table, table=True):
+    """That two records were one person: what the first had is the second's."""
+
+    __tablename__ = "person_merge"
+    __table_args__ = (
+        sa.UniqueConstraint("from_id"),
+        chosen("proof", MergeProof),
+        check("two", "from_id <> into_id"),
+        {"info": APPEND_ONLY},
+    )
+    id: UUID = key()
+    from_id: UUID = to("person.id", index=False)
+    into_id: UUID = to("person.id")
+    proof: MergeProof = choice(MergeProof)
+    reason: str | None = text(optional=True)
+    """What the staff member who merged them said; None where the person himself did."""
+    by_id: UUID = to("person.id")
+    at: datetime = instant()
+
+
+class PlatformToken(Table, table=True):
+    """A token of an outside platform that every process shares."""
+
+    __tablename__ = "platform_token"
+    name: str = Field(primary_key=True, sa_type=sa.Text)
+    token: bytes = sealed(Kind.TOKEN, None)
+    ends_at: datetime = instant()
+    renewed_at: datetime = instant()
