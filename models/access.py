@@ -70,6 +70,8 @@ ROLE_LABELS = {
 }
 FUND_ROLES = frozenset({Role.FUND_MAKER, Role.FUND_CHECKER, Role.FUND_AUTHORISER, Role.FUND_REPORTER})
 STAFF_ROLES = frozenset({Role.SOCIAL_WORKER, Role.GRID_OFFICER, Role.COMMUNITY_STAFF})
+STRANGERS = frozenset({Role.PUBLIC, Role.PERSON})
+"""They are registered as nothing: what is open to all is all that they see of others."""
 VIEWER_ROLES = frozenset({Role.DISTRICT_VIEWER, Role.CITY_VIEWER})
 
 

@@ -57,13 +57,16 @@ AS_VOLUNTEER = Statement(
 )
 
 
+AS_PERSON = Statement(sa.select(sa.null().label("area")).where(PRESENT))
+
+
 async def actor_of(
     connection: asyncpg.Connection, person: UUID, role: Role, membership: UUID | None, now: datetime
 ) -> Actor | None:
     """The capacity that a token claims, if its person has it today; None when he does not.
 
     With a membership: its role must be the one claimed, it must not be revoked, and today must be one of its days.
-    Without: a resident, or an active volunteer, in the area that he is registered in.
+    Without: a resident, or an active volunteer, in the area that he is registered in; or just himself, nowhere.
     """
     values = {"person": person, "membership": membership, "today": clock.day(now)}
     if membership is not None:
@@ -71,7 +74,8 @@ async def actor_of(
         if row is None or row["role"] != role.value:
             return None
         return Actor(role, person, row["organization_id"], row["area"])
-    statement = {Role.RESIDENT: AS_RESIDENT, Role.VOLUNTEER: AS_VOLUNTEER}.get(role)
+    without = {Role.PERSON: AS_PERSON, Role.RESIDENT: AS_RESIDENT, Role.VOLUNTEER: AS_VOLUNTEER}
+    statement = without.get(role)
     if statement is None:
         return None
     row = await connection.fetchrow(statement.sql, *statement.arguments(values))

@@ -34,6 +34,7 @@ class Player:
 
 
 CAST: dict[Role, Player] = {
+    Role.PERSON: Player("骆茉妍", True, None),
     Role.RESIDENT: Player("沈漪茹", True, None),
     Role.VOLUNTEER: Player("程砚朔", False, None),
     Role.SOCIAL_WORKER: Player("梁芷汐", True, HOME),

@@ -161,6 +161,7 @@ def platform(world: World) -> None:
         area = {Role.DISTRICT_VIEWER: DISTRICT, Role.CITY_VIEWER: CITY}.get(role)
         organization = id if role is Role.DEPARTMENT else None
         membership(world, who, role, made, area=area, organization=organization, account=True)
+    person(world, made, area=None, acts=False, role=Role.PERSON)
     world.sheets["organization"].append(
         (
             *(id, DEPARTMENT_NAME, world.key(DEPARTMENT_NAME), OrganizationKind.DEPARTMENT, LegalStatus.INTERNAL, None),

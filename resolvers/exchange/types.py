@@ -9,7 +9,7 @@ import sqlalchemy as sa
 import strawberry
 from sqlmodel import desc
 
-from models.access import Role
+from models.access import STRANGERS
 from models.activity import tables as activity
 from models.exchange import queries as q
 from models.exchange import tables
@@ -99,10 +99,10 @@ class NeedStaff(Node):
     named_at: datetime = w.column(tables.NeedStaff.named_at, description="When.")
 
 
-def signed_in(column: str) -> Any:
-    """A column of a need for whoever has signed in; null for the public."""
+def registered(column: str) -> Any:
+    """A column of a need for whoever is registered as something; null for strangers."""
     return lambda row, view: (
-        sa.case((sa.literal(False), getattr(row, column))) if view.actor.role is Role.PUBLIC else getattr(row, column)
+        sa.case((sa.literal(False), getattr(row, column))) if view.actor.role in STRANGERS else getattr(row, column)
     )
 
 
@@ -144,11 +144,12 @@ class Need(Node):
     quantity_left: int = w.expression(lambda row, view: q.need_left(row, view.actor.now), description=LEFT)
     fulfilment: Fulfilment = w.expression(lambda row: q.fulfilment(row), description="How much of it was delivered.")
     window_from: datetime | None = w.expression(
-        signed_in("window_from"),
-        description="From when it is wanted; null when any time will do, and for the public: when somebody waits at home is not for everybody.",
+        registered("window_from"),
+        description="From when it is wanted; null when any time will do, and for whoever is registered as nothing: when somebody waits at home is not for everybody.",
     )
     window_to: datetime | None = w.expression(
-        signed_in("window_to"), description="Until when; null when any time will do, and for the public."
+        registered("window_to"),
+        description="Until when; null when any time will do, and for whoever is registered as nothing.",
     )
     due_at: datetime = w.column(tables.Need.due_at, description="When it expires, if nothing is under way.")
     answer_due_at: datetime = w.column(
@@ -157,7 +158,8 @@ class Need(Node):
     urgency: int = w.column(tables.Need.urgency, description="1 can wait, 4 is most urgent.")
     sensitivity: Sensitivity = w.column(tables.Need.sensitivity, description="Who may read of it at all.")
     gender_preference: GenderPreference | None = w.expression(
-        signed_in("gender_preference"), description="Whom the beneficiary would rather have; null for the public."
+        registered("gender_preference"),
+        description="Whom the beneficiary would rather have; null for whoever is registered as nothing.",
     )
     status: NeedStatus = w.column(tables.Need.status, description="Where it stands.")
     reason: str | None = w.expression(
