@@ -30,14 +30,16 @@ class AuditEvent(Table, table=True):
 
     __tablename__ = "audit_event"
     __table_args__ = (
-        sa.Index("ix_audit_event_xid_id", "xid", "id"),
-        sa.Index("ix_audit_event_at_id", "at", "id"),
-        sa.Index("ix_audit_event_person_at", "person", "at"),
-        sa.Index("ix_audit_event_subject_at", "subject", "at"),
+        sa.PrimaryKeyConstraint("at", "id"),
+        sa.Index("ix_audit_event_era_xid_id", "era", "xid", "id"),
+        sa.Index("ix_audit_event_person_at", "person", "at", postgresql_where=sa.text("person IS NOT NULL")),
+        sa.Index("ix_audit_event_subject_at", "subject", "at", postgresql_where=sa.text("subject IS NOT NULL")),
         {"info": APPEND_ONLY, "postgresql_partition_by": "RANGE (at)"},
     )
     id: UUID = Field(default=None, primary_key=True, sa_column_kwargs={"server_default": sa.text("uuidv7()")})
     at: datetime = Field(sa_type=INSTANT, primary_key=True)
+    era: int = Field(default=1, sa_type=sa.SmallInteger, sa_column_kwargs={"server_default": sa.text("1")})
+    """Which server's transactions `xid` counts: migrating raises the column's default after a move (`audit_seal`)."""
     xid: Any = Field(default=None, sa_type=Xid8, sa_column_kwargs={"server_default": sa.text("pg_current_xact_id()")})
     action: str = Field(sa_type=sa.Text)
     """A mutation's name, as the schema spells it; `personalData.read`; or a job's or a command's name."""

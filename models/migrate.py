@@ -125,6 +125,10 @@ async def make_partitions(connection: asyncpg.Connection, first: dt.date) -> Non
                     f"CREATE TABLE {name} PARTITION OF {parent} FOR VALUES"
                     f" FROM ('{since.isoformat()}') TO ('{until.isoformat()}')"
                 )
+                if parent == "audit_event":
+                    await connection.execute(
+                        f"CREATE TRIGGER kept_whole BEFORE TRUNCATE ON {name} EXECUTE FUNCTION refuse_change()"
+                    )
             month = after
 
 

@@ -8,6 +8,7 @@ import importlib.util
 from sqlmodel import SQLModel
 
 import models.audit
+import models.audit_seal
 import models.events
 import models.vault
 

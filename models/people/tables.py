@@ -345,3 +345,6 @@ class PiiAccess(Table, table=True):
     purpose: AccessPurpose = choice(AccessPurpose)
     reason: str | None = text(optional=True)
     area: str | None = text(optional=True)
+
+
+import models.people.break_glass  # noqa: E402, F401  (its tables are this area's)
