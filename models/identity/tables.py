@@ -2,4 +2,5 @@
 
 from __future__ import annotations
 
+import models.identity.accounts.tables
 import models.identity.wechat.tables  # noqa: F401
