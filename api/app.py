@@ -17,6 +17,8 @@ from api.auth import NotSignedIn, Tokens
 from api.databases import Databases
 from api.http import Door
 from api.logs import configure
+from api.passwords import CHEAP, THOROUGH, Hasher
+from api.platform import Platform
 from api.settings import Mode, Settings
 from api.web import downloads, pages
 from models import access, clock, migrate, relay
@@ -59,7 +61,16 @@ def create(settings: Settings) -> Door:
     numbers.fictional = not settings.production
     made = engine(production=settings.production)
     inside = Starlette(routes=_routes(settings, databases, tokens, made), lifespan=_lifespan(databases))
-    return Door(made, databases, tokens, inside, deadline=settings.deadline, given_clock=not settings.production)
+    platform = Platform(passwords=Hasher(CHEAP if settings.mode is Mode.TEST else THOROUGH))
+    return Door(
+        made,
+        databases,
+        tokens,
+        inside,
+        deadline=settings.deadline,
+        given_clock=not settings.production,
+        platform=platform,
+    )
 
 
 def _lifespan(databases: Databases) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
