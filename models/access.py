@@ -122,6 +122,7 @@ class Viewer(Protocol):
     organization: sa.ColumnElement[Any]
     area: sa.ColumnElement[Any]
     area_end: sa.ColumnElement[Any]
+    sign_in: sa.ColumnElement[Any]
     now: sa.ColumnElement[Any]
 
 
@@ -200,6 +201,7 @@ VIEWER_TYPES: dict[str, sa.types.TypeEngine[Any]] = {
     "organization": sa.Uuid(),
     "area": sa.Text(),
     "area_end": sa.Text(),
+    "sign_in": sa.Uuid(),
     "now": INSTANT,
 }
 """What of the asker a statement may bind, and as what."""

@@ -63,6 +63,7 @@ class AsViewer:
     organization: sa.ColumnElement[Any]
     area: sa.ColumnElement[Any]
     area_end: sa.ColumnElement[Any]
+    sign_in: sa.ColumnElement[Any]
     now: sa.ColumnElement[Any]
 
 
@@ -96,7 +97,7 @@ class Event:
 class Db:
     """One open transaction: who asks, the time, and what is to be told when it has committed."""
 
-    __slots__ = ("actor", "connection", "detail", "events", "now", "vault")
+    __slots__ = ("actor", "address", "connection", "detail", "events", "now", "vault")
 
     def __init__(
         self, connection: asyncpg.Connection, actor: Actor, now: datetime, keys: vault.Vault | None = None
@@ -104,6 +105,8 @@ class Db:
         self.connection, self.actor, self.now = connection, actor, now
         self.vault = keys or vault.of(connection)
         self.events: list[Event] = []
+        self.address: str | None = None
+        """The network address of whoever asks, where it is known."""
         self.detail: dict[str, Any] = {}
         """What the audit row of this act says besides who, what and when: ids, counts, purposes; no personal data."""
 
@@ -118,6 +121,7 @@ class Db:
             "viewer_organization": actor.organization,
             "viewer_area": actor.area,
             "viewer_area_end": actor.area_end,
+            "viewer_sign_in": actor.sign_in,
             "viewer_now": self.now,
             "now": self.now,
             **values,

@@ -108,6 +108,7 @@ def asker(actor: Actor, now: datetime) -> dict[str, Any]:
         "organization": actor.organization,
         "area": actor.area,
         "area_end": actor.area_end,
+        "sign_in": actor.sign_in,
         "now": now,
     }
 
@@ -186,6 +187,7 @@ async def _work(context: Context, verb: Verb, key: tuple[str, str, str, bytes] |
     async def work(db: Db) -> Outcome | Told:
         async with asyncio.timeout_at(until):
             context.secrets.clear()
+            db.address = context.address
             try:
                 outcome: UUID = await verb.run(Call(db, ready, context.secrets), **verb.arguments)
             except Kept as kept:
