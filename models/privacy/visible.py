@@ -1,0 +1,80 @@
+"""Who may see consents, guardians and requests (docs/domain.md): whom they are about, his guardian, and staff.
+
+A guardian sees, and does, what is a child's until the day on which it becomes 14; from then on it is its own alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from models.access import NOBODY, Role, Viewer, public, visible, within
+from models.base import table
+from models.people.tables import Person
+from models.people.visible import today
+from models.privacy.rules import CHILD
+from models.privacy.tables import Guardianship
+
+Shown = sa.ColumnElement[bool] | None
+
+public("consent_text")
+
+
+def wards(viewer: Viewer) -> sa.Select[Any]:
+    """The children under 14 whose verified guardian the asker is today."""
+    link, child = table(Guardianship).alias("link"), table(Person).alias("child")
+    return (
+        sa.select(link.c.minor_id)
+        .join(child, child.c.id == link.c.minor_id)
+        .where(
+            link.c.guardian_id == viewer.person,
+            link.c.verified_at.is_not(None),
+            link.c.ended_at.is_(None),
+            child.c.birth_date + sa.literal_column(f"interval '{CHILD} years'") > today(viewer),
+        )
+    )
+
+
+def own(person: Any, viewer: Viewer) -> sa.ColumnElement[bool]:
+    """Whether something is the asker's own, or a child's whose guardian he is."""
+    return sa.or_(person == viewer.person, person.in_(wards(viewer)))
+
+
+@visible("consent")
+def consent(row: Any, viewer: Viewer) -> Shown:
+    """The person himself, and a child's guardian."""
+    return own(row.person_id, viewer) if viewer.role is not Role.PUBLIC else NOBODY
+
+
+@visible("guardianship")
+def guardianship(row: Any, viewer: Viewer) -> Shown:
+    """The minor, the guardian, community staff of the area, and auditors."""
+    if viewer.role is Role.AUDITOR:
+        return None
+    if viewer.role is Role.PUBLIC:
+        return NOBODY
+    mine = sa.or_(row.minor_id == viewer.person, row.guardian_id == viewer.person)
+    return sa.or_(mine, within(row.area, viewer)) if viewer.role is Role.COMMUNITY_STAFF else mine
+
+
+def _requested(row: Any, viewer: Viewer) -> sa.ColumnElement[bool]:
+    """The person, a child's guardian, community staff of the area; an administrator what lies in no area."""
+    mine = own(row.person_id, viewer)
+    if viewer.role is Role.COMMUNITY_STAFF:
+        return sa.or_(mine, within(row.area, viewer))
+    if viewer.role is Role.ADMIN:
+        return sa.or_(mine, row.area.is_(None))
+    return mine if viewer.role is not Role.PUBLIC else NOBODY
+
+
+@visible("subject_request")
+def subject_request(row: Any, viewer: Viewer) -> Shown:
+    """The person, a child's guardian, community staff of the area, and auditors, who count them."""
+    return None if viewer.role is Role.AUDITOR else _requested(row, viewer)
+
+
+@visible("correction")
+def correction(row: Any, viewer: Viewer) -> Shown:
+    """Whoever sees the request, save auditors."""
+    return _requested(row, viewer)
