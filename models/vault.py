@@ -140,10 +140,13 @@ class Keys:
         self._ciphers: dict[bytes, AESGCM] = {}
         self._secrets: dict[str, dict[UUID, bytes]] = {}
         self._newest: dict[str, UUID] = {}
+        self._retired: set[UUID] = set()
         for id, kind, plain, retired in rows:
             self._ciphers[id.bytes] = AESGCM(plain)
             self._secrets.setdefault(kind, {})[id] = plain
-            if not retired:
+            if retired:
+                self._retired.add(id)
+            else:
                 self._newest[kind] = id
 
     def seal(self, kind: Kind, plain: str, subject: UUID = NO_ONE) -> bytes:
@@ -177,8 +180,8 @@ class Keys:
         return id, self._secrets[kind][id]
 
     def secrets(self, kind: Kind) -> Mapping[UUID, bytes]:
-        """Every key of a kind that signs."""
-        return self._secrets.get(kind, {})
+        """Every key of a kind that signs, save the retired ones: what they signed counts no more."""
+        return {id: plain for id, plain in self._secrets.get(kind, {}).items() if id not in self._retired}
 
     def current(self, kind: Kind) -> UUID:
         """The id of the key that new values are sealed with."""
