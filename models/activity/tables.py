@@ -21,7 +21,8 @@ from models.activity.rules import (
     ProposalStatus,
     SessionStatus,
 )
-from models.base import APPEND_ONLY, Table, check, choice, chosen, count, flag, instant, key, text, to
+from models.base import APPEND_ONLY, Table, check, choice, chosen, count, flag, instant, key, sealed, text, to
+from models.vault import Kind
 
 SEATED = ", ".join(f"'{s.value}'" for s in sorted(HOLDS_SEAT))
 
@@ -199,8 +200,8 @@ class Attendance(Table, table=True):
     """The live credit's minutes."""
     rating: int | None = None
     """The organizers' evaluation, 1 to 5."""
-    reason: str | None = text(optional=True)
-    """Why it was refused, withdrawn, excused."""
+    reason: bytes | None = sealed(Kind.CARE, "volunteer_id", optional=True)
+    """Why it was refused, withdrawn, excused: a volunteer's illness, say. Sealed."""
     restricted_need_id: UUID | None = None
     """The session's."""
     organization_id: UUID | None = to("organization.id", optional=True, index=False)

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import TSTZRANGE
 from sqlmodel import Field
 
-from models.base import INSTANT, Table, check, choice, chosen, count, flag, instant, key, several, text, to
+from models import vault
+from models.base import INSTANT, Table, check, choice, chosen, count, flag, instant, key, sealed, several, text, to
 from models.exchange.kinds import GenderPreference, Kind, Origin, Sensitivity, Side, SubmittedVia, Unit
 from models.exchange.states import LIVE, CommitmentStatus, NeedStatus, OfferStatus
 
@@ -69,6 +70,7 @@ class Need(Table, table=True):
         check("committed", "qty_committed BETWEEN 0 AND qty_total"),
         check("delivered", "qty_delivered BETWEEN 0 AND qty_committed"),
         check("window", "(window_from IS NULL) = (window_to IS NULL) AND window_from < window_to"),
+        check("second_person", "verified_by <> requester_id"),
         sa.Index("ix_need_newest", sa.text("created_at DESC"), sa.text("id DESC"), "status"),
         sa.Index("ix_need_community_newest", "community_id", sa.text("created_at DESC"), sa.text("id DESC"), "status"),
         sa.Index("ix_need_grid_newest", "grid_id", sa.text("created_at DESC"), sa.text("id DESC"), "status"),
@@ -93,12 +95,16 @@ class Need(Table, table=True):
         ),
         sa.Index("ix_need_household", "household", postgresql_where=sa.text("household IS NOT NULL")),
         sa.Index("ix_need_beneficiary_id", "beneficiary_id", postgresql_where=sa.text("beneficiary_id IS NOT NULL")),
+        sa.Index("ix_need_assigned_to", "assigned_to", postgresql_where=sa.text("assigned_to IS NOT NULL")),
         ROOM,
     )
     id: UUID = key()
     no: str = numbered("XQ", "need_no")
     title: str = text()
-    note: str | None = text(optional=True)
+    note: bytes | None = sealed(vault.Kind.CARE, "subject_id", optional=True)
+    """Particulars: what somebody's condition is. Sealed; nothing is looked for in it."""
+    subject_id: UUID
+    """The person whom its sealed words are about: the beneficiary's; `vault.NO_ONE` for a place or a group."""
     kind: Kind = choice(Kind)
     category_id: UUID = to("service_category.id", index=False)
     category_code: str = text()
@@ -125,10 +131,13 @@ class Need(Table, table=True):
     sensitivity: Sensitivity = choice(Sensitivity, default=Sensitivity.NORMAL)
     gender_preference: GenderPreference = choice(GenderPreference, default=GenderPreference.ANY)
     status: NeedStatus = choice(NeedStatus)
-    reason: str | None = text(optional=True)
-    """Why it was rejected, referred, cancelled or asked for again."""
+    reason: bytes | None = sealed(vault.Kind.CARE, "subject_id", optional=True)
+    """Why it was rejected, referred, cancelled or asked for again. Sealed: a reason often speaks of somebody's condition."""
     referred_to: str | None = text(optional=True)
     reopened: bool = flag()
+    verified_by: UUID | None = to("person.id", optional=True, index=False)
+    assigned_to: UUID | None = to("person.id", optional=True, index=False)
+    """The social worker whose case it is."""
     opened_at: datetime | None = instant(optional=True)
     closed_at: datetime | None = instant(optional=True)
     created_at: datetime = instant()
@@ -148,6 +157,18 @@ class NeedStaff(Table, table=True):
     named_at: datetime = instant()
 
 
+class NeedFoundation(Table, table=True):
+    """转介资助: a foundation that was asked to pay for a need; its people see the need from then on."""
+
+    __tablename__ = "need_foundation"
+    __table_args__ = (sa.UniqueConstraint("need_id", "organization_id"),)
+    id: UUID = key()
+    need_id: UUID = to("need.id", index=False)
+    organization_id: UUID = to("organization.id")
+    asked_by: UUID = to("person.id", index=False)
+    asked_at: datetime = instant()
+
+
 class Offer(Table, table=True):
     """供给: what an organization or a person can give, how much of it, when and where. Always free of charge (I13)."""
 
@@ -163,6 +184,7 @@ class Offer(Table, table=True):
         check("reserved", "qty_reserved >= 0 AND qty_consumed >= 0 AND qty_reserved + qty_consumed <= qty_total"),
         check("window", "window_from < window_to"),
         check("cost_free", "cost_free"),
+        check("second_person", "reviewed_by <> person_id"),
         sa.Index("ix_offer_newest", sa.text("created_at DESC"), sa.text("id DESC"), "status"),
         sa.Index(
             "ix_offer_organization_newest",
@@ -207,6 +229,7 @@ class Offer(Table, table=True):
     status: OfferStatus = choice(OfferStatus)
     reason: str | None = text(optional=True)
     """Why it was rejected."""
+    reviewed_by: UUID | None = to("person.id", optional=True, index=False)
     created_at: datetime = instant()
     version: int = count(1)
 
@@ -226,6 +249,7 @@ class Commitment(Table, table=True):
         check("delivered", "qty_delivered BETWEEN 0 AND qty"),
         check("slot", "(slot_from IS NULL) = (slot_to IS NULL) AND slot_from < slot_to"),
         check("rating", "rating BETWEEN 1 AND 5"),
+        check("second_person", "confirmed_by <> volunteer_person_id"),
         sa.Index(
             "uq_commitment_live",
             "need_id",
@@ -287,6 +311,8 @@ class Commitment(Table, table=True):
     """The need's."""
     sensitivity: Sensitivity = choice(Sensitivity, default=Sensitivity.NORMAL)
     """The need's."""
+    subject_id: UUID
+    """The need's."""
     qty: int
     qty_delivered: int = count(0)
     origin: Origin = choice(Origin)
@@ -296,14 +322,18 @@ class Commitment(Table, table=True):
     slot_to: datetime | None = instant(optional=True)
     accepted_at: datetime | None = instant(optional=True)
     confirmed_at: datetime | None = instant(optional=True)
+    confirmed_by: UUID | None = to("person.id", optional=True, index=False)
+    open_until: datetime | None = instant(optional=True)
+    """Until when its provider may read the need's particulars and ask for the contact: from the confirmation until 24 h
+    after the service; the instant on which it was called off."""
     started_at: datetime | None = instant(optional=True)
     delivered_at: datetime | None = instant(optional=True)
     ended_at: datetime | None = instant(optional=True)
     """When it came to an end, of whatever kind."""
     rating: int | None = count()
-    comment: str | None = text(optional=True)
+    comment: bytes | None = sealed(vault.Kind.CARE, "subject_id", optional=True)
     cancelled_by: Side | None = choice(Side, optional=True)
-    reason: str | None = text(optional=True)
+    reason: bytes | None = sealed(vault.Kind.CARE, "subject_id", optional=True)
     """Why it was declined, cancelled, disputed or found void."""
     created_at: datetime = instant()
     version: int = count(1)

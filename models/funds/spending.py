@@ -97,7 +97,11 @@ class AllocationLine(Table, table=True):
         sa.UniqueConstraint("allocation_id", "donation_id"),
         sa.UniqueConstraint("allocation_id", "position"),
         check("amount", "amount_fen > 0"),
-        check("consumed", "consumed_fen >= 0 AND returned_fen >= 0 AND consumed_fen + returned_fen <= amount_fen"),
+        check(
+            "consumed",
+            "consumed_fen >= 0 AND returned_fen >= 0 AND held_fen >= 0"
+            " AND consumed_fen + returned_fen + held_fen <= amount_fen",
+        ),
         sa.Index("ix_allocation_line_donation_id", "donation_id"),
         ROOM,
     )
@@ -114,6 +118,8 @@ class AllocationLine(Table, table=True):
     consumed_fen: int = Field(default=0, sa_type=sa.BigInteger, sa_column_kwargs=FROM_ZERO)
     returned_fen: int = Field(default=0, sa_type=sa.BigInteger, sa_column_kwargs=FROM_ZERO)
     """What went back to the gift unspent when the allocation ended."""
+    held_fen: int = Field(default=0, sa_type=sa.BigInteger, sa_column_kwargs=FROM_ZERO)
+    """What payments at the bank hold of it: the sum of their `DisbursementLine`."""
     organization_id: UUID = Field()
     area: str = text()
     requested_by: UUID = Field()
@@ -140,6 +146,10 @@ class Disbursement(Table, table=True):
         check("checked", f"checker_id IS NOT NULL OR {HANDED_OVER_SQL}"),
         check("authorised", f"authoriser_id IS NOT NULL OR NOT needs_authoriser OR {HANDED_OVER_SQL}"),
         check("paid", "(paid_at IS NULL) = (bank_ref IS NULL)"),
+        check(
+            "confirmed_by",
+            "confirmed_by <> maker_id AND confirmed_by <> checker_id AND confirmed_by <> authoriser_id",
+        ),
         sa.Index("uq_disbursement_bank_ref", "organization_id", "bank_ref", unique=True),
         sa.Index("ix_disbursement_allocation_id_made_at_id", "allocation_id", "made_at", "id"),
         sa.Index(
@@ -207,6 +217,20 @@ class Disbursement(Table, table=True):
     confirmed_at: datetime | None = instant(optional=True)
     reason: str | None = text(optional=True)
     """Why it was rejected, failed or came back, or what the payee found wrong: the last of these."""
+
+
+class DisbursementLine(Table, table=True):
+    """付款占用: what a payment at the bank holds of an allocation's line, from hand-over until it settles or fails.
+
+    What was checked against the gifts' restrictions on hand-over is what is settled: no other payment takes it.
+    """
+
+    __tablename__ = "disbursement_line"
+    __table_args__ = (sa.UniqueConstraint("disbursement_id", "line_id"), check("amount", "amount_fen > 0"))
+    id: UUID = key()
+    disbursement_id: UUID = to("disbursement.id", index=False)
+    line_id: UUID = to("allocation_line.id")
+    amount_fen: int = fen()
 
 
 class SpendTrace(Table, table=True):

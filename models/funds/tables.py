@@ -14,7 +14,24 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.base import READ_ONLY, Table, check, choice, chosen, count, fen, flag, instant, key, text, to
+from models.base import (
+    APPEND_ONLY,
+    READ_ONLY,
+    Table,
+    check,
+    choice,
+    chosen,
+    count,
+    fen,
+    flag,
+    instant,
+    key,
+    sealed,
+    several,
+    text,
+    to,
+)
+from models.events import Xid8
 from models.exchange.tables import ROOM, numbered
 from models.funds.ledger import LedgerAccount, LedgerEntry, LedgerTxn
 from models.funds.rules import (
@@ -23,7 +40,9 @@ from models.funds.rules import (
     DonorKind,
     FundKind,
 )
-from models.funds.spending import Allocation, AllocationLine, Disbursement, SpendTrace
+from models.funds.spending import Allocation, AllocationLine, Disbursement, DisbursementLine, SpendTrace
+from models.people.rules import AccessPurpose
+from models.vault import Kind
 
 FROM_ZERO = {"server_default": sa.text("0")}
 WINDOW = "restricted_from <= restricted_to"
@@ -153,18 +172,45 @@ class Donor(Table, table=True):
 
 
 class DonorName(Table, table=True):
-    """A donor's plain name, for the finance roles of the foundation that he gave to. An anonymous donor has none."""
+    """The name of a donor who is a person, sealed: for one reveal's own answer. An organization's is no secret, and
+    stands in its donor's label; an anonymous donor has none."""
 
     __tablename__ = "donor_name"
     __table_args__ = (
         sa.ForeignKeyConstraint(["donor_id", "kind"], ["donor.id", "donor.kind"]),
-        check("anonymous", "kind <> 'ANONYMOUS'"),
+        check("person", "kind = 'PERSON'"),
     )
     donor_id: UUID = Field(primary_key=True)
     kind: DonorKind = choice(DonorKind)
     organization_id: UUID = to("organization.id")
     """The foundation."""
-    name: str = text()
+    name: bytes = sealed(Kind.NAME, "donor_id")
+
+
+class DonorReveal(Table, table=True):
+    """One act of reading donors' names: who, when, what for, of whom. `pii_access` has a row besides for each donor with
+    an account, which he sees.
+
+    `xid` is the transaction that wrote it: in that one, and in no other, the names may be read (visible.py).
+    """
+
+    __tablename__ = "donor_reveal"
+    __table_args__ = (
+        chosen("purpose", AccessPurpose),
+        check("donors", "cardinality(donors) BETWEEN 1 AND 100"),
+        sa.Index("ix_donor_reveal_organization_id_at", "organization_id", "at"),
+        sa.Index("ix_donor_reveal_actor_id_at", "actor_id", "at"),
+        {"info": APPEND_ONLY},
+    )
+    id: UUID = Field(foreign_key="contact_reveal.id", primary_key=True)
+    at: datetime = instant()
+    xid: Any = Field(default=None, sa_type=Xid8, sa_column_kwargs={"server_default": sa.text("pg_current_xact_id()")})
+    actor_id: UUID = to("person.id", index=False)
+    organization_id: UUID = to("organization.id", index=False)
+    """The foundation."""
+    purpose: AccessPurpose = choice(AccessPurpose)
+    reason: str | None = text(optional=True)
+    donors: list[UUID] = several(sa.Uuid)
 
 
 class Donation(Table, table=True):
@@ -264,9 +310,11 @@ __all__ = [
     "Allocation",
     "AllocationLine",
     "Disbursement",
+    "DisbursementLine",
     "Donation",
     "Donor",
     "DonorName",
+    "DonorReveal",
     "Fund",
     "FundBalance",
     "FundMonth",
