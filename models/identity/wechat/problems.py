@@ -1,0 +1,108 @@
+"""What can be refused about signing in by WeChat and about becoming one person."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from models.problems import Problem, Retry
+
+
+@dataclasses.dataclass(eq=False)
+class WechatCodeInvalid(Problem):
+    """WeChat does not know the code: it is malformed, of another mini-program, or older than five minutes (40029)."""
+
+    says = "微信凭证无效或已过期，请重新获取。"
+    retry = Retry.CHANGE_INPUT
+
+
+@dataclasses.dataclass(eq=False)
+class WechatCodeUsed(Problem):
+    """The code has been used up (40163). Get a new one: `wx.login`, or the phone number's button."""
+
+    says = "微信凭证已使用过，请重新获取。"
+    retry = Retry.CHANGE_INPUT
+
+
+@dataclasses.dataclass(eq=False)
+class WechatTooOften(Problem):
+    """WeChat takes no more calls for this user in this minute (45011)."""
+
+    says = "操作过于频繁，请一分钟后再试。"
+    retry = Retry.LATER
+    retry_after_seconds = 60
+
+
+@dataclasses.dataclass(eq=False)
+class WechatRefused(Problem):
+    """WeChat holds this user for a risk, and lets him sign in nowhere (40226)."""
+
+    says = "微信提示该账号存在风险，暂不能登录。"
+
+
+@dataclasses.dataclass(eq=False)
+class WechatBusy(Problem):
+    """WeChat has too much to do, and has not looked at the code (-1)."""
+
+    says = "微信繁忙，请稍后再试。"
+    retry = Retry.LATER
+    retry_after_seconds = 2
+
+
+@dataclasses.dataclass(eq=False)
+class WechatUnavailable(Problem):
+    """WeChat does not answer, or nothing that can be understood. The code may have been used up by it."""
+
+    says = "暂时连不上微信，请稍后再试。"
+    retry = Retry.LATER
+    retry_after_seconds = 5
+
+
+@dataclasses.dataclass(eq=False)
+class PhoneNotProven(Problem):
+    """No phone number has been proven in this sign-in within the last 15 minutes, and no identity card was given."""
+
+    says = "请先验证手机号，或填写身份证号。"
+    retry = Retry.CHANGE_INPUT
+
+
+@dataclasses.dataclass(eq=False)
+class ClaimMismatch(Problem):
+    """No record has this number and this name. Whether the number or the name was wrong is not told."""
+
+    says = "没有找到与所填信息一致的登记，请核对（今日还可尝试 {left} 次）。"
+    retry = Retry.CHANGE_INPUT
+    left: int
+    """How many more times he may try today."""
+
+
+@dataclasses.dataclass(eq=False)
+class ClaimTriesExhausted(Problem):
+    """Five failed claims in a day, of this person or on this record."""
+
+    says = "今日尝试次数已用完，请明天再试或到社区办理。"
+    retry = Retry.LATER
+    retry_after_seconds = 86_400
+
+
+@dataclasses.dataclass(eq=False)
+class ClaimNeedsStaff(Problem):
+    """The record cannot be claimed from a phone: several match, it is somebody's already, or it acts for others."""
+
+    says = "该登记须由社区工作人员核对后合并，请到社区办理。"
+
+
+@dataclasses.dataclass(eq=False)
+class BothHaveHistory(Problem):
+    """What the record to be given up has stands in ledgers that are never rewritten, such as hours and attendances."""
+
+    says = "被合并的登记已有服务或台账记录，不能并入，请到社区办理。"
+    where: list[str]
+    """In which ledgers, by the names of their tables."""
+
+
+@dataclasses.dataclass(eq=False)
+class NotOnePerson(Problem):
+    """The two records have neither a phone number nor an identity card number in common."""
+
+    says = "两条登记的手机号和身份证号都不相同，不能合并。"
+    retry = Retry.CHANGE_INPUT
