@@ -9,6 +9,7 @@ from resolvers.activity import ActivityMutation, ActivityQuery
 from resolvers.exchange import ExchangeMutation, ExchangeQuery
 from resolvers.funds import FundsMutation, FundsQuery
 from resolvers.people import PeopleMutation, PeopleQuery
+from resolvers.people.interests import InterestMutation, InterestQuery
 from resolvers.reports import ReportsQuery
 from resolvers.scalars import SCALARS
 from resolvers.system import SystemQuery
@@ -16,12 +17,14 @@ from resolvers.territory import TerritoryQuery
 
 
 @strawberry.type(description="Everything that can be read. What the caller may not see is absent.")
-class Query(TerritoryQuery, PeopleQuery, ExchangeQuery, ActivityQuery, FundsQuery, ReportsQuery, SystemQuery):
+class Query(
+    TerritoryQuery, PeopleQuery, InterestQuery, ExchangeQuery, ActivityQuery, FundsQuery, ReportsQuery, SystemQuery
+):
     pass
 
 
 @strawberry.type(description="Everything that can be done. Each field is a transaction of its own.")
-class Mutation(PeopleMutation, ExchangeMutation, ActivityMutation, FundsMutation):
+class Mutation(PeopleMutation, InterestMutation, ExchangeMutation, ActivityMutation, FundsMutation):
     pass
 
 

@@ -18,6 +18,14 @@ class AlreadyRegistered(Problem):
 
 
 @dataclasses.dataclass(eq=False)
+class AlreadyVerified(Problem):
+    """Staff have verified this resident already."""
+
+    says = "该居民已核验，无需重复核验。"
+    retry = Retry.REFRESH
+
+
+@dataclasses.dataclass(eq=False)
 class TooYoung(Problem):
     """Under the age of 8 nobody can register as a volunteer (Civil Code, art. 20)."""
 
@@ -109,3 +117,32 @@ class RevealNotAllowed(Problem):
     """How many of them."""
     persons: list[str]
     """Their ids."""
+
+
+@dataclasses.dataclass(eq=False)
+class DocumentTaken(Problem):
+    """This document is on record as somebody else's."""
+
+    says = "该证件号码已登记在另一人名下，请核对后由社区处理。"
+    retry = Retry.CHANGE_INPUT
+
+
+@dataclasses.dataclass(eq=False)
+class TooManySearches(Problem):
+    """The caller has searched for people too often within the hour."""
+
+    says = "查找次数过多，每小时最多 {most} 次，请稍后再试。"
+    retry = Retry.LATER
+    retry_after_seconds = 600
+    most: int
+    """Searches in an hour."""
+
+
+@dataclasses.dataclass(eq=False)
+class ConflictOfInterest(Problem):
+    """Nobody decides on what he made himself, nor on what pays or credits himself, somebody he is close to, or an
+    organization that he belongs to or has a stake in (Charity Law, articles 14 and 59; I17)."""
+
+    says = "您与此事有利害关系（{reason}），请由其他人员办理。"
+    reason: str
+    """Which interest, in a phrase."""

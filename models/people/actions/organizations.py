@@ -15,10 +15,11 @@ from models.access import Actor, Role, may, seen
 from models.base import table
 from models.database import Db, Seen, Statement
 from models.labels import label
+from models.people.actions.interests import no_conflict
 from models.people.actions.once import once
 from models.people.actions.places import a_division
 from models.people.identity import read_uscc
-from models.people.problems import DuplicateOrganization, OwnCase
+from models.people.problems import ConflictOfInterest, DuplicateOrganization, OwnCase
 from models.people.rules import ORGANIZATION_STEPS, LegalStatus, OrganizationKind, VerifiedState
 from models.people.scopes import MAY, ORGANIZATION_KINDS
 from models.people.tables import Membership, Organization, OrganizationVolunteer, Person
@@ -202,12 +203,13 @@ async def submit_organization(db: Db, id: UUID) -> UUID:
 
 
 @may(MAY["organization.decide"])
-@refuses(InvalidTransition, OwnCase)
+@refuses(InvalidTransition, OwnCase, ConflictOfInterest)
 async def verify_organization(db: Db, id: UUID) -> UUID:
     """Says that an organization is what it claims; its applicant becomes its first staff. Returns its id.
 
     Community staff: filed and internal ones of their own community; an administrator: any, of his area if he has one.
-    Nobody his own application. Raises Forbidden, NotFound, InvalidTransition, OwnCase.
+    Nobody his own application. Raises Forbidden, NotFound, InvalidTransition, OwnCase,
+    ConflictOfInterest.
     """
     row = await _to_decide(db, id)
     state = moved("verify", row["verified_state"])
@@ -219,7 +221,7 @@ async def verify_organization(db: Db, id: UUID) -> UUID:
 
 
 @may(MAY["organization.decide"])
-@refuses(InvalidTransition, OwnCase)
+@refuses(InvalidTransition, OwnCase, ConflictOfInterest)
 async def reject_organization(db: Db, id: UUID, reason: str) -> UUID:
     """Refuses an application, with a reason that its applicant reads. Who may, as for `verify_organization`."""
     row = await _to_decide(db, id)
@@ -282,6 +284,7 @@ async def _to_decide(db: Db, id: UUID) -> asyncpg.Record:
         raise Forbidden()
     if row["contact_id"] == db.actor.person:
         raise OwnCase()
+    await no_conflict(db, concerns=[row["contact_id"]], organizations=[id])
     return row
 
 

@@ -14,10 +14,11 @@ from models import clock
 from models.access import may
 from models.base import table
 from models.database import Db, Statement
+from models.people.actions.interests import no_conflict
 from models.people.actions.places import a_community
 from models.people.actions.registrations import CONSENTED, lacks_consent, load, move, moved
 from models.people.identity import ADULT, CAPABLE, age, birthday, is_minor, read_birth_date
-from models.people.problems import AlreadyRegistered, GuardianConsentMissing, OwnCase, TooYoung
+from models.people.problems import AlreadyRegistered, ConflictOfInterest, GuardianConsentMissing, OwnCase, TooYoung
 from models.people.rules import VOLUNTEER_STEPS, VolunteerRegistration
 from models.people.scopes import MAY
 from models.people.tables import Person, Volunteer
@@ -166,7 +167,7 @@ def _born(db: Db, known: date | None, given: date | None) -> date:
 
 
 @may(MAY["volunteer.decide"])
-@refuses(InvalidTransition, OwnCase, GuardianConsentMissing)
+@refuses(InvalidTransition, OwnCase, ConflictOfInterest, GuardianConsentMissing)
 async def verify_volunteer(db: Db, id: UUID) -> UUID:
     """The community's staff checks a registration; from then on he may serve. Raises besides: GuardianConsentMissing."""
     row = await _to_decide(db, id)
@@ -178,7 +179,7 @@ async def verify_volunteer(db: Db, id: UUID) -> UUID:
 
 
 @may(MAY["volunteer.decide"])
-@refuses(InvalidTransition, OwnCase)
+@refuses(InvalidTransition, OwnCase, ConflictOfInterest)
 async def reject_volunteer(db: Db, id: UUID, reason: str) -> UUID:
     """The community's staff refuses a registration, with a reason."""
     row = await _to_decide(db, id)
@@ -186,7 +187,7 @@ async def reject_volunteer(db: Db, id: UUID, reason: str) -> UUID:
 
 
 @may(MAY["volunteer.decide"])
-@refuses(InvalidTransition, OwnCase)
+@refuses(InvalidTransition, OwnCase, ConflictOfInterest)
 async def suspend_volunteer(db: Db, id: UUID, reason: str) -> UUID:
     """The community's staff suspends a volunteer, with a reason. What he is committed to is decided elsewhere."""
     row = await _to_decide(db, id)
@@ -194,7 +195,7 @@ async def suspend_volunteer(db: Db, id: UUID, reason: str) -> UUID:
 
 
 @may(MAY["volunteer.decide"])
-@refuses(InvalidTransition, OwnCase, GuardianConsentMissing)
+@refuses(InvalidTransition, OwnCase, ConflictOfInterest, GuardianConsentMissing)
 async def resume_volunteer(db: Db, id: UUID) -> UUID:
     """The community's staff ends a suspension; a minor's needs a guardian's consent again."""
     row = await _to_decide(db, id)
@@ -239,12 +240,14 @@ async def edit_volunteer(
 
 
 async def _to_decide(db: Db, id: UUID) -> asyncpg.Record:
-    """A registration in the staff's own community, locked. Nobody decides his own. Raises Forbidden, NotFound, OwnCase."""
+    """A registration in the staff's own community, locked. Nobody decides his own. Raises Forbidden, NotFound, OwnCase,
+    ConflictOfInterest."""
     row = await load(db, id)
     if not db.actor.covers(row["area"]):
         raise Forbidden()
     if row["person_id"] == db.actor.person:
         raise OwnCase()
+    await no_conflict(db, concerns=[row["person_id"]])
     return row
 
 
