@@ -1,0 +1,23 @@
+"""Verbs of signing in: open, refresh, switch and end a sign-in; make and revoke a machine's key."""
+
+from models.identity.actions.sign_ins import (
+    Acting,
+    Opened,
+    end_all_sign_ins,
+    end_sign_in,
+    end_sign_ins_of,
+    open_sign_in,
+    refresh,
+    switch,
+)
+
+__all__ = [
+    "Acting",
+    "Opened",
+    "end_all_sign_ins",
+    "end_sign_in",
+    "end_sign_ins_of",
+    "open_sign_in",
+    "refresh",
+    "switch",
+]
