@@ -57,12 +57,33 @@ TEXTS = (
     ),
 )
 
+LOCKED = """
+CREATE OR REPLACE FUNCTION attendance_locked() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (SELECT status FROM service_session WHERE id = OLD.session_id) = 'LOCKED' THEN
+        IF TG_OP = 'UPDATE' AND OLD.status IN ('CONFIRMED', 'REVERSED') AND NEW.status IN ('CONFIRMED', 'REVERSED')
+           AND to_jsonb(OLD) - ARRAY['status', 'credited_minutes'] = to_jsonb(NEW) - ARRAY['status', 'credited_minutes']
+        THEN
+            RETURN NEW;  -- a correction, which the ledger books into the open period
+        END IF;{besides}
+        RAISE EXCEPTION 'a locked session does not change' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+END $$
+"""
+FORGET = """
+        IF TG_OP = 'UPDATE' AND NEW.reason IS NULL AND to_jsonb(OLD) - 'reason' = to_jsonb(NEW) - 'reason' THEN
+            RETURN NEW;  -- an erasure: what was written of the volunteer goes, what is counted of him stays
+        END IF;"""
+
 
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     flag = {"server_default": sa.text("false"), "nullable": False}
     op.add_column("person", sa.Column("no_sharing", sa.Boolean(), **flag))
     op.add_column("resident", sa.Column("no_matching", sa.Boolean(), **flag))
+    op.add_column("resident", sa.Column("no_care", sa.Boolean(), **flag))
+    op.execute(LOCKED.format(besides=FORGET))
     texts = op.create_table(
         "consent_text",
         sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
@@ -246,5 +267,7 @@ def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     for name in ("correction", "subject_request", "guardianship", "consent", "consent_text"):
         op.drop_table(name)
+    op.execute(LOCKED.format(besides=""))
+    op.drop_column("resident", "no_care")
     op.drop_column("resident", "no_matching")
     op.drop_column("person", "no_sharing")
