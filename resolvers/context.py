@@ -19,7 +19,7 @@ from models import audit
 from models.access import Actor
 from models.database import Db, event_rows, transaction
 from models.pool import Pool
-from models.problems import Forbidden, IdempotencyConflict, InvalidInput, Kept, NotFound, Problem
+from models.problems import Busy, Forbidden, IdempotencyConflict, InvalidInput, Kept, NotFound, Problem
 from models.vault import Keys, UnknownKey
 from resolvers.engine.engine import Outcome, Request, Told, Verb
 from resolvers.engine.plans import MARK as MARK_TEXT
@@ -43,7 +43,7 @@ class Context(Request):
     request_id: str | None = None
     platform: Any = None
     """What stands outside: the WeChat platform, the hasher of passwords, the signer of tokens (`models.identity.ports`)."""
-    secrets: dict[str, str] = dataclasses.field(default_factory=dict)
+    secrets: dict[str, str | list[str]] = dataclasses.field(default_factory=dict)
     """What the running verb tells once."""
     read: set[tuple[str, UUID]] = dataclasses.field(default_factory=set)
     """(kind, person): the sealed values that this request has opened."""
@@ -85,7 +85,7 @@ class Context(Request):
 MARK = MARK_TEXT.encode()
 
 
-def replaced(text: bytes, keys: Keys, secrets: dict[str, str], read: set[tuple[str, UUID]]) -> bytes:
+def replaced(text: bytes, keys: Keys, secrets: dict[str, str | list[str]], read: set[tuple[str, UUID]]) -> bytes:
     """A text with its marks replaced, and, in `read`, whose sealed values they were. Raises UnknownKey, Tampered."""
     parts = text.split(MARK)
     for n in range(1, len(parts), 2):
@@ -142,6 +142,8 @@ async def perform(verb: Verb) -> Outcome | Told:
         key = _key(verb)
         allowed(context, verb)
         done = await _work(context, verb, key)
+    except Busy:  # nothing was decided about this request: the door says so
+        raise
     except Problem as problem:
         again = await _replay(context, verb, key)
         if again is not None:

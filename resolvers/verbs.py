@@ -34,13 +34,13 @@ class Call(strawberry.Info):
     db: Db
     ready: Any
     """What `before` made ready."""
-    secrets: dict[str, str]
+    secrets: dict[str, str | list[str]]
 
-    def __init__(self, db: Db, ready: Any = None, secrets: dict[str, str] | None = None) -> None:
+    def __init__(self, db: Db, ready: Any = None, secrets: dict[str, str | list[str]] | None = None) -> None:
         self.db, self.ready = db, ready
         self.secrets = {} if secrets is None else secrets
 
-    def once(self, name: str, value: str) -> None:
+    def once(self, name: str, value: str | list[str]) -> None:
         """Tells the caller a value that is stored nowhere, such as a new token: fields declared by `w.once(name)`."""
         self.secrets[name] = value
 
