@@ -45,6 +45,10 @@ def _export_schema(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when schema.graphql differs")
 
 
+def _access(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when docs/access.md differs")
+
+
 def _test(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", choices=["default", "thorough"], default="default", help="how many examples")
 
@@ -53,6 +57,7 @@ COMMANDS = (
     Command("demo", "start everything with demo data: PostgreSQL, the API, the worker", "running"),
     Command("serve", "serve the API on HOST:PORT", "running"),
     Command("worker", "run jobs and relay events", "running"),
+    Command("wechat-fake", "serve a fake of the WeChat platform on WECHAT_PORT", "running"),
     Command("migrate", "bring the database to the newest migration", "database"),
     Command("seed", "load Shenyang's divisions and invented data into an empty database", "database", _seed),
     Command(
@@ -63,6 +68,7 @@ COMMANDS = (
     ),
     Command("explain", "print a query's statement, its plan and its cost in points", "database", _explain),
     Command("export-schema", "write schema.graphql from the code", "checking", _export_schema),
+    Command("access", "write docs/access.md, who may see and do what, from the code", "checking", _access),
     Command(
         "backup",
         "write the embedded server, running or not, to one file",
@@ -120,7 +126,8 @@ def usage() -> str:
 {lines}
 
 Variables: PORT, HOST, WUSHE_DATA (the data folder), WUSHE_MODE (demo, test, production), DATABASE_URL and
-DATABASE_OWNER_URL (a PostgreSQL 18 of your own), DATABASE_REPLICA_URLS, WUSHE_TOKEN_SECRET, WUSHE_VENV.
+DATABASE_OWNER_URL (a PostgreSQL 18 of your own), DATABASE_REPLICA_URLS, WUSHE_TOKEN_SECRET, WUSHE_WECHAT_APPID and
+WUSHE_WECHAT_SECRET (a mini-program), WUSHE_WECHAT_URL and WECHAT_PORT (a fake of WeChat), WUSHE_VENV.
 './wushe COMMAND --help' tells a command's arguments."""
 
 

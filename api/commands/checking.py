@@ -1,4 +1,4 @@
-"""test, check, bench and export-schema: what shows that the product is in order."""
+"""test, check, bench, export-schema and access: what shows that the product is in order."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from api.commands import lint
 from api.settings import ROOT, Settings, Trouble
 
 SCHEMA = ROOT / "schema.graphql"
+MATRIX = ROOT / "docs" / "access.md"
 
 MOST_WORKERS = 8
 """Test processes at most: each has a database of its own and all share one server."""
@@ -50,6 +51,28 @@ def export_schema(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def access(args: argparse.Namespace, settings: Settings) -> int:
+    """Writes the access matrix, or compares it with the committed one and prints what differs."""
+    import difflib
+
+    from api.access_matrix import document
+    from api.app import engine
+
+    printed = document(engine(production=False))
+    if not args.check:
+        MATRIX.write_text(printed, encoding="utf-8")
+        return 0
+    committed = MATRIX.read_text(encoding="utf-8") if MATRIX.exists() else ""
+    if committed == printed:
+        return 0
+    print(
+        "\n".join(
+            difflib.unified_diff(committed.split("\n"), printed.split("\n"), "committed", "code", n=0, lineterm="")
+        )
+    )
+    raise Trouble("docs/access.md is not what the code says: run ./wushe access and look at what changes.")
+
+
 def check(args: argparse.Namespace, settings: Settings) -> int:
     """Every step of CI in order; all run, so that one run tells everything. Exit 1 when one failed."""
     python = sys.executable
@@ -61,6 +84,7 @@ def check(args: argparse.Namespace, settings: Settings) -> int:
         ("import contracts", _runs(python, "-c", "from importlinter.cli import lint_imports_command as run; run()")),
         ("one clock", lint.report),
         ("schema", _runs(wushe, "export-schema", "--check")),
+        ("access", _runs(wushe, "access", "--check")),
         ("migrations", lambda: migrations(settings)),
         ("tests", _runs(wushe, "test")),
     ]
