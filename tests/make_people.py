@@ -9,12 +9,33 @@ from uuid import UUID
 
 import asyncpg
 
+from models import vault
 from models.access import Actor, Role
 from models.clock import SHANGHAI
 from models.database import Db
-from models.people.identity import ADULT, birthday, mask_name, mask_phone, uscc_of
-from models.people.rules import LegalStatus, OrganizationKind, SocialWorkerLevel, VerifiedState, VolunteerRegistration
+from models.people.identity import (
+    ADULT,
+    birthday,
+    check_digit,
+    mask_address,
+    mask_name,
+    mask_number,
+    mask_phone,
+    uscc_of,
+)
+from models.people.rules import (
+    IdType,
+    LegalStatus,
+    OrganizationKind,
+    PhoneWhose,
+    ResidentTag,
+    SocialWorkerLevel,
+    VerifiedState,
+    VolunteerRegistration,
+    written_tags,
+)
 from models.pinyin import sort_key
+from models.vault import Kind
 
 EARLIER = datetime(2026, 1, 5, 9, 0, tzinfo=SHANGHAI)
 """When everything that tests begin with was written."""
@@ -118,10 +139,11 @@ async def person(
     **over: Any,
 ) -> UUID:
     """A person with his plain name and contact; returns his id."""
-    masked = mask_name(name)
+    masked, keys = mask_name(name), await vault.of(connection).keys(connection)
     values = {
         "name_masked": masked,
         "phone_masked": phone and mask_phone(phone),
+        "address_masked": address and mask_address(address),
         "gender": "UNKNOWN",
         "birth_date": GROWN,
         "pinyin": sort_key(masked),
@@ -129,9 +151,41 @@ async def person(
         **over,
     }
     made = await insert(connection, "person", **values)
-    await insert(connection, "person_name", "person_id", person_id=made, name=name)
-    await insert(connection, "person_contact", "person_id", person_id=made, phone=phone, address=address)
+    await insert(connection, "person_name", "person_id", person_id=made, name=keys.seal(Kind.NAME, name, made))
+    await insert(
+        connection,
+        "person_contact",
+        "person_id",
+        person_id=made,
+        phone=phone and keys.seal(Kind.PHONE, phone, made),
+        phone_index=phone and keys.index(Kind.PHONE, phone),
+        phone_whose=phone and PhoneWhose.OWN,
+        address=address and keys.seal(Kind.ADDRESS, address, made),
+    )
     return made
+
+
+async def identity(connection: asyncpg.Connection, who: UUID, number: str = "219999194403080011") -> None:
+    """The identity card of somebody; the last character is put right."""
+    keys, number = await vault.of(connection).keys(connection), number[:17] + check_digit(number[:17])
+    await insert(
+        connection,
+        "person_identity",
+        "person_id",
+        person_id=who,
+        id_type=IdType.ID_CARD,
+        number=keys.seal(Kind.IDENTITY, number, who),
+        number_index=keys.index(Kind.IDENTITY, number),
+        number_masked=mask_number(number),
+        recorded_at=EARLIER,
+    )
+
+
+async def opened(connection: asyncpg.Connection, kind: Kind, sql: str, whose: UUID, *arguments: Any) -> str | None:
+    """What a sealed cell of somebody's says; None for an empty one."""
+    sealed = await connection.fetchval(sql, *(arguments or (whose,)))
+    keys = await vault.of(connection).keys(connection)
+    return None if sealed is None else keys.open(kind, sealed, whose)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,9 +205,12 @@ async def resident(
     area: str = Town.GRID,
     household: str | None = None,
     tags: tuple[str, ...] = (),
+    care_note: str | None = None,
+    verified: bool = True,
     **over: Any,
 ) -> Known:
     """A resident of a grid (or of a community, by its code)."""
+    keys = await vault.of(connection).keys(connection)
     who = over.pop("person", None) or await person(connection, name, address="1 号楼 2-3-1", area=area, **over)
     made = await insert(
         connection,
@@ -163,8 +220,11 @@ async def resident(
         community_id=where.divisions[area[:12]],
         grid_id=where.grids.get(area),
         household=household or f"household of {who}",
-        tags=list(tags),
+        care=keys.seal(Kind.CARE, written_tags([ResidentTag(t) for t in tags]), who),
+        care_note=care_note and keys.seal(Kind.CARE, care_note, who),
         created_at=EARLIER,
+        verified_at=EARLIER if verified else None,
+        verified_by=who if verified else None,
     )
     return Known(who, made, area)
 

@@ -9,6 +9,7 @@ import phonenumbers
 from stdnum.cn import uscc as gb32100
 
 from models import clock
+from models.people.rules import IdType
 from models.problems import InvalidInput
 from models.rules_text import clean
 
@@ -87,6 +88,28 @@ def mask_phone(phone: str) -> str:
     return f"{phone[:3]}****{phone[-4:]}" if len(phone) >= 11 else f"****{phone[-2:]}"
 
 
+DOOR = re.compile(
+    r"[0-9０-９]|[一二三四五六七八九十百零〇两甲乙丙丁]+(?:号|栋|幢|座|单元|室|层|楼|门)|[A-Za-zＡ-Ｚ]|号楼|栋|幢|单元|室|门牌"
+)
+"""Where an address begins to say which house: a digit, a letter, or a word for houses and doors."""
+
+
+def mask_address(address: str) -> str:
+    """An address to its compound: 多福社区万莲小区3号楼2单元101 → 多福社区万莲小区. What names no place is hidden whole.
+
+    Everything from the first digit, letter, or word for a house or door on is cut.
+    """
+    place = DOOR.split(address.strip(), maxsplit=1)[0].rstrip(" ,，、-—第（(")
+    return place if len(place) > 1 else HIDDEN
+
+
+def mask_number(number: str) -> str:
+    """The number of a document with three characters before and four behind: 210***********1234. Short ones: the last two."""
+    if len(number) < 12:
+        return "*" * (len(number) - 2) + number[-2:]
+    return number[:3] + "*" * (len(number) - 7) + number[-4:]
+
+
 def read_name(given: str, field: str = "name") -> str:
     """A person's name as stored. Raises InvalidInput for control characters, and for lengths outside 1 to 50."""
     name = clean(given, field, most=50)
@@ -133,6 +156,43 @@ def read_uscc(given: str, field: str = "uscc") -> str:
 def uscc_of(first17: str) -> str:
     """The whole credit code of its first 17 characters: for invented data."""
     return first17 + str(gb32100.calc_check_digit(first17))
+
+
+ID_CARD = re.compile(r"[1-9]\d{5}(?:19|20)\d{9}[\dX]", re.ASCII)
+WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+FOREIGN = re.compile(r"[A-Z0-9]{6,12}", re.ASCII)
+
+
+def check_digit(first17: str) -> str:
+    """The last character of an identity number, of its first 17 (GB 11643)."""
+    return "10X98765432"[sum(w * int(d) for w, d in zip(WEIGHTS, first17, strict=True)) % 11]
+
+
+def read_id_number(given: str, type: IdType, now: datetime, field: str = "idNumber") -> str:
+    """The number of an identity document, as stored: capitals, no blanks. Raises InvalidInput.
+
+    An identity card's (GB 11643) has 18 characters, a birth date in the past and a check digit; the 15 digits of the
+    first generation are refused.
+    """
+    number = re.sub(r"[\s-]", "", clean(given, field, most=40)).upper()
+    if type is not IdType.ID_CARD:
+        if not FOREIGN.fullmatch(number):
+            raise InvalidInput(field=field, reason="证件号码应为 6 至 12 位数字或字母。")
+        return number
+    if not ID_CARD.fullmatch(number):
+        raise InvalidInput(field=field, reason="身份证号码应为 18 位数字，末位可为 X。")
+    if check_digit(number[:17]) != number[17]:
+        raise InvalidInput(field=field, reason="身份证号码的校验位不正确，请核对。")
+    read_birth_date(born_by(number), now, field)
+    return number
+
+
+def born_by(number: str, field: str = "idNumber") -> date:
+    """The birth date in an identity card's number. Raises InvalidInput when there is no such day."""
+    try:
+        return date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
+    except ValueError:
+        raise InvalidInput(field=field, reason="身份证号码中的出生日期不存在，请核对。") from None
 
 
 def birthday(born: date, age: int) -> date:

@@ -89,7 +89,7 @@ def covered(viewer: Any, area: Any) -> sa.ColumnElement[bool]:
 
 
 def plain(values: Any, column: str, person_id: Any) -> sa.ColumnElement[Any]:
-    """One plain value of a person, from those rows of `person_name` or `person_contact` that the asker may see."""
+    """One value of a person, from those rows of `person_name`, `person_contact` or `person_identity` that the asker may see."""
     chosen: sa.ColumnElement[Any] = sa.select(values.c[column]).where(values.c.person_id == person_id).scalar_subquery()
     return chosen
 
@@ -136,6 +136,19 @@ def may_move_volunteer(row: Any, viewer: Any, step: str) -> sa.ColumnElement[boo
     if viewer.role not in MAY["volunteer.decide"]:
         return NO
     return sa.func.coalesce(sa.and_(possible, covered(viewer, row.area), row.person_id != viewer.person), NO)
+
+
+def may_verify_resident(row: Any, viewer: Any) -> sa.ColumnElement[bool]:
+    """Whether the asker may verify a resident now."""
+    if viewer.role not in MAY["resident.verify"]:
+        return NO
+    possible = sa.and_(row.verified_at.is_(None), covered(viewer, row.area), row.person_id != viewer.person)
+    return sa.func.coalesce(possible, NO)
+
+
+def may_edit_care(row: Any, viewer: Any) -> sa.ColumnElement[bool]:
+    """Whether the asker may say why a resident may need care."""
+    return sa.func.coalesce(covered(viewer, row.area), NO) if viewer.role in MAY["resident.care"] else NO
 
 
 def may_edit_organization(row: Any, viewer: Any) -> sa.ColumnElement[bool]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import json
+from collections.abc import Collection
 
 from models.labels import ahead, labelled
 
@@ -43,6 +45,59 @@ labelled(
 )
 
 
+class PhoneWhose(enum.StrEnum):
+    """Whose phone number it is that stands on a person's record."""
+
+    OWN = "OWN"
+    RELATIVE = "RELATIVE"
+
+
+labelled(
+    PhoneWhose,
+    {PhoneWhose.OWN: "本人", PhoneWhose.RELATIVE: "亲属"},
+    description="Whose phone number it is that stands on a person's record.",
+    describe={
+        PhoneWhose.OWN: "His own: whoever proves that he has it is he.",
+        PhoneWhose.RELATIVE: "A relative's, such as a daughter's: it reaches him, and proves nothing.",
+    },
+)
+
+
+class IdType(enum.StrEnum):
+    """A kind of identity document."""
+
+    ID_CARD = "ID_CARD"
+    PASSPORT = "PASSPORT"
+    TRAVEL_PERMIT = "TRAVEL_PERMIT"
+
+
+labelled(
+    IdType,
+    {IdType.ID_CARD: "居民身份证或居住证", IdType.PASSPORT: "护照", IdType.TRAVEL_PERMIT: "来往内地（大陆）通行证"},
+    description="A kind of identity document.",
+    describe={
+        IdType.ID_CARD: "A resident's identity card, or a residence permit of the same form: 18 characters (GB 11643).",
+        IdType.PASSPORT: "A passport.",
+        IdType.TRAVEL_PERMIT: "A travel permit of residents of Hong Kong, Macao or Taiwan.",
+    },
+)
+
+
+class SearchKey(enum.StrEnum):
+    """By what a person was looked for."""
+
+    PHONE = "PHONE"
+    ID_NUMBER = "ID_NUMBER"
+
+
+labelled(
+    SearchKey,
+    {SearchKey.PHONE: "手机号", SearchKey.ID_NUMBER: "证件号码"},
+    description="By what a person was looked for.",
+    describe={SearchKey.PHONE: "His phone number.", SearchKey.ID_NUMBER: "The number of his identity document."},
+)
+
+
 class ResidentTag(enum.StrEnum):
     """Why a resident may need care. Sensitive: shown to himself and to his community's staff."""
 
@@ -80,6 +135,19 @@ labelled(
         ResidentTag.LOW_INCOME: "A household of low income.",
     },
 )
+
+TAGS_WRITTEN = 160
+"""Characters in which tags are written: more than all of them together need."""
+
+
+def read_tags(given: Collection[ResidentTag]) -> list[ResidentTag]:
+    """Tags in the order of their table, none twice."""
+    return [tag for tag in ResidentTag if tag in given]
+
+
+def written_tags(given: Collection[ResidentTag]) -> str:
+    """Tags as they are sealed: a JSON array, filled up with blanks, so that its length does not tell which they are."""
+    return json.dumps(read_tags(given)).ljust(TAGS_WRITTEN)
 
 
 class VolunteerRegistration(enum.StrEnum):
@@ -274,16 +342,23 @@ class ContactField(enum.StrEnum):
     NAME = "NAME"
     PHONE = "PHONE"
     ADDRESS = "ADDRESS"
+    ID_NUMBER = "ID_NUMBER"
 
 
 labelled(
     ContactField,
-    {ContactField.NAME: "姓名", ContactField.PHONE: "电话", ContactField.ADDRESS: "住址"},
+    {
+        ContactField.NAME: "姓名",
+        ContactField.PHONE: "电话",
+        ContactField.ADDRESS: "住址",
+        ContactField.ID_NUMBER: "证件号码",
+    },
     description="A plain personal value that can be revealed.",
     describe={
         ContactField.NAME: "The full name.",
         ContactField.PHONE: "The phone number.",
         ContactField.ADDRESS: "The address with its door.",
+        ContactField.ID_NUMBER: "The number of the identity document: for community staff, of their residents.",
     },
 )
 
@@ -296,6 +371,9 @@ class AccessPurpose(enum.StrEnum):
     VERIFICATION = "VERIFICATION"
     COMPLAINT = "COMPLAINT"
     EMERGENCY = "EMERGENCY"
+    RECEIPT = "RECEIPT"
+    THANKS = "THANKS"
+    AUDIT = "AUDIT"
     OTHER = "OTHER"
 
 
@@ -307,6 +385,9 @@ labelled(
         AccessPurpose.VERIFICATION: "核实信息",
         AccessPurpose.COMPLAINT: "诉求办理",
         AccessPurpose.EMERGENCY: "紧急情况",
+        AccessPurpose.RECEIPT: "开具票据",
+        AccessPurpose.THANKS: "致谢回访",
+        AccessPurpose.AUDIT: "审计核对",
         AccessPurpose.OTHER: "其他（须说明）",
     },
     description="What a plain personal value is read for.",
@@ -316,6 +397,9 @@ labelled(
         AccessPurpose.VERIFICATION: "To check what somebody submitted.",
         AccessPurpose.COMPLAINT: "To handle a complaint or request.",
         AccessPurpose.EMERGENCY: "An emergency.",
+        AccessPurpose.RECEIPT: "To make out a donor's receipt.",
+        AccessPurpose.THANKS: "To thank a donor, or report to him.",
+        AccessPurpose.AUDIT: "To check the books.",
         AccessPurpose.OTHER: "Anything else: a reason is required.",
     },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.access import FUND_ROLES, ROLE_LABELS, Role
+from models.access import FUND_ROLES, ROLE_LABELS, STAFF_ROLES, Role
 from models.labels import labelled
 from models.people.rules import OrganizationKind
 
@@ -76,6 +76,11 @@ MAY: dict[str, frozenset[Role]] = {
     "guardian.consent": SIGNED_IN,
     "resident.register_myself": SIGNED_IN,
     "resident.register_others": frozenset({Role.COMMUNITY_STAFF, Role.GRID_OFFICER}),
+    "resident.verify": frozenset({Role.COMMUNITY_STAFF}),
+    "resident.care": frozenset({Role.COMMUNITY_STAFF, Role.SOCIAL_WORKER}),
+    "person.edit_myself": SIGNED_IN,
+    "person.find": STAFF_ROLES,
+    "identity.record": frozenset({Role.COMMUNITY_STAFF}),
     "social_worker.register": frozenset({Role.ADMIN, Role.COMMUNITY_STAFF}),
     "organization.apply": SIGNED_IN,
     "organization.decide": frozenset({Role.ADMIN, Role.COMMUNITY_STAFF}),

@@ -1,7 +1,8 @@
 """People and what they are to each other: residents, volunteers, social workers, organizations, memberships.
 
-A plain name, phone number or address stands in `person_name` and `person_contact` only; every other table is masked.
-So no query over the others can leak one, whatever is selected.
+A name, phone number, address or number of a document stands in `person_name`, `person_contact` and `person_identity`
+only, and what is known of a resident's health and poverty in `resident`: all of them sealed, bound to their person.
+Everything else is masked. So no query can leak a plain value, whatever is selected, nor does a dump hold one.
 """
 
 from __future__ import annotations
@@ -13,21 +14,39 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.base import APPEND_ONLY, Table, check, choice, chosen, count, flag, instant, key, several, text, to
+from models.base import (
+    APPEND_ONLY,
+    Table,
+    blind,
+    check,
+    choice,
+    chosen,
+    count,
+    flag,
+    instant,
+    key,
+    sealed,
+    several,
+    text,
+    to,
+)
 from models.events import Xid8
 from models.people.rules import (
     AccessPurpose,
     ContactField,
     Gender,
+    IdType,
     LegalStatus,
     OrganizationKind,
     PersonState,
-    ResidentTag,
+    PhoneWhose,
+    SearchKey,
     SocialWorkerLevel,
     VerifiedState,
     VolunteerRegistration,
 )
 from models.people.scopes import GRANTED_ROLES
+from models.vault import Kind
 
 EVER = "until IS NULL OR since <= until"
 
@@ -50,6 +69,8 @@ class Person(Table, table=True):
     id: UUID = key()
     name_masked: str = text()
     phone_masked: str | None = text(optional=True)
+    address_masked: str | None = text(optional=True)
+    """To the compound: no building, door or number."""
     gender: Gender = choice(Gender, default=Gender.UNKNOWN)
     birth_date: date | None = None
     """Never shown: it decides who is a minor. Unknown for people whom staff registered without it."""
@@ -58,37 +79,70 @@ class Person(Table, table=True):
     area: str | None = text(optional=True)
     """Where he lives: a community's or grid's code; none for people who only work here."""
     acts: bool = flag()
+    no_sharing: bool = flag()
+    """He has withdrawn his consent to sharing his contact with providers: none is granted it."""
     state: PersonState = choice(PersonState, default=PersonState.PRESENT)
     created_at: datetime = instant()
 
 
 class PersonName(Table, table=True):
-    """A person's plain name: for himself, and for the staff of an organization that took him as a volunteer."""
+    """A person's name: for himself, and for the staff of an organization that took him as a volunteer.
+
+    Who came by the mini-program and has not said it yet has none.
+    """
 
     __tablename__ = "person_name"
     person_id: UUID = Field(foreign_key="person.id", primary_key=True)
-    name: str = text()
+    name: bytes = sealed(Kind.NAME)
 
 
 class PersonContact(Table, table=True):
-    """A person's plain phone number and address: for himself, and for one reveal's own answer."""
+    """A person's phone number and address: for himself, and for one reveal's own answer.
+
+    A number that is a relative's reaches him and proves nothing: nobody becomes him by it.
+    """
 
     __tablename__ = "person_contact"
-    __table_args__ = (sa.Index("ix_person_contact_phone", "phone"),)
+    __table_args__ = (
+        chosen("phone_whose", PhoneWhose),
+        check("phone", "num_nulls(phone, phone_index, phone_whose) IN (0, 3)"),
+    )
     person_id: UUID = Field(foreign_key="person.id", primary_key=True)
-    phone: str | None = text(optional=True)
-    address: str | None = text(optional=True)
+    phone: bytes | None = sealed(Kind.PHONE, optional=True)
+    """11 digits."""
+    phone_index: bytes | None = blind("phone", optional=True)
+    phone_whose: PhoneWhose | None = choice(PhoneWhose, optional=True)
+    address: bytes | None = sealed(Kind.ADDRESS, optional=True)
+
+
+class PersonIdentity(Table, table=True):
+    """The identity document of a person that staff have seen. No two people have the same."""
+
+    __tablename__ = "person_identity"
+    __table_args__ = (chosen("id_type", IdType), sa.UniqueConstraint("number_index", "id_type"))
+    person_id: UUID = Field(foreign_key="person.id", primary_key=True)
+    id_type: IdType = choice(IdType)
+    number: bytes = sealed(Kind.IDENTITY)
+    number_index: bytes = blind("number", index=False)
+    number_masked: str = text()
+    recorded_by: UUID | None = to("person.id", optional=True, index=False)
+    recorded_at: datetime = instant()
 
 
 class Resident(Table, table=True):
-    """居民: a person who lives in a community. `household` is an opaque key that his household shares."""
+    """居民: a person who lives in a community. `household` is an opaque key that his household shares.
+
+    Who registers himself is a resident at once (whoever needs help may ask for it), and unverified until the
+    community's staff have made sure that he lives there.
+    """
 
     __tablename__ = "resident"
     __table_args__ = (
         sa.UniqueConstraint("person_id"),
-        check("tags", f"tags <@ ARRAY[{_listed(ResidentTag)}]::text[]"),
+        check("verified", "num_nulls(verified_at, verified_by) IN (0, 2)"),
         sa.Index("ix_resident_area_id", "area", "id"),
         sa.Index("ix_resident_household", "household"),
+        sa.Index("ix_resident_unverified", "area", "id", postgresql_where=sa.text("verified_at IS NULL")),
     )
     id: UUID = key()
     person_id: UUID = to("person.id", index=False)
@@ -96,8 +150,16 @@ class Resident(Table, table=True):
     community_id: UUID = to("division.id")
     grid_id: UUID | None = to("grid.id", optional=True)
     household: str = text()
-    tags: list[str] = several()
+    care: bytes = sealed(Kind.CARE)
+    """The tags, as `rules.written_tags` writes them: of one length for everybody, so that it does not tell which."""
+    care_note: bytes | None = sealed(Kind.CARE, optional=True)
+    no_matching: bool = flag()
+    """He does not wish that what he needs is put before providers by the machine (PIPL art. 24)."""
+    no_care: bool = flag()
+    """He has withdrawn his consent to the record of his care: staff write none."""
     created_at: datetime = instant()
+    verified_at: datetime | None = instant(optional=True)
+    verified_by: UUID | None = to("person.id", optional=True, index=False)
 
 
 class Volunteer(Table, table=True):
@@ -298,6 +360,29 @@ class ContactGrant(Table, table=True):
     until: datetime | None = instant(optional=True)
 
 
+class PersonSearch(Table, table=True):
+    """One search for a person by his exact phone number or document, by staff: who, when, what for, and who was found.
+
+    What was looked for is not kept.
+    """
+
+    __tablename__ = "person_search"
+    __table_args__ = (
+        chosen("purpose", AccessPurpose),
+        chosen("found_by", SearchKey),
+        sa.Index("ix_person_search_person_id_at", "person_id", "at"),
+        {"info": APPEND_ONLY},
+    )
+    id: UUID = key()
+    at: datetime = instant()
+    person_id: UUID = to("person.id", index=False)
+    role: str = text()
+    found_by: SearchKey = choice(SearchKey)
+    purpose: AccessPurpose = choice(AccessPurpose)
+    reason: str | None = text(optional=True)
+    found: list[UUID] = several(sa.Uuid())
+
+
 class ContactReveal(Table, table=True):
     """One act of reading plain contact data, of up to 100 people: who, when, what for."""
 
@@ -347,4 +432,5 @@ class PiiAccess(Table, table=True):
     area: str | None = text(optional=True)
 
 
-import models.people.break_glass  # noqa: E402, F401  (its tables are this area's)
+import models.people.break_glass  # noqa: E402  (its tables are this area's)
+import models.people.interests  # noqa: E402, F401

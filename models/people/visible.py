@@ -1,9 +1,9 @@
 """Who may see which rows about people (docs/domain.md). A person always sees what is his.
 
-Plain names and contacts: `person_name` and `person_contact` are shown to the person himself; names also to the staff
-of an organization that took him as a volunteer; and both, besides, to whoever reveals them, **in the answer of that
-very mutation only**: a reveal first writes a row of `pii_access`, which carries the id of its transaction, and the
-rules below show what that row names while `pg_current_xact_id_if_assigned()` is that id. The payload is read inside
+Sealed names, contacts and documents: `person_name`, `person_contact` and `person_identity` are shown to the person
+himself; names also to the staff of an organization that took him as a volunteer; and all of them, besides, to whoever
+reveals them, **in the answer of that very mutation only**: a reveal first writes a row of `pii_access`, which carries
+the id of its transaction, and the rules below show what that row names while `pg_current_xact_id_if_assigned()` is it. The payload is read inside
 the mutation's transaction; any later query runs in another one, or in none that has an id, and finds nothing. So
 no plain value leaves without its row, and no row opens anything twice.
 
@@ -132,6 +132,22 @@ def person_contact(row: Any, viewer: Viewer) -> Shown:
     return sa.or_(row.person_id == viewer.person, revealed(row.person_id, viewer, fields))
 
 
+@visible("person_identity")
+def person_identity(row: Any, viewer: Viewer) -> Shown:
+    """One's own; one reveal's answer."""
+    if viewer.role is Role.PUBLIC:
+        return NOBODY
+    return sa.or_(row.person_id == viewer.person, revealed(row.person_id, viewer, [ContactField.ID_NUMBER]))
+
+
+@visible("person_search")
+def person_search(row: Any, viewer: Viewer) -> Shown:
+    """Who searched, and auditors."""
+    if viewer.role is Role.AUDITOR:
+        return None
+    return row.person_id == viewer.person if viewer.role is not Role.PUBLIC else NOBODY
+
+
 @visible("resident")
 def resident(row: Any, viewer: Viewer) -> Shown:
     """One's own household; staff their area; others those whose contact they were granted."""
@@ -248,6 +264,16 @@ def pii_access(row: Any, viewer: Viewer) -> Shown:
     if viewer.role is Role.PUBLIC:
         return NOBODY
     return sa.or_(row.subject_id == viewer.person, row.actor_id == viewer.person)
+
+
+@visible("declared_interest")
+def declared_interest(row: Any, viewer: Viewer) -> Shown:
+    """Who declared it, whom it names, and auditors."""
+    if viewer.role is Role.AUDITOR:
+        return None
+    if viewer.role is Role.PUBLIC:
+        return NOBODY
+    return sa.or_(row.person_id == viewer.person, row.other_id == viewer.person)
 
 
 __all__ = ["granted", "household", "ongoing", "taken", "today"]

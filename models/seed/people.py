@@ -8,22 +8,35 @@ from uuid import UUID
 
 from models.access import Role
 from models.exchange.kinds import Kind
-from models.people.identity import ADULT, birthday, mask_name, mask_phone, uscc_of
+from models.people.identity import (
+    ADULT,
+    birthday,
+    check_digit,
+    mask_address,
+    mask_name,
+    mask_number,
+    mask_phone,
+    uscc_of,
+)
 from models.people.rules import (
     Gender,
+    IdType,
     LegalStatus,
     OrganizationKind,
     PersonState,
+    PhoneWhose,
     ResidentTag,
     SocialWorkerLevel,
     VerifiedState,
     VolunteerRegistration,
+    written_tags,
 )
 from models.seed import words
 from models.seed.cast import CAST, membership_of, person_of
 from models.seed.sheets import DAY, FIRST_DAY, HOUR, day
 from models.seed.world import Community, World
 from models.territory.rules import grid_code
+from models.vault import Kind as Sealed
 
 GRIDS_SINCE = date(2023, 6, 30)
 TAGS = tuple(ResidentTag)
@@ -31,7 +44,7 @@ OFFERED = tuple(sorted({t.category for t in words.THINGS if t.kind is Kind.SERVI
 VETERAN_DAYS = 380
 """Who has been a volunteer for longer takes part in what is made here; the others are new."""
 INVENTED_DISTRICT = "219999"
-"""No division has this code, so no credit code made with it is anybody's."""
+"""No division has this code, so no credit code and no identity card made with it is anybody's."""
 
 
 @dataclasses.dataclass
@@ -110,15 +123,33 @@ def person(
     phone = f"12{number:09d}"
     masked = mask_name(who)
     gender = Gender.FEMALE if woman else Gender.MALE
-    sheets = world.sheets
+    sheets, keys = world.sheets, world.vault
+    place = None if address is None else mask_address(address)
     sheets["person"].append(
-        (id, masked, mask_phone(phone), gender, born, world.key(masked), area, acts, PersonState.PRESENT, at)
+        (id, masked, mask_phone(phone), place, gender, born, world.key(masked), area, acts, PersonState.PRESENT, at)
     )
-    sheets["person_name"].append((id, who))
-    sheets["person_contact"].append((id, phone, address))
+    sheets["person_name"].append((id, keys.seal(Sealed.NAME, who, id)))
+    sheets["person_contact"].append(
+        (
+            id,
+            keys.seal(Sealed.PHONE, phone, id),
+            keys.index(Sealed.PHONE, phone),
+            PhoneWhose.OWN,
+            None if address is None else keys.seal(Sealed.ADDRESS, address, id),
+        )
+    )
     if give:
         world.supporters.insert(0 if role is not None else len(world.supporters), (id, who))
     return id
+
+
+def identity(world: World, who: UUID, born: date, by: UUID, at: int) -> None:
+    """Writes an invented identity card, which the community's staff have seen."""
+    world.counts[f"born {born}"] += 1
+    first17 = f"{INVENTED_DISTRICT}{born:%Y%m%d}{world.counts[f'born {born}']:03d}"
+    plain, keys = first17 + check_digit(first17), world.vault
+    sealed, index = keys.seal(Sealed.IDENTITY, plain, who), keys.index(Sealed.IDENTITY, plain)
+    world.sheets["person_identity"].append((who, IdType.ID_CARD, sealed, index, mask_number(plain), by, at))
 
 
 def membership(
@@ -195,13 +226,14 @@ def _residents(world: World, community: Community, lives: Lives) -> None:
         elder = role is not None or world.chance(0.7)
         grid_id, code = lives.grids[grid]
         door = f"{lives.buildings[grid]}{world.between(1, 6)}单元{world.between(1, 7)}0{world.between(1, 3)}"
+        birth = born(world, 66, 92) if elder else born(world, 20, 60)
         who = person(
             world,
             at,
             area=code,
             acts=False,
             role=role,
-            born=born(world, 66, 92) if elder else born(world, 20, 60),
+            born=birth,
             address=f"{community.name}{door}",
             give=role is not None,
         )
@@ -209,7 +241,10 @@ def _residents(world: World, community: Community, lives: Lives) -> None:
         if world.chance(0.15):
             tags.append(world.one(TAGS[3:6] if elder else TAGS[7:]))
         id = world.sheets.id("resident", at)
-        world.sheets["resident"].append((id, who, code, community.id, grid_id, household, tags, at))
+        care, staff = world.vault.seal(Sealed.CARE, written_tags(tags), who), lives.staff[0]
+        row = (id, who, code, community.id, grid_id, household, care, at, at + DAY, staff)
+        world.sheets["resident"].append(row)
+        identity(world, who, birth, staff, at + DAY)
         lives.residents.append(Resident(id, who, household, grid))
         if place % 8 == 1:
             world.residents.append((id, who, community.code))

@@ -27,12 +27,12 @@ FIRST_DAY = date(2000, 1, 1).toordinal()
 Row = tuple[Any, ...]
 
 COLUMNS: dict[str, str] = {
-    "person": "id name_masked phone_masked gender birth_date pinyin area acts state created_at",
+    "person": "id name_masked phone_masked address_masked gender birth_date pinyin area acts state created_at",
     "person_name": "person_id name",
-    "person_contact": "person_id phone address",
+    "person_contact": "person_id phone phone_index phone_whose address",
     "grid": "id code name community_id area officer_id valid_from",
     "building": "id grid_id community_id name area",
-    "resident": "id person_id area community_id grid_id household tags created_at",
+    "resident": "id person_id area community_id grid_id household care created_at verified_at verified_by",
     "volunteer": "id person_id volunteer_no state state_reason area adult_on skills categories no_matching created_at",
     "guardian_consent": "id minor_id guardian_id recorded_by area given_at",
     "social_worker": "id person_id level licence_no licence_until area",
@@ -86,6 +86,7 @@ COLUMNS: dict[str, str] = {
     "ledger_entry": "id txn_id account_id fund_id organization_id at amount_fen",
     "spend_trace": "id donation_id disbursement_id line_id fund_id amount_fen at on_day reverses_id organization_id"
     " title spending category_code area requested_by donor_person_id",
+    "person_identity": "person_id id_type number number_index number_masked recorded_by recorded_at",
 }
 """What is written of each table, in the order in which references allow. Other columns have their defaults."""
 

@@ -16,6 +16,7 @@ from models.pinyin import sort_key
 from models.seed.cast import DISTRICT, HOME
 from models.seed.scales import Scale
 from models.seed.sheets import DAY, Sheets, day_number, microseconds
+from models.vault import Keys, load
 
 T = TypeVar("T")
 SEED = 2101
@@ -71,6 +72,8 @@ class World:
     rng: random.Random
     sheets: Sheets
     communities: list[Community]
+    vault: Keys
+    """The data keys of the database that it goes into."""
     categories: dict[str, UUID]
     """Ids by code."""
     divisions: dict[str, UUID]
@@ -172,6 +175,7 @@ async def build(connection: asyncpg.Connection, scale: Scale, now: datetime) -> 
         rng,
         Sheets(),
         communities,
+        await load(connection),
         {r["code"]: r["id"] for r in rows},
         {r["code"]: r["id"] for r in wide},
     )

@@ -15,12 +15,24 @@ from models.people.rules import (
     AccessPurpose,
     ContactField,
     Gender,
+    IdType,
     LegalStatus,
     OrganizationKind,
+    PhoneWhose,
     ResidentTag,
     SocialWorkerLevel,
 )
-from resolvers.people.types import ContactReveal, Membership, Organization, Resident, SocialWorker, Volunteer
+from resolvers.people.types import (
+    ContactReveal,
+    Me,
+    Membership,
+    Organization,
+    Person,
+    PersonSearch,
+    Resident,
+    SocialWorker,
+    Volunteer,
+)
 from resolvers.verbs import Call, mutation
 
 
@@ -76,6 +88,10 @@ class VolunteerEditInput:
 class PersonInput:
     name: str = strawberry.field(description="The full name, up to 50 characters.")
     phone: str | None = strawberry.field(default=None, description="A Chinese mobile number.")
+    phone_whose: PhoneWhose = strawberry.field(
+        default=PhoneWhose.OWN,
+        description="Whose number that is. A relative's must be said to be one: with his own, somebody can sign in as him.",
+    )
     gender: Gender = strawberry.field(default=Gender.UNKNOWN, description="The gender, where it is known.")
     birth_date: date | None = strawberry.field(default=None, description="The birth date, where it is known.")
 
@@ -92,6 +108,35 @@ class ResidentRegisterInput:
         default=None, description="For staff: a resident of the same household. Null: a household of his own."
     )
     tags: list[ResidentTag] = strawberry.field(default_factory=list, description="For staff: why he may need care.")
+    care_note: str | None = strawberry.field(
+        default=None, description="For staff: what is known of his health or poverty, up to 500 characters."
+    )
+
+
+@strawberry.input(description="Why a resident may need care. What is not given stays.")
+class ResidentCareEditInput:
+    tags: strawberry.Maybe[list[ResidentTag]] = strawberry.field(description="All the tags that he shall have.")
+    care_note: strawberry.Maybe[str | None] = strawberry.field(
+        description="What is known of his health or poverty, up to 500 characters; null takes it away."
+    )
+
+
+@strawberry.input(description="What of one's own record is to change. What is not given stays.")
+class MeEditInput:
+    gender: strawberry.Maybe[Gender] = strawberry.field(description="The gender.")
+    address: strawberry.Maybe[str | None] = strawberry.field(
+        description="The address with its door; null takes it away. Where one is registered as a resident does not change."
+    )
+
+
+@strawberry.input(description="Whom to look for, and what for: by a phone number or by a document, not both.")
+class PersonFindInput:
+    phone: str | None = strawberry.field(default=None, description="The exact phone number.")
+    id_number: str | None = strawberry.field(default=None, description="The exact number of an identity document.")
+    purpose: AccessPurpose = strawberry.field(description="What for.")
+    reason: str | None = strawberry.field(
+        default=None, description="What for, in words; needed when the purpose is OTHER."
+    )
 
 
 @strawberry.input(description="An organization as its applicant describes it.")
@@ -264,11 +309,94 @@ class PeopleMutation:
             address=input.address,
             person=None
             if who is None
-            else actions.PersonInput(name=who.name, phone=who.phone, gender=who.gender, birth_date=who.birth_date),
+            else actions.PersonInput(
+                name=who.name,
+                phone=who.phone,
+                phone_whose=who.phone_whose,
+                gender=who.gender,
+                birth_date=who.birth_date,
+            ),
             household_of=call.id(input.household_of, "resident", "householdOf") if input.household_of else None,
             tags=tuple(input.tags),
+            care_note=input.care_note,
         )
         return await actions.register_resident(call.db, given, fictional=numbers.fictional)
+
+    @mutation(
+        Resident,
+        actions.verify_resident,
+        description="Community staff: say that somebody who registered himself lives there.",
+    )
+    async def resident_verify(
+        call: Call, id: Annotated[strawberry.ID, strawberry.argument(description="The resident.")]
+    ) -> UUID:
+        return await actions.verify_resident(call.db, call.id(id, "resident"))
+
+    @mutation(
+        Resident,
+        actions.edit_care,
+        description="Community staff and social workers: say why a resident may need care. He reads it himself.",
+    )
+    async def resident_care_edit(
+        call: Call,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The resident.")],
+        input: Annotated[ResidentCareEditInput, strawberry.argument(description="What changes.")],
+    ) -> UUID:
+        note = input.care_note
+        return await actions.edit_care(
+            call.db,
+            call.id(id, "resident"),
+            tags=tuple(input.tags.value) if input.tags else None,
+            note=note.value if note else None,
+            no_note=note is not None and note.value is None,
+        )
+
+    @mutation(
+        Me,
+        actions.edit_myself,
+        description="Change one's own address or gender. A name or birth date is corrected on request; a phone number by proving it.",
+    )
+    async def me_edit(
+        call: Call, input: Annotated[MeEditInput, strawberry.argument(description="What changes.")]
+    ) -> UUID:
+        address = input.address
+        return await actions.edit_myself(
+            call.db,
+            gender=input.gender.value if input.gender else None,
+            address=address.value if address else None,
+            no_address=address is not None and address.value is None,
+        )
+
+    @mutation(
+        PersonSearch,
+        actions.find_person,
+        idempotent=False,
+        description="Staff of a community or grid, and social workers: find who of their area has exactly this phone number or document. At most 60 searches an hour; each is on record, and none is replayed.",
+    )
+    async def person_find(
+        call: Call, input: Annotated[PersonFindInput, strawberry.argument(description="Whom to look for.")]
+    ) -> UUID:
+        return await actions.find_person(
+            call.db,
+            input.purpose,
+            phone=input.phone,
+            id_number=input.id_number,
+            reason=input.reason,
+            fictional=numbers.fictional,
+        )
+
+    @mutation(
+        Person,
+        actions.record_identity,
+        description="Community staff: record the identity document of somebody of their community, having seen it.",
+    )
+    async def person_identity_record(
+        call: Call,
+        id: Annotated[strawberry.ID, strawberry.argument(description="Whose it is.")],
+        type: Annotated[IdType, strawberry.argument(description="Of which kind.")],
+        number: Annotated[str, strawberry.argument(description="Its number.")],
+    ) -> UUID:
+        return await actions.record_identity(call.db, call.id(id, "person"), type, number)
 
     @mutation(
         SocialWorker,

@@ -23,6 +23,7 @@ from resolvers.people.types import (
     Membership,
     Organization,
     Person,
+    PersonSearch,
     PiiAccess,
     Resident,
     SocialWorker,
@@ -96,6 +97,10 @@ class VolunteerFilter:
 @strawberry.input(description="Which residents. What is not given does not narrow.")
 class ResidentFilter:
     under: str | None = w.where(lambda row, value: under(row.area, value), description=UNDER)
+    verified: bool | None = w.where(
+        lambda row, value: row.verified_at.is_not(None) == value,
+        description="Verified by staff, or waiting for it: false is the queue.",
+    )
 
 
 @strawberry.input(description="Which social workers. What is not given does not narrow.")
@@ -216,6 +221,7 @@ class PeopleQuery:
     contact_reveal: ContactReveal | None = w.by_id(
         description="A reveal of an id: that it was, of whom and what for. Its plain values are in its own answer only."
     )
+    person_search: PersonSearch | None = w.by_id(description="A search of an id: who was found, masked.")
     pii_accesses: Connection[PiiAccess] = w.connection(
         order=(desc(tables.PiiAccess.at),),
         filter=PiiAccessFilter,

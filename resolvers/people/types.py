@@ -12,10 +12,13 @@ from models.access import STAFF_ROLES, Role
 from models.people import tables, visible
 from models.people.identity import ADULT
 from models.people.queries import (
+    covered,
     may_decide_organization,
+    may_edit_care,
     may_edit_organization,
     may_move_volunteer,
     may_revoke_membership,
+    may_verify_resident,
     plain,
     reachable,
 )
@@ -23,14 +26,19 @@ from models.people.rules import (
     AccessPurpose,
     ContactField,
     Gender,
+    IdType,
     LegalStatus,
     OrganizationKind,
     PersonState,
+    PhoneWhose,
     ResidentTag,
+    SearchKey,
     SocialWorkerLevel,
     VerifiedState,
     VolunteerRegistration,
 )
+from models.people.scopes import MAY
+from models.vault import Kind
 from resolvers.common import Connection, Node
 from resolvers.engine import words as w
 from resolvers.enums import shown
@@ -40,10 +48,13 @@ for values in (
     AccessPurpose,
     ContactField,
     Gender,
+    IdType,
     LegalStatus,
     OrganizationKind,
     PersonState,
+    PhoneWhose,
     ResidentTag,
+    SearchKey,
     Role,
     SocialWorkerLevel,
     VerifiedState,
@@ -69,8 +80,14 @@ class Person(Node):
         lambda row, view: sa.case((reachable(row, view), row.phone_masked)),
         description="The phone number with four digits hidden, `138****1234`: for the person himself, his household, the staff who look after him and whom a commitment joins to him; null for others.",
     )
-    full_name: str | None = w.expression(
+    address: str | None = w.expression(
+        lambda row, view: sa.case((reachable(row, view), row.address_masked)),
+        description="The address to its compound, without house and door: for those who see the phone number; null for others, and where none is recorded.",
+    )
+    full_name: str | None = w.sealed(
+        Kind.NAME,
         lambda row, view: plain(view.rows(tables.PersonName), "name", row.id),
+        subject=lambda row: row.id,
         description="The plain name: for the person himself, and for staff of an organization that took him as a volunteer; null for others.",
     )
     gender: Gender = w.column(tables.Person.gender, description="His gender, as recorded.")
@@ -82,6 +99,19 @@ class Person(Node):
     resident: Resident | None = w.one("id", target="person_id", description="His registration as a resident.")
     volunteer: Volunteer | None = w.one("id", target="person_id", description="His registration as a volunteer.")
     social_worker: SocialWorker | None = w.one("id", target="person_id", description="His licence as a social worker.")
+
+
+def caring(row: w.Row, view: w.View, value: w.Row) -> w.Row:
+    """What the resident himself, his community's staff and its social workers see of him; NULL for others."""
+    if view.actor.role in MAY["resident.care"]:
+        return sa.case((sa.or_(row.person_id == view.actor.person, covered(view.actor, row.area)), value))
+    return sa.case((row.person_id == view.actor.person, value))
+
+
+@strawberry.type(description="What the caller may do with a resident's registration now.")
+class ResidentCan:
+    verify: bool = w.expression(lambda row, view: may_verify_resident(row, view.actor), description="`residentVerify`.")
+    edit_care: bool = w.expression(lambda row, view: may_edit_care(row, view.actor), description="`residentCareEdit`.")
 
 
 @w.entity(tables.Resident, "resident")
@@ -96,15 +126,27 @@ class Resident(Node):
         limit=20,
         description="The residents of his household, himself included; only those whom the caller may see.",
     )
-    tags: list[ResidentTag] | None = w.expression(
-        lambda row, view: (
-            row.tags
-            if view.actor.role in (Role.COMMUNITY_STAFF, Role.SOCIAL_WORKER)
-            else sa.case((row.person_id == view.actor.person, row.tags))
-        ),
+    tags: list[ResidentTag] | None = w.sealed(
+        Kind.CARE,
+        lambda row, view: caring(row, view, row.care),
+        subject=lambda row: row.person_id,
         description="Why he may need care; null for callers other than himself, his community's staff and social workers.",
     )
+    care_note: str | None = w.sealed(
+        Kind.CARE,
+        lambda row, view: caring(row, view, row.care_note),
+        subject=lambda row: row.person_id,
+        description="What is known of his health or poverty, in words; for the same people as the tags.",
+    )
+    is_verified: bool = w.expression(
+        lambda row: row.verified_at.is_not(None),
+        description="Whether staff have made sure that he lives there. Who registered himself waits for it, and may ask for help meanwhile.",
+    )
+    verified_at: datetime | None = w.column(
+        tables.Resident.verified_at, description="When staff made sure; null before that."
+    )
     created_at: datetime = w.column(tables.Resident.created_at, description="When he was registered.")
+    viewer_can: ResidentCan = w.inside(description="What the caller may do with the registration now.")
 
 
 @strawberry.type(description="What the caller may do with a volunteer's registration now.")
@@ -320,16 +362,33 @@ def revealed(table: type, column: str, field: ContactField) -> Callable[[w.Row, 
 )
 class RevealedContact:
     person: Person | None = w.one(tables.PiiAccess.subject_id, description="Whose contact it is.")
-    name: str | None = w.expression(
-        revealed(tables.PersonName, "name", ContactField.NAME), description="The full name, if it was asked for."
+    name: str | None = w.sealed(
+        Kind.NAME,
+        revealed(tables.PersonName, "name", ContactField.NAME),
+        subject=lambda row: row.subject_id,
+        description="The full name, if it was asked for.",
     )
-    phone: str | None = w.expression(
+    phone: str | None = w.sealed(
+        Kind.PHONE,
         revealed(tables.PersonContact, "phone", ContactField.PHONE),
+        subject=lambda row: row.subject_id,
         description="The phone number, if it was asked for; null when there is none.",
     )
-    address: str | None = w.expression(
+    phone_whose: PhoneWhose | None = w.expression(
+        revealed(tables.PersonContact, "phone_whose", ContactField.PHONE),
+        description="Whose number that is: his own, or a relative's.",
+    )
+    address: str | None = w.sealed(
+        Kind.ADDRESS,
         revealed(tables.PersonContact, "address", ContactField.ADDRESS),
+        subject=lambda row: row.subject_id,
         description="The address with its door, if it was asked for; null when there is none.",
+    )
+    id_number: str | None = w.sealed(
+        Kind.IDENTITY,
+        revealed(tables.PersonIdentity, "number", ContactField.ID_NUMBER),
+        subject=lambda row: row.subject_id,
+        description="The number of the identity document, if it was asked for; null when none is recorded.",
     )
 
 
@@ -348,6 +407,23 @@ class ContactReveal(Node):
     )
 
 
+@w.entity(tables.PersonSearch, "person_search")
+@strawberry.type(
+    description="One search for people by an exact phone number or document. What was looked for is not kept."
+)
+class PersonSearch(Node):
+    at: datetime = w.column(tables.PersonSearch.at, description="When.")
+    found_by: SearchKey = w.column(tables.PersonSearch.found_by, description="By what.")
+    purpose: AccessPurpose = w.column(tables.PersonSearch.purpose, description="What for.")
+    reason: str | None = w.column(tables.PersonSearch.reason, description="What for, in the searcher's words.")
+    persons: list[Person] = w.many(
+        match=lambda item, parent: item.id == sa.any_(parent.found),
+        order=(tables.Person.id,),
+        limit=20,
+        description="Who was found in the searcher's area, masked; nobody where there is none, or he is elsewhere.",
+    )
+
+
 @strawberry.type(description="The capacity in which the caller is signed in.")
 class Acting:
     role: Role = w.named("role", description="The capacity.")
@@ -362,15 +438,35 @@ class Acting:
 @strawberry.type(description="The caller himself, with his own data in plain.")
 class Me:
     id: strawberry.ID = w.identity(description="His id as a person.")
-    name: str = w.expression(
-        lambda row, view: sa.func.coalesce(plain(view.rows(tables.PersonName), "name", row.id), row.name_masked),
-        description="His full name.",
+    name: str | None = w.sealed(
+        Kind.NAME,
+        lambda row, view: plain(view.rows(tables.PersonName), "name", row.id),
+        subject=lambda row: row.id,
+        description="His full name; null before he has said it.",
     )
-    phone: str | None = w.expression(
-        lambda row, view: plain(view.rows(tables.PersonContact), "phone", row.id), description="His phone number."
+    phone: str | None = w.sealed(
+        Kind.PHONE,
+        lambda row, view: plain(view.rows(tables.PersonContact), "phone", row.id),
+        subject=lambda row: row.id,
+        description="His phone number.",
     )
-    address: str | None = w.expression(
-        lambda row, view: plain(view.rows(tables.PersonContact), "address", row.id), description="His address."
+    phone_whose: PhoneWhose | None = w.expression(
+        lambda row, view: plain(view.rows(tables.PersonContact), "phone_whose", row.id),
+        description="Whose number that is: his own, or a relative's; null without one.",
+    )
+    address: str | None = w.sealed(
+        Kind.ADDRESS,
+        lambda row, view: plain(view.rows(tables.PersonContact), "address", row.id),
+        subject=lambda row: row.id,
+        description="His address.",
+    )
+    id_type: IdType | None = w.expression(
+        lambda row, view: plain(view.rows(tables.PersonIdentity), "id_type", row.id),
+        description="The kind of identity document that staff have seen; null when none is recorded.",
+    )
+    id_number_masked: str | None = w.expression(
+        lambda row, view: plain(view.rows(tables.PersonIdentity), "number_masked", row.id),
+        description="Its number with three characters before and four behind, `210***********1234`: whole it is shown to nobody here, not to himself either.",
     )
     gender: Gender = w.column(tables.Person.gender, description="His gender, as recorded.")
     birth_date: date | None = w.column(tables.Person.birth_date, description="His birth date, where it is recorded.")

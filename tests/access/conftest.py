@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from api.app import engine as build_engine
+from models import vault
 from models.access import Actor, Role, seen
 from models.database import Db, Seen
 from models.tables import METADATA
@@ -79,6 +80,17 @@ PEOPLE = (
 )
 
 
+def opened(row: asyncpg.Record, keys: vault.Keys) -> tuple[str, str | None, str | None]:
+    """A person's plain name, phone and address."""
+    whose = row["person_id"]
+
+    def plain(kind: vault.Kind, column: str) -> str | None:
+        return None if row[column] is None else keys.open(kind, row[column], whose)
+
+    name = keys.open(vault.Kind.NAME, row["name"], whose)
+    return name, plain(vault.Kind.PHONE, "phone"), plain(vault.Kind.ADDRESS, "address")
+
+
 DONORS = "SELECT name FROM donor_name WHERE kind = 'PERSON'"
 CONSENTED = "SELECT DISTINCT public_name FROM donation WHERE publish_name AND status = 'RECEIVED'"
 
@@ -87,7 +99,8 @@ CONSENTED = "SELECT DISTINCT public_name FROM donation WHERE publish_name AND st
 def stock(demo: Demo, engine: Engine) -> Stock:
     async def read(connection: asyncpg.Connection) -> Stock:
         ids = {t: {r[0] for r in await connection.fetch(f"SELECT id FROM {t}")} for t in prefixes(engine).values()}
-        people = {r["person_id"]: (r["name"], r["phone"], r["address"]) for r in await connection.fetch(PEOPLE)}
+        keys = await vault.load(connection)
+        people = {r["person_id"]: opened(r, keys) for r in await connection.fetch(PEOPLE)}
         phones = {phone for _, phone, _ in people.values() if phone}
         names = {name for name, _, _ in people.values()} | {r[0] for r in await connection.fetch(DONORS)}
         consented = {r[0] for r in await connection.fetch(CONSENTED)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
 from typing import Any
 
@@ -13,7 +14,19 @@ from models.people import actions
 from models.people.problems import AlreadyRegistered, OwnCase
 from models.people.rules import Gender, ResidentTag, SocialWorkerLevel
 from models.problems import Forbidden, InvalidInput, NotFound
-from tests.make_people import Town, as_resident, as_volunteer, handle, person, resident, staff, town, volunteer
+from models.vault import Kind
+from tests.make_people import (
+    Town,
+    as_resident,
+    as_volunteer,
+    handle,
+    opened,
+    person,
+    resident,
+    staff,
+    town,
+    volunteer,
+)
 
 
 def living(there: Town, **over: Any) -> actions.ResidentInput:
@@ -25,6 +38,11 @@ def living(there: Town, **over: Any) -> actions.ResidentInput:
         **over,
     }
     return actions.ResidentInput(**values)
+
+
+NAME = "SELECT name FROM person_name WHERE person_id = $1"
+PHONE = "SELECT phone FROM person_contact WHERE person_id = $1"
+ADDRESS = "SELECT address FROM person_contact WHERE person_id = $1"
 
 
 async def counted(connection: asyncpg.Connection) -> tuple[int, int, int]:
@@ -44,15 +62,20 @@ async def test_staff_register_a_resident(connection: asyncpg.Connection, now: da
         " JOIN person_contact c USING (person_id) WHERE r.id = $1",
         id_,
     )
-    assert row["name"] == "欧阳淑芬"
+    who = row["person_id"]
+    assert await opened(connection, Kind.NAME, NAME, who) == "欧阳淑芬"
     assert row["name_masked"] == "欧阳*"
     assert row["pinyin"] == "ou yang *"
-    assert row["phone"] == "10012345678"
+    assert await opened(connection, Kind.PHONE, PHONE, who) == "10012345678"
+    assert row["phone_whose"] == "OWN"
     assert row["phone_masked"] == "100****5678"
-    assert row["address"] == "1 号楼 2-3-1"
+    assert await opened(connection, Kind.ADDRESS, ADDRESS, who) == "1 号楼 2-3-1"
+    assert row["address_masked"] == "*"
     assert row["gender"] == "FEMALE"
     assert row["birth_date"] == date(1944, 3, 8)
-    assert row["tags"] == ["LIVES_ALONE", "EMPTY_NEST"]
+    written = await opened(connection, Kind.CARE, "SELECT care FROM resident WHERE person_id = $1", who)
+    assert written is not None and len(written) == 160 and json.loads(written) == ["LIVES_ALONE", "EMPTY_NEST"]
+    assert (row["verified_at"], row["verified_by"]) == (now, clerk.actor.person)
     assert row["grid_id"] == there.grid
     assert await connection.fetchval("SELECT area FROM resident WHERE id = $1", id_) == Town.GRID
     assert len(row["household"]) == 32
@@ -158,8 +181,8 @@ async def test_a_volunteer_registers_himself_as_a_resident(connection: asyncpg.C
     id_ = await actions.register_resident(mine, living(there, person=None))
     row = await connection.fetchrow("SELECT person_id, area FROM resident WHERE id = $1", id_)
     assert tuple(row) == (me.person, Town.GRID)
-    contact = await connection.fetchrow("SELECT phone, address FROM person_contact WHERE person_id = $1", me.person)
-    assert tuple(contact) == ("10012345678", "1 号楼 2-3-1")
+    assert await opened(connection, Kind.PHONE, PHONE, me.person) == "10012345678"
+    assert await opened(connection, Kind.ADDRESS, ADDRESS, me.person) == "1 号楼 2-3-1"
     with pytest.raises(AlreadyRegistered):
         await actions.register_resident(mine, living(there, person=None))
 

@@ -1,8 +1,10 @@
 """Verbs about people: registering, applying, granting capacities, revealing contacts."""
 
 from models.people.actions.contacts import end_contact_grants, grant_contact, reveal_contacts
+from models.people.actions.finding import find_person, record_identity
 from models.people.actions.guardians import record_consent, withdraw_consent
 from models.people.actions.memberships import grant_membership, revoke_membership
+from models.people.actions.myself import edit_myself
 from models.people.actions.organizations import (
     OrganizationInput,
     apply_for_organization,
@@ -12,7 +14,17 @@ from models.people.actions.organizations import (
     take_volunteer,
     verify_organization,
 )
-from models.people.actions.residents import PersonInput, ResidentInput, register_resident
+from models.people.actions.persons import (
+    correct_person,
+    new_person,
+    of_number,
+    of_phone,
+    set_address,
+    set_identity,
+    set_name,
+    set_phone,
+)
+from models.people.actions.residents import PersonInput, ResidentInput, edit_care, register_resident, verify_resident
 from models.people.actions.social_workers import register_social_worker
 from models.people.actions.volunteers import (
     VolunteerInput,
@@ -31,12 +43,20 @@ __all__ = [
     "ResidentInput",
     "VolunteerInput",
     "apply_for_organization",
+    "correct_person",
+    "edit_care",
+    "edit_myself",
     "edit_organization",
     "edit_volunteer",
     "end_contact_grants",
+    "find_person",
     "grant_contact",
     "grant_membership",
+    "new_person",
+    "of_number",
+    "of_phone",
     "record_consent",
+    "record_identity",
     "register_resident",
     "register_social_worker",
     "register_volunteer",
@@ -45,10 +65,15 @@ __all__ = [
     "resume_volunteer",
     "reveal_contacts",
     "revoke_membership",
+    "set_address",
+    "set_identity",
+    "set_name",
+    "set_phone",
     "submit_organization",
     "suspend_volunteer",
     "take_volunteer",
     "verify_organization",
+    "verify_resident",
     "verify_volunteer",
     "withdraw_consent",
     "withdraw_volunteer",

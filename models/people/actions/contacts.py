@@ -1,4 +1,4 @@
-"""Revealing plain names, phone numbers and addresses (I27), and the grants that later areas give and end.
+"""Revealing plain names, phone numbers, addresses and numbers of documents (I27), and the grants that later areas give and end.
 
 A reveal writes one row of `pii_access` for each person, in this transaction; only while it runs do the rules of
 `visible.py` show the plain values that these rows name. It is never replayed: a retry is another reading, and another
@@ -14,7 +14,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from models.access import STAFF_ROLES, Role, may, seen, within
+from models.access import Role, may, seen, within
 from models.base import INSTANT, table
 from models.database import AsViewer, Db, Seen, Statement
 from models.people.problems import RevealNotAllowed
@@ -22,7 +22,7 @@ from models.people.rules import AccessPurpose, ContactField
 from models.people.scopes import MAY
 from models.people.tables import ContactGrant, ContactReveal, Person, PiiAccess, Resident, Volunteer
 from models.people.visible import granted
-from models.problems import InvalidInput, NotFound, refuses
+from models.problems import Forbidden, InvalidInput, NotFound, refuses
 from models.rules_text import clean
 
 MOST = 100
@@ -32,19 +32,26 @@ person, resident, volunteer = table(Person), table(Resident), table(Volunteer)
 grant, reveal, access = table(ContactGrant), table(ContactReveal), table(PiiAccess)
 
 
+def lives(viewer: AsViewer) -> sa.ColumnElement[bool]:
+    """Who is a resident of the asker's area."""
+    return person.c.id.in_(sa.select(resident.c.person_id).where(within(resident.c.area, viewer)))
+
+
 def allowed(viewer: AsViewer) -> sa.ColumnElement[bool]:
-    """Whose contact the asker may read (docs/domain.md): staff the residents of their area, community staff its volunteers too; others by a grant."""
-    if viewer.role in STAFF_ROLES:
-        live = person.c.id.in_(sa.select(resident.c.person_id).where(within(resident.c.area, viewer)))
-        if viewer.role is not Role.COMMUNITY_STAFF:
-            return live
+    """Whose contact the asker may read (docs/domain.md): community staff the residents and volunteers of
+    their community, a grid officer the residents of his grid; others, social workers among them, by a grant."""
+    if viewer.role is Role.GRID_OFFICER:
+        return lives(viewer)
+    if viewer.role is Role.COMMUNITY_STAFF:
         serve = person.c.id.in_(sa.select(volunteer.c.person_id).where(within(volunteer.c.area, viewer)))
-        return sa.or_(live, serve)
+        return sa.or_(lives(viewer), serve)
     return person.c.id.in_(granted(viewer))
 
 
 SUBJECTS = Seen(
-    lambda viewer: sa.select(person.c.id, person.c.area, allowed(viewer).label("allowed")).where(
+    lambda viewer: sa.select(
+        person.c.id, person.c.area, allowed(viewer).label("allowed"), lives(viewer).label("lives")
+    ).where(
         person.c.id == sa.any_(sa.bindparam("persons", type_=postgresql.ARRAY(sa.Uuid()))),
         *seen(person, "person", viewer),
     )
@@ -132,9 +139,12 @@ async def reveal_contacts(
 ) -> UUID:
     """Reads the plain contacts of up to 100 people, all or none; returns the id of the reveal.
 
-    Writes one row of `pii_access` for each, which the person himself can see. Raises Forbidden, InvalidInput, NotFound
-    when one of them does not exist or is hidden, RevealNotAllowed when the contact of one may not be read now.
+    Writes one row of `pii_access` for each, which the person himself can see. The number of a document is for the
+    community's staff, and of its residents only. Raises Forbidden, InvalidInput, NotFound when one of them does not
+    exist or is hidden, RevealNotAllowed when the contact of one may not be read now.
     """
+    if ContactField.ID_NUMBER in fields and db.actor.role is not Role.COMMUNITY_STAFF:
+        raise Forbidden()
     wanted = list(dict.fromkeys(persons))
     if not 1 <= len(wanted) <= MOST:
         raise InvalidInput(field="persons", reason=f"每次须选择 1 至 {MOST} 人。")
@@ -147,7 +157,8 @@ async def reveal_contacts(
     rows = await db.all(SUBJECTS, persons=wanted)
     if len(rows) != len(wanted):
         raise NotFound(what="其中的人员")
-    refused = [f"person_{row['id']}" for row in rows if not row["allowed"]]
+    rule = "lives" if ContactField.ID_NUMBER in fields else "allowed"
+    refused = [f"person_{row['id']}" for row in rows if not row[rule]]
     if refused:
         raise RevealNotAllowed(count=len(refused), persons=refused)
     actor = db.actor
@@ -163,6 +174,7 @@ async def reveal_contacts(
         **who,
         **what,
     )
+    db.detail["purpose"], db.detail["count"] = purpose.value, len(rows)
     db.tell("contact.revealed", id_, area=actor.area, count=len(rows), purpose=purpose.value)
     return id_
 

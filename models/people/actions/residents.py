@@ -1,4 +1,4 @@
-"""The verb that registers a resident: by the community's staff on his behalf, or by himself."""
+"""Verbs of residents: register, by staff on his behalf or by himself; verify; say what care he may need."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ from uuid import UUID
 
 import asyncpg
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from models.access import may, require, seen
 from models.base import table
 from models.database import Db, Seen, Statement
 from models.people.actions.once import once
+from models.people.actions.persons import names, new_person, of_phone, set_address
 from models.people.actions.places import a_community, a_grid
-from models.people.identity import mask_name, mask_phone, read_birth_date, read_name, read_phone
-from models.people.problems import AlreadyRegistered
-from models.people.rules import Gender, PersonState, ResidentTag
+from models.people.identity import read_birth_date, read_name, read_phone
+from models.people.problems import AlreadyRegistered, AlreadyVerified, OwnCase
+from models.people.rules import Gender, PhoneWhose, ResidentTag, written_tags
 from models.people.scopes import MAY
-from models.people.tables import Person, PersonContact, PersonName, Resident
-from models.pinyin import sort_key
+from models.people.tables import Person, Resident
 from models.problems import Forbidden, InvalidInput, NotFound, refuses
 from models.rules_text import clean
+from models.vault import Kind
 
-person, name, contact, resident = table(Person), table(PersonName), table(PersonContact), table(Resident)
+person, resident = table(Person), table(Resident)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,11 +37,12 @@ class PersonInput:
     phone: str | None = None
     gender: Gender = Gender.UNKNOWN
     birth_date: date | None = None
+    phone_whose: PhoneWhose = PhoneWhose.OWN
 
 
 @dataclasses.dataclass(frozen=True)
 class ResidentInput:
-    """Where a resident lives. `person` is None for whoever is signed in; the last two are for staff to say."""
+    """Where a resident lives. `person` is None for whoever is signed in; the last three are for staff to say."""
 
     community: UUID
     grid: UUID | None = None
@@ -47,44 +50,13 @@ class ResidentInput:
     person: PersonInput | None = None
     household_of: UUID | None = None
     tags: tuple[ResidentTag, ...] = ()
+    care_note: str | None = None
 
 
-SAME = Statement(
-    sa.select(
-        sa.exists().where(
-            contact.c.phone == sa.bindparam("phone", type_=sa.Text()),
-            name.c.person_id == contact.c.person_id,
-            name.c.name == sa.bindparam("name", type_=sa.Text()),
-            resident.c.person_id == contact.c.person_id,
-        )
+REGISTERED = Statement(
+    sa.select(resident.c.person_id).where(
+        resident.c.person_id == sa.any_(sa.bindparam("persons", type_=postgresql.ARRAY(sa.Uuid())))
     )
-)
-INSERT_PERSON = Statement(
-    sa.insert(person)
-    .values(
-        name_masked=sa.bindparam("name_masked"),
-        phone_masked=sa.bindparam("phone_masked"),
-        gender=sa.bindparam("gender"),
-        birth_date=sa.bindparam("birth_date"),
-        pinyin=sa.bindparam("pinyin"),
-        area=sa.bindparam("area"),
-        acts=False,
-        state=PersonState.PRESENT,
-        created_at=sa.bindparam("now"),
-    )
-    .returning(person.c.id)
-)
-INSERT_NAME = Statement(sa.insert(name).values(person_id=sa.bindparam("person"), name=sa.bindparam("name")))
-INSERT_CONTACT = Statement(
-    sa.insert(contact).values(
-        person_id=sa.bindparam("person"), phone=sa.bindparam("phone"), address=sa.bindparam("address")
-    )
-)
-ADDRESS = Statement(
-    sa.update(contact)
-    .where(contact.c.person_id == sa.bindparam("person", type_=sa.Uuid()))
-    .values(address=sa.bindparam("address"))
-    .returning(contact.c.person_id)
 )
 ME = Statement(
     sa.select(person.c.id, sa.exists().where(resident.c.person_id == person.c.id).label("registered"))
@@ -107,16 +79,38 @@ INSERT = Statement(
         community_id=sa.bindparam("community"),
         grid_id=sa.bindparam("grid"),
         household=sa.bindparam("household"),
-        tags=sa.bindparam("tags"),
+        care=sa.bindparam("care"),
+        care_note=sa.bindparam("care_note"),
         created_at=sa.bindparam("now"),
+        verified_at=sa.bindparam("verified_at"),
+        verified_by=sa.bindparam("verified_by"),
     )
     .returning(resident.c.id)
 )
 
 
-def read_tags(given: tuple[ResidentTag, ...]) -> list[ResidentTag]:
-    """Tags in the order of their table, none twice."""
-    return [tag for tag in ResidentTag if tag in given]
+ONE = Seen(
+    lambda viewer: (
+        sa.select(resident)
+        .where(resident.c.id == sa.bindparam("id", type_=sa.Uuid()), *seen(resident, "resident", viewer))
+        .with_for_update()
+    )
+)
+VERIFY = Statement(
+    sa.update(resident)
+    .where(resident.c.id == sa.bindparam("id", type_=sa.Uuid()))
+    .values(verified_at=sa.bindparam("now"), verified_by=sa.bindparam("by"))
+)
+CARE = Statement(
+    sa.update(resident)
+    .where(resident.c.id == sa.bindparam("id", type_=sa.Uuid()))
+    .values(care=sa.bindparam("care"), care_note=sa.bindparam("care_note"))
+)
+
+
+def read_note(given: str | None) -> str | None:
+    """What is written of somebody's health or poverty: up to 500 characters. Raises InvalidInput."""
+    return None if given is None else clean(given, "careNote", most=500)
 
 
 @may(MAY["resident.register_others"] | MAY["resident.register_myself"])
@@ -125,15 +119,17 @@ async def register_resident(db: Db, given: ResidentInput, *, fictional: bool = F
     """Registers a resident; returns the resident's id.
 
     Staff give a person who is not on record yet, in their own community or grid, and may put him into the household
-    of a resident there. Without a person it is whoever is signed in, in a household of his own. `fictional`: phone
-    numbers that nobody has are accepted (never in production). Raises Forbidden, NotFound, InvalidInput,
-    AlreadyRegistered (also for the same name and phone number).
+    of a resident there. Without a person it is whoever is signed in, in a household of his own, unverified until
+    staff have made sure. `fictional`: phone numbers that nobody has are accepted (never in production). Raises
+    Forbidden, NotFound, InvalidInput, AlreadyRegistered (also for the same name and phone number).
     """
     community = await a_community(db, given.community)
     grid = None if given.grid is None else await a_grid(db, given.grid, community["id"])
     area: str = grid["code"] if grid else community["code"]
     address = None if given.address is None else clean(given.address, "address", most=200)
+    note = read_note(given.care_note)
     household = secrets.token_hex(16)
+    by_staff = given.person is not None
     if given.person is not None:
         require(db.actor, MAY["resident.register_others"])
         if not db.actor.covers(area):
@@ -143,10 +139,11 @@ async def register_resident(db: Db, given: ResidentInput, *, fictional: bool = F
         person_id = await _new_person(db, given.person, area, address, fictional)
     else:
         require(db.actor, MAY["resident.register_myself"])
-        if given.household_of is not None or given.tags:
-            field = "householdOf" if given.household_of is not None else "tags"
-            raise InvalidInput(field=field, reason="同户关系与关爱标签由社区登记，请到社区办理。")
+        for field, said in (("householdOf", given.household_of), ("tags", given.tags), ("careNote", note)):
+            if said:
+                raise InvalidInput(field=field, reason="同户关系与关爱信息由社区登记，请到社区办理。")
         person_id = await _myself(db, area, address)
+    keys = await db.keys()
     id_: UUID = await db.value(
         INSERT,
         person=person_id,
@@ -154,10 +151,61 @@ async def register_resident(db: Db, given: ResidentInput, *, fictional: bool = F
         community=community["id"],
         grid=grid["id"] if grid else None,
         household=household,
-        tags=read_tags(given.tags),
+        care=keys.seal(Kind.CARE, written_tags(given.tags), person_id),
+        care_note=None if note is None else keys.seal(Kind.CARE, note, person_id),
+        verified_at=db.now if by_staff else None,
+        verified_by=db.actor.person if by_staff else None,
     )
-    db.tell("resident.registered", id_, area=area)
+    db.tell("resident.registered", id_, area=area, verified=by_staff)
     return id_
+
+
+@may(MAY["resident.verify"])
+@refuses(AlreadyVerified, OwnCase)
+async def verify_resident(db: Db, id: UUID) -> UUID:
+    """The community's staff says that somebody who registered himself lives there. Nobody says so of himself.
+
+    Raises Forbidden, NotFound, AlreadyVerified, OwnCase.
+    """
+    row = await _in_scope(db, id)
+    if row["person_id"] == db.actor.person:
+        raise OwnCase()
+    if row["verified_at"] is not None:
+        raise AlreadyVerified()
+    await db.one(VERIFY, id=id, by=db.actor.person)
+    db.tell("resident.verified", id, area=row["area"])
+    return id
+
+
+@may(MAY["resident.care"])
+async def edit_care(
+    db: Db, id: UUID, *, tags: tuple[ResidentTag, ...] | None = None, note: str | None = None, no_note: bool = False
+) -> UUID:
+    """Staff of the community say why a resident may need care: what is not None changes; `no_note` takes the note away.
+
+    Raises Forbidden, NotFound, InvalidInput.
+    """
+    note = read_note(note)
+    row = await _in_scope(db, id)
+    keys, whose = await db.keys(), row["person_id"]
+    care = row["care"] if tags is None else keys.seal(Kind.CARE, written_tags(tags), whose)
+    if note is not None:
+        kept: bytes | None = keys.seal(Kind.CARE, note, whose)
+    else:
+        kept = None if no_note else row["care_note"]
+    await db.one(CARE, id=id, care=care, care_note=kept)
+    db.tell("resident.care_edited", id, area=row["area"])
+    return id
+
+
+async def _in_scope(db: Db, id: UUID) -> asyncpg.Record:
+    """A resident of the staff's own area, locked. Raises NotFound, Forbidden."""
+    row = await db.one(ONE, id=id)
+    if row is None:
+        raise NotFound(what="该居民")
+    if not db.actor.covers(row["area"]):
+        raise Forbidden()
+    return row
 
 
 async def _household(db: Db, relative: UUID, community: UUID) -> str:
@@ -173,23 +221,27 @@ async def _new_person(db: Db, given: PersonInput, area: str, address: str | None
     plain = read_name(given.name)
     phone = None if given.phone is None else read_phone(given.phone, fictional=fictional)
     born = None if given.birth_date is None else read_birth_date(given.birth_date, db.now)
-    if phone is not None:
-        await once(db, f"resident {phone} {plain}")
-        if await db.value(SAME, phone=phone, name=plain):
-            raise AlreadyRegistered(what="居民")
-    masked = mask_name(plain)
-    id_: UUID = await db.value(
-        INSERT_PERSON,
-        name_masked=masked,
-        phone_masked=None if phone is None else mask_phone(phone),
+    if phone is not None and await _same(db, phone, plain):
+        raise AlreadyRegistered(what="居民")
+    return await new_person(
+        db,
+        name=plain,
+        phone=phone,
+        whose=given.phone_whose,
+        address=address,
         gender=given.gender,
         birth_date=born,
-        pinyin=sort_key(masked),
         area=area,
     )
-    await db.one(INSERT_NAME, person=id_, name=plain)
-    await db.one(INSERT_CONTACT, person=id_, phone=phone, address=address)
-    return id_
+
+
+async def _same(db: Db, phone: str, plain: str) -> bool:
+    """Whether a resident of this name with this phone number is on record. Until the end nobody else registers one."""
+    keys = await db.keys()
+    await once(db, *(f"resident {index.hex()}" for index in keys.indexes(Kind.PHONE, phone)))
+    persons = [row["person_id"] for row in await of_phone(db, phone)]
+    residents = [row["person_id"] for row in await db.all(REGISTERED, persons=persons)]
+    return plain in (await names(db, residents)).values()
 
 
 async def _myself(db: Db, area: str, address: str | None) -> UUID:
@@ -199,7 +251,7 @@ async def _myself(db: Db, area: str, address: str | None) -> UUID:
     if me["registered"]:
         raise AlreadyRegistered(what="居民")
     await db.one(HOME, id=me["id"], area=area)
-    if address is not None and await db.one(ADDRESS, person=me["id"], address=address) is None:
-        await db.one(INSERT_CONTACT, person=me["id"], phone=None, address=address)
+    if address is not None:
+        await set_address(db, me["id"], address)
     found: UUID = me["id"]
     return found
