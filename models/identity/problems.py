@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import models.identity.accounts.problems
+import models.identity.wechat.problems  # noqa: F401
 from models.problems import Problem, Retry
 
 

@@ -1,8 +1,27 @@
-"""What accounts need of the world outside: somebody who hashes passwords."""
+"""What accounts need of the world outside: who asks and from where, and somebody who hashes passwords."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from datetime import datetime
+from typing import Any, Protocol
+
+from models.pool import Pool
+
+
+class Asking(Protocol):
+    """A request, before its transaction begins."""
+
+    @property
+    def pool(self) -> Pool: ...
+
+    @property
+    def actor(self) -> Any: ...
+
+    @property
+    def now(self) -> datetime: ...
+
+    @property
+    def address(self) -> str | None: ...
 
 
 class Passwords(Protocol):
