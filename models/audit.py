@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
-from models.access import Actor
+from models.access import PUBLIC_ACTOR, Actor
 from models.base import APPEND_ONLY, INSTANT, Table
 from models.events import Xid8
 
@@ -61,6 +61,7 @@ class AuditEvent(Table, table=True):
 
 
 COLUMNS = "at, action, result, subject_type, subject, role, person, organization, area, sign_in, key, address, request, detail"
+ROLE = COLUMNS.split(", ").index("role")
 WRITE = f"INSERT INTO audit_event ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"  # noqa: S608
 
 
@@ -93,6 +94,17 @@ def row(
         request,
         json.dumps(detail, default=str, ensure_ascii=False) if detail else "{}",
     )
+
+
+SYSTEM = "SYSTEM"
+"""The role of what no person did: jobs, and commands of who runs the machines."""
+
+
+def by_system(at: datetime, action: str, result: str = DONE, **more: Any) -> tuple[Any, ...]:
+    """The parameters of a row about a job or a command, in the order of `COLUMNS`."""
+    made = list(row(PUBLIC_ACTOR, at, action, result, **more))
+    made[ROLE] = SYSTEM
+    return tuple(made)
 
 
 async def write(connection: asyncpg.Connection, *parameters: Any) -> None:

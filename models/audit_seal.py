@@ -4,25 +4,40 @@ Writers insert rows and wait for nobody (`models.audit`). A sealer, one at a tim
 have been committed, in the order of (era, transaction, id) as the relay reads the outbox, and writes a seal over each
 run of them: an HMAC of every row, and one over those and the seal before. The HMACs' key is a data key (Kind.AUDIT),
 which the database holds wrapped only: without the master key nobody, not even its administrator, makes a seal that
-fits. What no seal can show is a log whose end was cut off; so its newest hash belongs into other hands (`head`).
+fits. What no seal can show is a log whose end was cut off; so its newest hash belongs into other hands
+(`./wushe audit head`).
 """
 
 from __future__ import annotations
 
-from datetime import date, datetime
+import dataclasses
+import hmac
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
+from models import audit, clock
 from models.base import READ_ONLY, Table, check, instant
 from models.events import Xid8
+from models.vault import Keys, Kind
+
+BATCH = 1_000
+"""The most rows that are read at once; a seal holds no more."""
+DIGEST = 16
+"""Bytes of a row's HMAC."""
+LOCK = 7_302_014
+"""The advisory lock of the one who seals."""
 
 
 class AuditSeal(Table, table=True):
-    """One link of the chain: which rows it holds, in order, the HMAC of each (16 bytes), and its own."""
+    """One link of the chain: which rows it holds, in order, the HMAC of each, and its own over all that it says."""
 
     __tablename__ = "audit_seal"
     __table_args__ = (
@@ -35,16 +50,15 @@ class AuditSeal(Table, table=True):
     month: date
     """The month of all its rows, in Shanghai: months past their time are dropped, their seals stay."""
     era: int = Field(sa_type=sa.SmallInteger)
-    first_xid: Any = Field(sa_type=Xid8, nullable=False)
-    first_id: UUID
     last_xid: Any = Field(sa_type=Xid8, nullable=False)
     last_id: UUID
+    """With `era` and `last_xid`: how far the log had been read. Whatever lies before is in this seal or an earlier one."""
     count: int
     row_ids: list[UUID] = Field(sa_type=ARRAY(sa.Uuid()))
     digests: bytes
     """The rows' HMACs, one after another."""
     previous: bytes
-    """The hash of the seal before; 32 zeros for the first."""
+    """The hash of the seal before; zeros for the first."""
     hash: bytes
     key: UUID
     """The data key that it was made with."""
@@ -61,3 +75,180 @@ class AuditArchive(Table, table=True):
     proof: bytes
     """An HMAC over the month and the count: a month that somebody else dropped has none."""
     key: UUID
+
+
+Place = tuple[int, int, UUID]
+"""(era, transaction, id): where a row stands in the log."""
+BEGINNING: Place = (0, 0, UUID(int=0))
+NONE_BEFORE = bytes(32)
+
+COLUMNS = (
+    *("era", "xid", "id", "at", "action", "result", "subject_type", "subject", "role", "person", "organization"),
+    *("area", "sign_in", "key", "address", "request", "detail"),
+)
+"""What a row's HMAC is over, in this order: every column."""
+ROWS = ", ".join(COLUMNS)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def canonical(what: str, values: Iterable[Any]) -> bytes:
+    """Values as bytes that only they have: what it is, then of each whether it is there, its length and itself.
+
+    Instants are microseconds since 1970, whatever their offset; `detail` is the text that PostgreSQL writes of jsonb.
+    """
+    out = [b"wushe audit 1 ", what.encode(), b"\0"]
+    for value in values:
+        if value is None:
+            out.append(b"\0")
+            continue
+        match value:
+            case UUID():
+                said = value.bytes
+            case datetime():
+                said = str((value - EPOCH) // timedelta(microseconds=1)).encode()
+            case bytes():
+                said = value
+            case _:
+                said = str(value).encode()
+        out += [b"\1", len(said).to_bytes(8), said]
+    return b"".join(out)
+
+
+def digest(secret: bytes, row: Mapping[str, Any]) -> bytes:
+    """A row's HMAC-SHA-256, of which half is kept."""
+    return hmac.digest(secret, canonical("row", (row[name] for name in COLUMNS)), "sha256")[:DIGEST]
+
+
+SEALED = ("n", "at", "month", "era", "last_xid", "last_id", "count", "digests", "previous", "key")
+
+
+def link(secret: bytes, seal: Mapping[str, Any]) -> bytes:
+    """A seal's hash: HMAC-SHA-256 over everything else that it says."""
+    said = [seal[name] for name in SEALED]
+    return hmac.digest(secret, canonical("seal", [*said, *seal["row_ids"]]), "sha256")
+
+
+def place(row: Mapping[str, Any]) -> Place:
+    """Where a row stands in the log."""
+    return (row["era"], row["xid"], row["id"])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class End:
+    """How far the log is sealed: the newest seal's number and hash, and what has been read."""
+
+    n: int = 0
+    hash: bytes = NONE_BEFORE
+    read: Place = BEGINNING
+
+
+LAST = "SELECT n, hash, era, last_xid, last_id FROM audit_seal ORDER BY n DESC LIMIT 1"
+TAKE = f"""
+SELECT {ROWS} FROM audit_event
+WHERE (era, xid, id) > ($1, $2, $3) AND xid < pg_snapshot_xmin(pg_current_snapshot())
+ORDER BY era, xid, id
+LIMIT {BATCH}
+"""  # noqa: S608
+"""Only rows of transactions older than every one that still runs: what commits later stands behind them."""
+INSERT = """
+INSERT INTO audit_seal (n, at, month, era, last_xid, last_id, count, row_ids, digests, previous, hash, key)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+"""
+ORDER = tuple(INSERT.partition("(")[2].partition(")")[0].split(", "))
+
+
+async def end(connection: asyncpg.Connection) -> End:
+    """How far the log is sealed."""
+    found = await connection.fetchrow(LAST)
+    return (
+        End() if found is None else End(found["n"], found["hash"], (found["era"], found["last_xid"], found["last_id"]))
+    )
+
+
+async def seal(connection: asyncpg.Connection, keys: Keys, now: datetime) -> int:
+    """Seals one batch, as the owner; how many rows. Zero also when another is at it."""
+    async with connection.transaction():
+        if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
+            return 0
+        last = await end(connection)
+        rows = await connection.fetch(TAKE, *last.read)
+        await write(connection, keys, now, last, rows)
+        return len(rows)
+
+
+async def seal_all(connection: asyncpg.Connection, keys: Keys, now: datetime) -> int:
+    """Seals until nothing more may be read; how many rows."""
+    total = 0
+    while count := await seal(connection, keys, now):
+        total += count
+    return total
+
+
+async def write(
+    connection: asyncpg.Connection, keys: Keys, now: datetime, last: End, rows: Sequence[Mapping[str, Any]]
+) -> End:
+    """Writes the seals of these rows behind the last one, a seal for each run of rows of one month."""
+    key, secret = keys.secret(Kind.AUDIT)
+    made = []
+    for month, run in itertools.groupby(rows, lambda row: clock.month(row["at"])):
+        held = list(run)
+        read = max(last.read, place(held[-1]))
+        seal: dict[str, Any] = {
+            "n": last.n + 1,
+            "at": now,
+            "month": month,
+            "era": read[0],
+            "last_xid": read[1],
+            "last_id": read[2],
+            "count": len(held),
+            "row_ids": [row["id"] for row in held],
+            "digests": b"".join(digest(secret, row) for row in held),
+            "previous": last.hash,
+            "key": key,
+        }
+        seal["hash"] = link(secret, seal)
+        made.append([seal[name] for name in ORDER])
+        last = End(seal["n"], seal["hash"], read)
+    if made:
+        await connection.executemany(INSERT, made)
+    return last
+
+
+FOREIGN = """
+SELECT xid >= pg_snapshot_xmax(pg_current_snapshot())
+FROM (
+    (SELECT era, xid FROM audit_event ORDER BY era DESC, xid DESC LIMIT 1)
+    UNION ALL (SELECT era, last_xid FROM audit_seal ORDER BY n DESC LIMIT 1)
+) AS newest
+ORDER BY era DESC, xid DESC
+LIMIT 1
+"""
+LOST = f"""
+SELECT {ROWS} FROM audit_event
+WHERE NOT EXISTS (SELECT FROM unnest(ARRAY (SELECT unnest(row_ids) FROM audit_seal)) AS held (id) WHERE held.id = audit_event.id)
+ORDER BY era, xid, id
+"""  # noqa: S608
+
+
+async def foreign(connection: asyncpg.Connection) -> bool:
+    """Whether the log was written in another server, whose transactions had other numbers: a dump was loaded here.
+
+    Until migrating has put that right nothing may be sealed: what this server writes would stand before it.
+    """
+    return bool(await connection.fetchval(FOREIGN))
+
+
+async def move(connection: asyncpg.Connection, keys: Keys, now: datetime) -> None:
+    """Begins a new era after a move to another server, as the owner: seals what was written before, whatever its number.
+
+    In a transaction of the caller's. The first row of the new era says what happened.
+    """
+    await connection.execute("LOCK TABLE audit_event IN SHARE ROW EXCLUSIVE MODE")
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+    last = await end(connection)
+    era = await connection.fetchval("SELECT greatest($1, max(era)) FROM audit_event", last.read[0])
+    rows = await connection.fetch(LOST)
+    for start in range(0, len(rows), BATCH):
+        last = await write(connection, keys, now, last, rows[start : start + BATCH])
+    await connection.execute(f"ALTER TABLE audit_event ALTER COLUMN era SET DEFAULT {int(era) + 1}")
+    await audit.write(connection, *audit.by_system(now, "audit.move", detail={"era": int(era) + 1}))

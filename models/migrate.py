@@ -20,7 +20,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from models import clock, vault
+from models import audit_seal, clock, vault
 from models.relay import REBASE, foreign
 from models.tables import METADATA
 
@@ -104,6 +104,8 @@ async def _settle(owner_url: str, api_role: str) -> None:
             for statement in grants(api_role):
                 await connection.execute(statement)
             await vault.found(connection)
+            if await audit_seal.foreign(connection):
+                await audit_seal.move(connection, await vault.load(connection), clock.now())
     finally:
         await connection.close()
 

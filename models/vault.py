@@ -183,6 +183,10 @@ class Keys:
         """Every key of a kind that signs, save the retired ones: what they signed counts no more."""
         return {id: plain for id, plain in self._secrets.get(kind, {}).items() if id not in self._retired}
 
+    def every(self, kind: Kind) -> Mapping[UUID, bytes]:
+        """Every key of a kind that signs, the retired ones too: what they signed in their time is still to be proven."""
+        return self._secrets.get(kind, {})
+
     def current(self, kind: Kind) -> UUID:
         """The id of the key that new values are sealed with."""
         return self._current(kind)

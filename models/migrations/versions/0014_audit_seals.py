@@ -32,8 +32,6 @@ def upgrade() -> None:
             at timestamptz NOT NULL,
             month date NOT NULL,
             era smallint NOT NULL,
-            first_xid xid8 NOT NULL,
-            first_id uuid NOT NULL,
             last_xid xid8 NOT NULL,
             last_id uuid NOT NULL,
             count integer NOT NULL,
