@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import structlog
 from starlette.applications import Starlette
@@ -28,6 +29,9 @@ from models.problems import Busy
 from resolvers.context import perform
 from resolvers.engine.engine import Engine, Rules
 from resolvers.people import numbers
+
+if TYPE_CHECKING:
+    from api.wechat.client import Client
 
 log = structlog.get_logger("wushe")
 
@@ -60,8 +64,9 @@ def create(settings: Settings) -> Door:
     tokens = Tokens(settings.secret(), databases.primary)
     numbers.fictional = not settings.production
     made = engine(production=settings.production)
-    inside = Starlette(routes=_routes(settings, databases, tokens, made), lifespan=_lifespan(databases))
-    platform = Platform(passwords=Hasher(CHEAP if settings.mode is Mode.TEST else THOROUGH))
+    wechat = _wechat(settings, databases.primary)
+    inside = Starlette(routes=_routes(settings, databases, tokens, made), lifespan=_lifespan(databases, wechat))
+    platform = Platform(passwords=Hasher(CHEAP if settings.mode is Mode.TEST else THOROUGH), wechat=wechat)
     return Door(
         made,
         databases,
@@ -73,7 +78,22 @@ def create(settings: Settings) -> Door:
     )
 
 
-def _lifespan(databases: Databases) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
+def _wechat(settings: Settings, pool: Pool) -> Client | None:
+    """The WeChat platform, where a mini-program is configured."""
+    if settings.wechat_appid is None or settings.wechat_secret is None:
+        return None
+    from api.wechat.client import Client
+    from api.wechat.tokens import SharedToken
+
+    def shared(client: Client) -> SharedToken:
+        return SharedToken(pool, client)
+
+    return Client(settings.wechat_url, settings.wechat_appid, settings.wechat_secret, shared)
+
+
+def _lifespan(
+    databases: Databases, wechat: Client | None
+) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         gc.collect()
@@ -82,6 +102,8 @@ def _lifespan(databases: Databases) -> Callable[[Starlette], contextlib.Abstract
         try:
             yield
         finally:
+            if wechat is not None:
+                await wechat.close()
             await databases.close()
 
     return lifespan

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from models.identity.accounts.ports import Passwords
+from models.identity.wechat.ports import Wechat
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -13,5 +13,5 @@ class Platform:
     """Reached as `context.platform` from a mutation's `before`."""
 
     passwords: Passwords | None = None
-    wechat: Any = None
-    """The WeChat platform."""
+    wechat: Wechat | None = None
+    """The WeChat platform; None where no mini-program is configured."""

@@ -7,7 +7,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,6 +24,9 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 SECRET_BYTES = 32
 """The least that a token secret may have: HS256 asks for a key as long as its hash (RFC 7518, 3.2)."""
+
+FAKE_WECHAT = ("wx0000000000000000", "the secret of the fake WeChat, no secret at all")
+"""The mini-program that the fake platform knows, and its secret."""
 
 
 class Trouble(Exception):
@@ -63,6 +66,13 @@ class Settings:
     """Wraps the data keys: 32 bytes in base64. None: a file that is made in the data folder, never in production."""
     old_master_keys: tuple[str, ...]
     """Master keys that data keys may still be wrapped by."""
+    wechat_url: str
+    """The WeChat platform, without a path; another one than the real one is a fake."""
+    wechat_appid: str | None
+    """The mini-program. None: nobody signs in by WeChat."""
+    wechat_secret: str | None
+    wechat_port: int | None
+    """Where the fake platform listens, in the demo and by its own command. None: beside PORT."""
     pool_size: int
     statement_timeout: float
     acquire_timeout: float
@@ -86,6 +96,10 @@ class Settings:
             token_secret=given.text("WUSHE_TOKEN_SECRET"),
             master_key=given.secret("WUSHE_MASTER_KEY"),
             old_master_keys=tuple((given.secret("WUSHE_MASTER_KEYS_OLD") or "").replace(",", " ").split()),
+            wechat_url=given.web("WUSHE_WECHAT_URL") or "https://api.weixin.qq.com",
+            wechat_appid=given.text("WUSHE_WECHAT_APPID"),
+            wechat_secret=given.secret("WUSHE_WECHAT_SECRET"),
+            wechat_port=given.whole("WECHAT_PORT", 1, 1, 65535) if given.text("WECHAT_PORT") else None,
             pool_size=given.whole("WUSHE_POOL_SIZE", 20, 1, 1000),
             statement_timeout=given.seconds("WUSHE_STATEMENT_TIMEOUT", 5.0),
             acquire_timeout=given.seconds("WUSHE_ACQUIRE_TIMEOUT", 2.0),
@@ -103,6 +117,11 @@ class Settings:
     @property
     def production(self) -> bool:
         return self.mode is Mode.PRODUCTION
+
+    def faking(self, url: str) -> Settings:
+        """The same, with a fake WeChat platform at that address."""
+        appid, secret = FAKE_WECHAT
+        return replace(self, wechat_url=url, wechat_appid=appid, wechat_secret=secret)
 
     def secret(self) -> bytes:
         """The key that tokens are signed with.
@@ -131,6 +150,10 @@ class Settings:
             raise Trouble("DATABASE_OWNER_URL is set but DATABASE_URL is not: give both, or neither.")
         if self.database_url is None and self.replica_urls:
             raise Trouble("DATABASE_REPLICA_URLS is set but DATABASE_URL is not: replicas need their primary.")
+        if (self.wechat_appid is None) != (self.wechat_secret is None):
+            raise Trouble("WUSHE_WECHAT_APPID and WUSHE_WECHAT_SECRET: give both, or neither.")
+        if self.production and not self.wechat_url.startswith("https://"):
+            raise Trouble("Production mode needs a WUSHE_WECHAT_URL that begins with https://.")
         if self.production:
             for name, value in (("WUSHE_MASTER_KEY", self.master_key), ("DATABASE_URL", self.database_url)):
                 if value is None:
@@ -233,6 +256,12 @@ class _Given:
         if not 0 < value <= 3600:
             raise Trouble(f"{name} is {found!r}: it must be a number of seconds, above 0 and at most 3600.")
         return value
+
+    def web(self, name: str) -> str | None:
+        found = self.text(name)
+        if found is not None and (urlsplit(found).scheme not in ("http", "https") or not urlsplit(found).netloc):
+            raise Trouble(f"{name} is {found!r}: it must look like https://api.weixin.qq.com.")
+        return None if found is None else found.rstrip("/")
 
     def postgres(self, name: str) -> str | None:
         found = self.text(name)

@@ -1,4 +1,4 @@
-"""demo, serve and worker: processes that stay."""
+"""demo, serve, worker and the fake WeChat: processes that stay."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import errno
 import shlex
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from typing import Any
 
 from api.commands.database import connected, is_empty, load, up_to_date
@@ -23,17 +24,34 @@ def demo(args: argparse.Namespace, settings: Settings) -> int:
     """Everything in one process: a database with demo data, the API, GraphiQL and the worker."""
     if settings.production:
         raise Trouble("demo is for trying things out: with WUSHE_MODE=production use ./wushe serve.")
-    with listening(settings) as door, only_one(settings), connected(settings) as ready:
+    with listening(settings) as door, faked(settings) as (asked, fake), only_one(settings), connected(asked) as ready:
         up_to_date(ready)
         if is_empty(ready):
             load(ready, "demo")
-        return served(ready, door, greeting(settings, ready), with_worker=True)
+        return served(ready, door, greeting(settings, ready), with_worker=True, fake=fake)
 
 
 def serve(args: argparse.Namespace, settings: Settings) -> int:
     """The API alone; any number of them may run."""
     with listening(settings) as door, connected(settings) as ready:
         return served(ready, door, f"Serving on {address(ready)}", with_worker=False)
+
+
+def wechat_fake(args: argparse.Namespace, settings: Settings) -> int:
+    """The fake WeChat platform alone, on WECHAT_PORT: for an API that runs elsewhere, with WUSHE_WECHAT_URL."""
+    if settings.production:
+        raise Trouble("A fake WeChat signs anybody in as anybody: production mode has none.")
+    import uvicorn
+
+    from api.wechat.fake import create
+
+    own = replace(settings, port=settings.wechat_port or settings.port + 1)
+    with listening(own) as door:
+        server = announced(f"The fake WeChat answers on {address(own)}, such as {address(own)}/fake/login?name=小李")(
+            uvicorn.Config(create(), **QUIET, timeout_graceful_shutdown=1)
+        )
+        in_loop(server.serve(sockets=[door]), lambda: setattr(server, "should_exit", True))
+    return 0 if server.started else 1
 
 
 def worker(args: argparse.Namespace, settings: Settings) -> int:
@@ -46,6 +64,27 @@ def worker(args: argparse.Namespace, settings: Settings) -> int:
         print("The worker runs.", flush=True)
         in_loop(run(ready))
     return 0
+
+
+@contextmanager
+def faked(settings: Settings) -> Iterator[tuple[Settings, socket.socket | None]]:
+    """Settings with a fake WeChat platform in them, and its bound socket; as they are where a mini-program is named.
+
+    It listens on WECHAT_PORT, else beside the API, else on any port that is free.
+    """
+    if settings.wechat_appid is not None:
+        yield settings, None
+        return
+    with ExitStack() as held:
+        own = replace(settings, port=settings.wechat_port or settings.port + 1)
+        try:
+            door = held.enter_context(listening(own))
+        except Trouble:
+            if settings.wechat_port is not None:
+                raise
+            door = held.enter_context(listening(replace(settings, port=0)))
+        own = replace(settings, port=door.getsockname()[1])
+        yield settings.faking(address(own)), door
 
 
 @contextmanager
@@ -71,14 +110,19 @@ def only_one(settings: Settings) -> AbstractContextManager[None]:
     return embedded.alone(settings.data, "demo")
 
 
-def served(settings: Settings, door: socket.socket, ready: str, *, with_worker: bool) -> int:
-    """Serves until told to stop, says `ready` once requests are taken; answers the exit code."""
-    import gc
+QUIET: dict[str, Any] = {
+    "loop": "uvloop",
+    "http": "httptools",
+    "access_log": False,
+    "log_level": "warning",
+    "server_header": False,
+}
+"""How every server of ours runs."""
 
-    gc.disable()  # what is imported stays: collecting it again and again would be an eighth of the start
+
+def announced(ready: str) -> Any:
+    """uvicorn's server, which says `ready` once requests are taken."""
     import uvicorn
-
-    from api.app import create
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -86,20 +130,28 @@ def served(settings: Settings, door: socket.socket, ready: str, *, with_worker: 
             if self.started:
                 print(ready, flush=True)
 
-    server = Server(
-        uvicorn.Config(
-            create(settings),
-            loop="uvloop",
-            http="httptools",
-            access_log=False,
-            log_level="warning",
-            server_header=False,
-            timeout_graceful_shutdown=GRACE,
-        )
-    )
+    return Server
+
+
+def served(
+    settings: Settings, door: socket.socket, ready: str, *, with_worker: bool, fake: socket.socket | None = None
+) -> int:
+    """Serves until told to stop, says `ready` once requests are taken; answers the exit code.
+
+    `fake`: the socket of a fake WeChat platform, which lives as long, in the same loop.
+    """
+    import gc
+
+    gc.disable()  # what is imported stays: collecting it again and again would be an eighth of the start
+    import uvicorn
+
+    from api.app import create
+
+    server = announced(ready)(uvicorn.Config(create(settings), **QUIET, timeout_graceful_shutdown=GRACE))
 
     async def alone() -> None:
-        await server.serve(sockets=[door])
+        async with beside(fake):
+            await server.serve(sockets=[door])
 
     async def both() -> None:
         from api.worker import run
@@ -118,6 +170,30 @@ def served(settings: Settings, door: socket.socket, ready: str, *, with_worker: 
 
     in_loop(both() if with_worker else alone(), lambda: setattr(server, "should_exit", True))
     return 0 if server.started else 1
+
+
+@asynccontextmanager
+async def beside(fake: socket.socket | None) -> AsyncIterator[None]:
+    """Serves the fake WeChat platform for as long as the block runs; signals are the block's affair."""
+    if fake is None:
+        yield
+        return
+    import uvicorn
+
+    from api.wechat.fake import create
+
+    class Deaf(uvicorn.Server):
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    server = Deaf(uvicorn.Config(create(), **QUIET, timeout_graceful_shutdown=1))
+    serving = asyncio.create_task(server.serve(sockets=[fake]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
 
 
 def in_loop(work: Coroutine[Any, Any, Any], stop: Callable[[], object] | None = None) -> None:
@@ -150,6 +226,12 @@ def greeting(asked: Settings, ready: Settings) -> str:
     roles = ", ".join(role.slug for role in Role if role is not Role.PUBLIC)
     where = "the PostgreSQL of DATABASE_URL" if asked.database_url else place.find(asked.data).folder
     command = "./wushe" if asked.data == default_data() else f"WUSHE_DATA={shlex.quote(str(asked.data))} ./wushe"
+    wechat = (
+        f"  WeChat    {ready.wechat_url}/fake/login?name=小李\n"
+        f"            a fake: gives a code for signInWithWechat; /fake/phone?number=10012345678 one for phoneBind\n"
+        if ready.wechat_url.startswith("http://")
+        else ""
+    )
     return f"""
 wushe serves on {address(ready)}
 
@@ -157,7 +239,7 @@ wushe serves on {address(ready)}
   sign in   {command} token ROLE
             prints a token; send it as the header Authorization: Bearer TOKEN
             ROLE is one of {roles}
-  data      {where}
+{wechat}  data      {where}
   stop      Ctrl-C
 """
 

@@ -1,8 +1,8 @@
 """A fake of the WeChat platform: an ASGI application with the platform's addresses, answers and error numbers.
 
-    GET  /fake/login?name=小李          a code of wx.login for a user of that name: the same name is the same user
-    GET  /fake/phone?number=10012345678 a code of the phone number's button
-    POST /fake/codes {"name": …} or {"phone": …}   the same
+    GET  /fake/login?name=小李           a code of wx.login for a user of that name: the same name is the same user
+    GET  /fake/phone?number=10012345678  a code of the phone number's button
+    POST /fake/codes                     the same, with {"name": …} or {"number": …}
 
 Codes may also be made up: `code-NAME` or `code-NAME-NONCE`, `phone-NUMBER-NONCE`. Each is good once (40163, for a phone
 code 40029), for five minutes (40029). `fail-NUMBER-…` is answered with that error number: 40029, 40163, 40226, 45011, -1
@@ -29,8 +29,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-APPID, SECRET = "wx0000000000000000", "the secret of the fake WeChat, no secret at all"
-"""The mini-program that the fake knows, and its secret."""
+from api.settings import FAKE_WECHAT
+
+APPID, SECRET = FAKE_WECHAT
 CODE_LIFE = 300.0
 TOKEN_LIFE = 7200
 OVERLAP = 300.0
@@ -243,19 +244,15 @@ def create(fake: Fake | None = None) -> Starlette:
                 given = json.loads(await request.body())
             except ValueError:
                 given = None
-        name, number = (
-            (given.get("name"), given.get("number") or given.get("phone"))
-            if hasattr(given, "get")
-            else (
-                None,
-                None,
-            )
-        )
-        if request.url.path != "/fake/phone" and isinstance(name, str) and name:
-            return JSONResponse({"code": state.login_code(name), "expires_in": int(CODE_LIFE)})
-        if request.url.path != "/fake/login" and isinstance(number, str) and re.fullmatch(r"\d{6,15}", number):
-            return JSONResponse({"code": state.phone_code(number), "expires_in": int(CODE_LIFE)})
-        return JSONResponse({"error": "give name, for wx.login, or number, for the phone number's button"}, 400)
+        given = given if hasattr(given, "get") else {}
+        name, number = given.get("name"), given.get("number")
+        if isinstance(name, str) and name:
+            made = state.login_code(name)
+        elif isinstance(number, str) and re.fullmatch(r"\d{6,15}", number):
+            made = state.phone_code(number)
+        else:
+            return JSONResponse({"error": "give a name, for wx.login, or a number, for its button"}, 400)
+        return JSONResponse({"code": made, "expires_in": int(CODE_LIFE)})
 
     return Starlette(
         routes=[

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
@@ -14,7 +16,7 @@ token = table(PlatformToken)
 SHARED = Statement(
     sa.select(token.c.token, token.c.ends_at).where(token.c.name == sa.bindparam("name", type_=sa.Text()))
 )
-_values = {
+_values: dict[str, sa.ColumnElement[Any]] = {
     "token": sa.bindparam("token"),
     "ends_at": sa.bindparam("ends_at"),
     "renewed_at": sa.bindparam("now"),
