@@ -37,19 +37,20 @@ class Server:
     def clone(self, name: str) -> None:
         asyncio.run(
             self._execute(
-                f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)',
-                f'CREATE DATABASE "{name}" TEMPLATE "{self.template}" OWNER wushe_owner STRATEGY FILE_COPY',
+                f'DROP DATABASE IF EXISTS "{own(name)}" WITH (FORCE)',
+                f'CREATE DATABASE "{own(name)}" TEMPLATE "{self.template}" OWNER wushe_owner STRATEGY FILE_COPY',
             )
         )
 
     def drop(self, name: str) -> None:
-        asyncio.run(self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+        asyncio.run(self._execute(f'DROP DATABASE IF EXISTS "{own(name)}" WITH (FORCE)'))
 
     def make(self, name: str) -> None:
         """An empty database of the owner's."""
         asyncio.run(
             self._execute(
-                f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}" OWNER wushe_owner'
+                f'DROP DATABASE IF EXISTS "{own(name)}" WITH (FORCE)',
+                f'CREATE DATABASE "{own(name)}" OWNER wushe_owner',
             )
         )
 
@@ -73,7 +74,13 @@ class Server:
 
 
 def _with(url: str, database: str) -> str:
-    return urlsplit(url)._replace(path=f"/{database}").geturl()
+    return urlsplit(url)._replace(path=f"/{own(database)}").geturl()
+
+
+def own(database: str) -> str:
+    """The name of a run's database: on a server that others test on, too, it begins with the run's template."""
+    template = os.environ.get("WUSHE_TEST_TEMPLATE")
+    return database if template is None or database.startswith(("postgres", template)) else f"{template}_{database}"
 
 
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}

@@ -7,7 +7,6 @@ import dataclasses
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -18,7 +17,7 @@ from models.progress import silent
 from models.seed import accounts, load
 from tests.faults.client import Client, token
 from tests.faults.processes import Api, Postgres
-from tests.server import Server, once
+from tests.server import Server, _with, once
 
 THOROUGH = os.environ.get("WUSHE_TEST_PROFILE") == "thorough"
 """Whether to run the full sizes."""
@@ -69,7 +68,7 @@ async def here(loaded: Server, worker: str, request: pytest.FixtureRequest) -> A
     """The module's own town, on the run's server."""
     name = f"f_{worker}_{request.module.__name__.rpartition('.')[2]}"
     await asyncio.to_thread(loaded.clone, name)
-    superuser = urlsplit(loaded.superuser)._replace(path=f"/{name}").geturl()
+    superuser = _with(loaded.superuser, name)
     yield await town(loaded.api_url(name), loaded.owner_url(name), superuser)
     await asyncio.to_thread(loaded.drop, name)
 
