@@ -24,7 +24,7 @@ from models.seed.world import SEED, World, build
 from models.tables import METADATA
 from models.territory.load import load_divisions
 
-REFERENCE = ("division", "division_count", "service_category")
+REFERENCE = ("division", "division_count", "service_category", "consent_text")
 """Tables that migrations and the list of divisions fill."""
 MACHINERY = ("event", "idempotency_record", "relay_position", "data_key", "audit_event")
 """Tables of the machinery: a load leaves them alone."""
