@@ -38,6 +38,7 @@ class SignInEnd(enum.StrEnum):
     PERSON_ERASED = "PERSON_ERASED"
     PASSWORD_CHANGED = "PASSWORD_CHANGED"
     MERGED = "MERGED"
+    ACCOUNT_DISABLED = "ACCOUNT_DISABLED"
 
 
 labelled(
@@ -50,6 +51,7 @@ labelled(
         SignInEnd.PERSON_ERASED: "个人信息已删除",
         SignInEnd.PASSWORD_CHANGED: "密码已更改",
         SignInEnd.MERGED: "账号已合并",
+        SignInEnd.ACCOUNT_DISABLED: "账号已停用",
     },
     description="Why a sign-in has ended.",
     describe={
@@ -58,8 +60,9 @@ labelled(
         SignInEnd.REUSED: "A refresh token that had been used came again: somebody else may have had it.",
         SignInEnd.EXPIRED: "Its time was up, or it was not used for too long.",
         SignInEnd.PERSON_ERASED: "The person's data were erased at his request.",
-        SignInEnd.PASSWORD_CHANGED: "The password was changed.",
+        SignInEnd.PASSWORD_CHANGED: "The password was changed, or taken away by a reset.",
         SignInEnd.MERGED: "Two records of one person were merged, or their merging was undone.",
+        SignInEnd.ACCOUNT_DISABLED: "An administrator disabled the account.",
     },
     colours={SignInEnd.REUSED: "red"},
 )

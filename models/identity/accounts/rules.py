@@ -31,11 +31,12 @@ labelled(
 )
 
 MAY: dict[str, frozenset[Role]] = {
+    "account.enter": frozenset(Role),
     "account.invite": frozenset({Role.ADMIN, Role.NGO_STAFF}),
     "account.switch": frozenset({Role.ADMIN}),
     "account.own": SIGNED_IN,
 }
-"""Which roles may take each step. Signing in, and taking up an invitation, is for whoever comes."""
+"""Which roles may take each step; whose account it may be is checked beside it."""
 
 INVITED = timedelta(hours=72)
 """How long an invitation may be taken up."""

@@ -1,0 +1,85 @@
+"""The first administrator, whom nobody signed in can make: a command does, as the owner of the database."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from models import audit, clock
+from models.access import Role
+from models.base import INSTANT, table
+from models.database import Db, Statement
+from models.identity.accounts.actions.inviting import write_invited
+from models.identity.accounts.rules import LoginKind, read_login
+from models.identity.accounts.tables import Account
+from models.people.actions.memberships import ACTS
+from models.people.actions.memberships import INSERT as MEMBERSHIP
+from models.people.actions.once import once
+from models.people.actions.persons import new_person
+from models.people.identity import read_name
+from models.people.tables import Membership
+
+account, membership = table(Account), table(Membership)
+ADMINISTRATORS = Statement(
+    sa.select(
+        sa.exists().where(
+            membership.c.role == Role.ADMIN.value,
+            membership.c.area.is_(None),
+            membership.c.revoked_at.is_(None),
+            membership.c.starts_on <= sa.bindparam("today", type_=sa.Date(), unique=False),
+            sa.or_(
+                membership.c.ends_on.is_(None),
+                membership.c.ends_on >= sa.bindparam("today", type_=sa.Date(), unique=False),
+            ),
+            account.c.person_id == membership.c.person_id,
+            account.c.disabled_at.is_(None),
+            sa.or_(
+                account.c.password_hash.is_not(None), account.c.invitation_until > sa.bindparam("now", type_=INSTANT)
+            ),
+        )
+    )
+)
+
+
+class AdministratorExists(Exception):
+    """Somebody administers the platform already and has an account, or holds an invitation to it."""
+
+
+async def first_administrator(db: Db, name: str, login: str, *, another: bool, fictional: bool) -> tuple[UUID, str]:
+    """A new person who administers the whole platform: his account's id, and the invitation to it.
+
+    `another`: also when there is one already. Raises AdministratorExists, InvalidInput, LoginTaken.
+    """
+    plain_name = read_name(name)
+    kind, plain = read_login(login, fictional=fictional)
+    await once(db, "administrators")
+    today = clock.day(db.now)
+    if not another and await db.value(ADMINISTRATORS, today=today):
+        raise AdministratorExists()
+    person = await new_person(db, name=plain_name, phone=plain if kind is LoginKind.PHONE else None)
+    await db.one(
+        MEMBERSHIP,
+        person=person,
+        organization=None,
+        role=Role.ADMIN,
+        area=None,
+        starts_on=today,
+        ends_on=None,
+        by=None,
+    )
+    await db.one(ACTS, id=person)
+    id_, token = await write_invited(db, person, kind, plain, anew=True)
+    await audit.write(
+        db.connection,
+        *audit.row(
+            db.actor,
+            db.now,
+            "command.admin",
+            audit.DONE,
+            subject_type="Account",
+            subject=id_,
+            detail={"person": person},
+        ),
+    )
+    return id_, token
