@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.base import APPEND_ONLY, Table, blind, check, choice, chosen, flag, instant, key, sealed, text, to
+from models.base import APPEND_ONLY, Table, blind, check, choice, chosen, flag, instant, key, sealed, several, text, to
 from models.identity.wechat.rules import MergeProof
 from models.vault import Kind
 
@@ -58,17 +58,17 @@ class BoundPhone(Table, table=True):
 
 
 class ClaimTry(Table, table=True):
-    """A failed attempt to claim a record: five a day end it, for the person who tries and for the record."""
+    """A failed attempt to claim a record: five a day end it, for the person who tries and for each of the records."""
 
     __tablename__ = "claim_try"
     __table_args__ = (
         sa.Index("ix_claim_try_person_id_at", "person_id", "at"),
-        sa.Index("ix_claim_try_record_id_at", "record_id", "at"),
+        sa.Index("ix_claim_try_records", "records", postgresql_using="gin"),
     )
     id: UUID = key()
     person_id: UUID = to("person.id", index=False)
-    record_id: UUID | None = to("person.id", optional=True, index=False)
-    """The record that the number or the card led to; None where it led to none, or to several."""
+    records: list[UUID] = several(sa.Uuid)
+    """The records that the number or the card led to, whose names were others."""
     at: datetime = instant(index=True)
 
 

@@ -61,15 +61,14 @@ def upgrade() -> None:
         "claim_try",
         sa.Column("id", sa.Uuid(), server_default=ID, nullable=False),
         sa.Column("person_id", sa.Uuid(), nullable=False),
-        sa.Column("record_id", sa.Uuid(), nullable=True),
+        sa.Column("records", postgresql.ARRAY(sa.Uuid()), server_default="{}", nullable=False),
         sa.Column("at", INSTANT, nullable=False),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name="fk_claim_try_person_id"),
-        sa.ForeignKeyConstraint(["record_id"], ["person.id"], name="fk_claim_try_record_id"),
         sa.PrimaryKeyConstraint("id", name="pk_claim_try"),
     )
     op.create_index("ix_claim_try_at", "claim_try", ["at"])
     op.create_index("ix_claim_try_person_id_at", "claim_try", ["person_id", "at"])
-    op.create_index("ix_claim_try_record_id_at", "claim_try", ["record_id", "at"])
+    op.create_index("ix_claim_try_records", "claim_try", ["records"], postgresql_using="gin")
     op.create_table(
         "person_merge",
         sa.Column("id", sa.Uuid(), server_default=ID, nullable=False),
