@@ -61,11 +61,11 @@ def create(settings: Settings) -> Door:
         )
 
     databases = Databases(pool(settings.database_url), [pool(url) for url in settings.replica_urls])
-    tokens = Tokens(settings.secret(), databases.primary)
+    tokens = Tokens(databases.primary, demo=not settings.production)
     numbers.fictional = not settings.production
     made = engine(production=settings.production)
     wechat = _wechat(settings, databases.primary)
-    inside = Starlette(routes=_routes(settings, databases, tokens, made), lifespan=_lifespan(databases, wechat))
+    inside = Starlette(routes=_routes(settings, databases, tokens, made), lifespan=_lifespan(databases, tokens, wechat))
     platform = Platform(passwords=Hasher(CHEAP if settings.mode is Mode.TEST else THOROUGH), wechat=wechat)
     return Door(
         made,
@@ -75,6 +75,7 @@ def create(settings: Settings) -> Door:
         deadline=settings.deadline,
         given_clock=not settings.production,
         platform=platform,
+        proxies=settings.proxies,
     )
 
 
@@ -92,7 +93,7 @@ def _wechat(settings: Settings, pool: Pool) -> Client | None:
 
 
 def _lifespan(
-    databases: Databases, wechat: Client | None
+    databases: Databases, tokens: Tokens, wechat: Client | None
 ) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -104,6 +105,7 @@ def _lifespan(
         finally:
             if wechat is not None:
                 await wechat.close()
+            await tokens.settle()
             await databases.close()
 
     return lifespan
@@ -171,6 +173,6 @@ def _demo_token(databases: Databases, tokens: Tokens) -> Callable[[Request], Awa
             claims = await account(connection, request.path_params["role"])
         if claims is None:
             return JSONResponse({"error": "没有这个演示账号。"}, 404)
-        return JSONResponse({"token": tokens.issue(claims, clock.now())}, headers={"Cache-Control": "no-store"})
+        return JSONResponse({"token": await tokens.issue(claims, clock.now())}, headers={"Cache-Control": "no-store"})
 
     return demo_token

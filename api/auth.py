@@ -1,103 +1,140 @@
-"""A token into an Actor, and an Actor into a token.
+"""A header into an Actor: an access token of somebody's sign-in, or a machine's key.
 
-A token is for one person in one capacity. What it says is checked against the database when it is first seen and
-once a minute after that, so that a revoked membership ends within a minute; in between it costs a dictionary look-up.
+What it says is checked against the database when it is first seen and once a minute after that, so that an ended
+sign-in, a revoked membership and a revoked key end within a minute; in between it costs a dictionary look-up.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections import OrderedDict
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
+import asyncpg
 
+from api.budgets import Budgets
 from api.settings import Settings
 from models import clock
-from models.access import PUBLIC_ACTOR, Actor, Claims, Role
-from models.people.queries import actor_of
-from models.pool import Pool
+from models.access import PUBLIC_ACTOR, Actor, Claims
+from models.identity.queries import PREFIX, actor_of, machine_of, note_use
+from models.identity.tokens import DEMO, BadToken, Read, UnknownKey, read, sign
+from models.pool import LOST, Pool
+from models.problems import Busy
 
-ISSUER = "wushe"
-AUDIENCE = "wushe-api"
-ALGORITHMS = ["HS256"]
-LIFETIME = timedelta(hours=12)
 RECHECK = 60.0
 KEPT = 20_000
-LONGEST = 2_000
-REQUIRED: dict[str, Any] = {
-    "iss": {"essential": True, "value": ISSUER},
-    "aud": {"essential": True, "value": AUDIENCE},
-    "exp": {"essential": True},
-    "iat": {"essential": True},
-    "sub": {"essential": True},
-}
+LOOKS = 1.0
+"""Seconds between two looks at the vault for a key that is not known: garbage asks for no more."""
 
 
 class NotSignedIn(Exception):
-    """A token that is not ours, has ended, or names a capacity that its person does not have."""
+    """A token or key that is not ours, has ended, or names a capacity that its person does not have."""
 
 
 class Tokens:
-    """Signs and reads tokens."""
+    """Reads tokens and keys. `demo`: also tokens without a sign-in, and keys for trying things out; never in production."""
 
-    def __init__(self, secret: bytes, pool: Pool) -> None:
-        self.key = OctKey.import_key(secret)
-        self.pool = pool
+    def __init__(self, pool: Pool, *, demo: bool) -> None:
+        self.pool, self.demo = pool, demo
+        self.budgets = Budgets()
         self._known: OrderedDict[str, tuple[Actor, float]] = OrderedDict()
+        self._looked = 0.0
+        self._noting: set[asyncio.Task[None]] = set()
 
-    def issue(self, claims: Claims, now: datetime, lifetime: timedelta = LIFETIME) -> str:
-        """A signed token."""
-        said: dict[str, Any] = {
-            "iss": ISSUER,
-            "aud": AUDIENCE,
-            "sub": str(claims.person),
-            "role": claims.role.value,
-            "iat": int(now.timestamp()),
-            "exp": int((now + lifetime).timestamp()),
-        }
-        if claims.membership is not None:
-            said["membership"] = str(claims.membership)
-        return jwt.encode({"alg": "HS256"}, said, self.key, algorithms=ALGORITHMS)
+    async def issue(self, claims: Claims, now: datetime) -> str:
+        """A demo token: for twelve hours, and of no sign-in."""
+        assert self.demo
+        async with self.pool.connection() as connection:
+            return sign(await self.pool.vault.keys(connection), claims, now, DEMO)
 
     async def actor(self, authorization: str | None, now: datetime) -> Actor:
-        """Who sends this header; the public without one. Raises NotSignedIn."""
-        if not authorization:
-            return PUBLIC_ACTOR
-        known = self._known.get(authorization)
-        if known is not None and now.timestamp() < known[1]:
-            return known[0]
-        return await self._look(authorization, now)
-
-    async def _look(self, authorization: str, now: datetime) -> Actor:
-        claims, ends = self._read(authorization, now)
-        async with self.pool.connection() as connection:
-            actor = await actor_of(connection, claims.person, claims.role, claims.membership, now)
-        if actor is None:
-            self._known.pop(authorization, None)
-            raise NotSignedIn("that capacity has ended")
-        self._known[authorization] = (actor, min(ends, now.timestamp() + RECHECK))
-        self._known.move_to_end(authorization)
-        if len(self._known) > KEPT:
-            self._known.popitem(last=False)
+        """Which person sends this header; the public without one. Raises NotSignedIn, for a machine's key too."""
+        actor = await self.caller(authorization, now)
+        if actor.key is not None:
+            raise NotSignedIn("keys open /graphql only")
         return actor
 
-    def _read(self, authorization: str, now: datetime) -> tuple[Claims, float]:
+    async def caller(self, authorization: str | None, now: datetime, at: datetime | None = None) -> Actor:
+        """Who or what sends this header; the public without one. Raises NotSignedIn.
+
+        `at`: the time that the request says it is, outside production: a sign-in or key must count then. It is looked
+        up each time.
+        """
+        if not authorization:
+            return PUBLIC_ACTOR
+        if at is None:
+            known = self._known.get(authorization)
+            if known is not None and now.timestamp() < known[1]:
+                return known[0]
+        return await self._look(authorization, now, at)
+
+    async def _look(self, authorization: str, now: datetime, at: datetime | None) -> Actor:
         scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not token or len(token) > LONGEST:
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token:
             raise NotSignedIn("not a bearer token")
+        self._known.pop(authorization, None)
+        look = self._machine if token.startswith(PREFIX) else self._person
+        actor, ends = await look(token, now, at)
+        if at is None:
+            self._known[authorization] = (actor, min(ends, now.timestamp() + RECHECK))
+            if len(self._known) > KEPT:
+                self._known.popitem(last=False)
+        return actor
+
+    async def _person(self, token: str, now: datetime, at: datetime | None) -> tuple[Actor, float]:
         try:
-            said = jwt.decode(token.strip(), self.key, algorithms=ALGORITHMS).claims
-            jwt.JWTClaimsRegistry(now=int(now.timestamp()), **REQUIRED).validate(said)
-            membership = said.get("membership")
-            claims = Claims(UUID(said["sub"]), Role(said["role"]), None if membership is None else UUID(membership))
-            return claims, float(said["exp"])
-        except (JoseError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise NotSignedIn(type(error).__name__) from error
+            said = await self._said(token, now, at)
+        except BadToken as no:
+            raise NotSignedIn(str(no)) from no
+        if said.claims.sign_in is None and not self.demo:
+            raise NotSignedIn("a token of no sign-in")
+        when = now if at is None or said.claims.sign_in is None else at
+        async with self.pool.connection() as connection:
+            actor = await actor_of(connection, said.claims, when)
+        if actor is None:
+            raise NotSignedIn("that capacity, or that sign-in, has ended")
+        return actor, said.ends
+
+    async def _said(self, token: str, now: datetime, at: datetime | None) -> Read:
+        """What a token says, by the keys of this minute. Raises BadToken. Garbage costs no connection."""
+        keys = self.pool.vault.held
+        if keys is not None:
+            with contextlib.suppress(UnknownKey):
+                read(keys, token, now, at)
+                async with self.pool.connection() as connection:
+                    keys = await self.pool.vault.keys(connection)
+                return read(keys, token, now, at)
+            if time.monotonic() < self._looked + LOOKS:
+                raise BadToken("an unknown key")
+        self._looked = time.monotonic()
+        async with self.pool.connection() as connection:
+            keys = await self.pool.vault.keys(connection, newest=True)
+        return read(keys, token, now, at)
+
+    async def _machine(self, key: str, now: datetime, at: datetime | None) -> tuple[Actor, float]:
+        async with self.pool.connection() as connection:
+            found = await machine_of(connection, key, at or now, live=not self.demo)
+        if found is None or found.actor.key is None:
+            raise NotSignedIn("no such key, or it has ended")
+        self.budgets.allow(found.actor.key, found.budget)
+        noting = asyncio.ensure_future(self._note(found.actor.key, at or now))
+        self._noting.add(noting)
+        noting.add_done_callback(self._noting.discard)
+        return found.actor, found.until.timestamp()
+
+    async def _note(self, key: UUID, now: datetime) -> None:
+        """Writes that a key was used, beside the request. It does not matter much, so it does not fail it."""
+        with contextlib.suppress(*LOST, Busy, TimeoutError, asyncpg.PostgresError):
+            async with self.pool.connection() as connection:
+                await note_use(connection, key, now)
+
+    async def settle(self) -> None:
+        """Waits for what is still being written."""
+        await asyncio.gather(*self._noting)
 
 
 def issue_demo_token(role: str, settings: Settings) -> str:
@@ -111,7 +148,7 @@ def issue_demo_token(role: str, settings: Settings) -> str:
                 claims = await account(connection, role)
             if claims is None:
                 raise LookupError(f"There is no demo account for {role!r}: load the demo data, and see ./wushe help.")
-            return Tokens(settings.secret(), pool).issue(claims, clock.now())
+            return await Tokens(pool, demo=True).issue(claims, clock.now())
         finally:
             await pool.close()
 

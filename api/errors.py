@@ -32,6 +32,8 @@ BAD_DOCUMENT = Failure("BAD_DOCUMENT", "查询文档无效。", Retry.CHANGE_INP
 BAD_VARIABLES = Failure("BAD_VARIABLES", "变量与查询文档声明的类型不符。", Retry.CHANGE_INPUT, 400)
 BAD_INPUT = Failure("BAD_INPUT", "输入无效。", Retry.CHANGE_INPUT, 400)
 UNAUTHENTICATED = Failure("UNAUTHENTICATED", "登录已失效，请重新登录。", Retry.SIGN_IN, 401)
+OUT_OF_SCOPE = Failure("OUT_OF_SCOPE", "该密钥没有查询权限。", Retry.NEVER, 403)
+RATE_LIMITED = Failure("RATE_LIMITED", "该密钥本分钟的用量已满，请稍后再试。", Retry.LATER, 429, 1)
 BUSY = Failure("BUSY", "系统繁忙，请稍后再试。", Retry.LATER, 503, 1)
 DEADLINE = Failure("DEADLINE", "处理超时，没有任何改动，请稍后再试或缩小查询范围。", Retry.LATER, 503, 2)
 UNAVAILABLE = Failure("UNAVAILABLE", "数据库暂时无法连接，请稍后用同一幂等键重试。", Retry.LATER, 503, 2)
@@ -46,6 +48,8 @@ STANDING = (
     BAD_VARIABLES,
     BAD_INPUT,
     UNAUTHENTICATED,
+    OUT_OF_SCOPE,
+    RATE_LIMITED,
     BUSY,
     DEADLINE,
     UNAVAILABLE,

@@ -12,6 +12,7 @@ from api.app import engine
 from api.auth import Tokens, issue_demo_token
 from api.settings import Settings, Trouble
 from models import clock
+from models.access import PUBLIC_ACTOR
 from models.pool import Pool
 from resolvers.context import Context, asker
 from resolvers.engine.engine import Engine, Refused
@@ -35,10 +36,10 @@ async def _explained(made: Engine, text: str, variables: dict[str, Any], role: s
     try:
         now = clock.now()
         if role == "public":
-            actor = await Tokens(settings.secret(), pool).actor(None, now)
+            actor = PUBLIC_ACTOR
         else:
             token = await asyncio.to_thread(issue_demo_token, role, settings)
-            actor = await Tokens(settings.secret(), pool).actor(f"Bearer {token}", now)
+            actor = await Tokens(pool, demo=True).actor(f"Bearer {token}", now)
         context = Context(text, variables, None, actor, asker(actor, now), pool, pool, now, settings.deadline)
         document = made.document(context)
         size = document.measure_with(variables)

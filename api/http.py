@@ -7,12 +7,14 @@ specification asks of media types, methods and status codes is kept here, and no
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import itertools
 import re
 import secrets
 import time
 import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -22,11 +24,14 @@ import structlog
 from graphql import ExecutionResult, OperationType
 
 from api import errors, metrics
+from api.address import client_address
 from api.auth import NotSignedIn, Tokens
 from api.databases import Databases
 from api.errors import Failure
 from api.logs import traced
 from models import clock
+from models.access import PUBLIC_ACTOR, Actor
+from models.identity.rules import ApiScope
 from models.pool import LOST
 from models.problems import Busy
 from resolvers.context import Context, asker
@@ -88,9 +93,11 @@ class Door:
         deadline: float,
         given_clock: bool,
         platform: Any = None,
+        proxies: int = 0,
     ) -> None:
         self.engine, self.databases, self.tokens, self.pages = engine, databases, tokens, pages
         self.deadline, self.given_clock, self.platform = deadline, given_clock, platform
+        self.proxies = proxies
         self._ids = itertools.count(1)
         self._process = secrets.token_hex(4)
         self._running: set[Running] = set()
@@ -144,8 +151,9 @@ class Door:
         request_id: str,
         spec: bool,
     ) -> tuple[int, bytes, bytes | None]:
-        now = self._now(headers)
-        actor = await self._actor(headers)
+        at = self._at(headers)
+        now = at or clock.now()
+        actor = await self._actor(headers, at)
         seen = headers.get(WAL)
         reads = self.databases.primary if not self.databases.replicas else await self.databases.reads(seen)
         context = Context(
@@ -158,11 +166,16 @@ class Door:
             self.databases.primary,
             now,
             self.deadline,
-            self._address(scope, headers),
+            client_address(scope, self.proxies),
             request_id,
             self.platform,
         )
+        self._charge(actor, 1)  # a document that is refused costs something too
         document = self.engine.document(context)
+        if actor.scopes is not None:
+            if document.kind is OperationType.QUERY and ApiScope.READ not in actor.scopes:
+                raise Failed(errors.OUT_OF_SCOPE)
+            self._charge(actor, document.cost(variables))
         if document.kind is OperationType.MUTATION:
             if scope["method"] == "GET":
                 raise Failed(errors.METHOD)
@@ -221,24 +234,25 @@ class Door:
         running.why = Gone if done else TimeoutError
         running.task.cancel()
 
-    def _address(self, scope: Scope, headers: dict[bytes, bytes]) -> str | None:
-        """The client's network address."""
-        client = scope.get("client")
-        return None if client is None else str(client[0])
-
-    async def _actor(self, headers: dict[bytes, bytes]) -> Any:
+    async def _actor(self, headers: dict[bytes, bytes], at: datetime | None) -> Actor:
         given = headers.get(b"authorization")
         if given is None:
-            return await self.tokens.actor(None, clock.now())
+            return PUBLIC_ACTOR
         try:
-            return await self.tokens.actor(given.decode("latin-1"), clock.now())
+            return await self.tokens.caller(given.decode("latin-1"), clock.now(), at)
         except NotSignedIn as no:
             raise Failed(errors.UNAUTHENTICATED, str(no)) from None
 
-    def _now(self, headers: dict[bytes, bytes]) -> Any:
+    def _charge(self, actor: Actor, points: int) -> None:
+        """Takes points from a machine's budget. Raises Failed when they are spent."""
+        if actor.key is not None and (wait := self.tokens.budgets.spend(actor.key, points)):
+            raise Failed(dataclasses.replace(errors.RATE_LIMITED, retry_after_seconds=wait))
+
+    def _at(self, headers: dict[bytes, bytes]) -> datetime | None:
+        """The time that the request says it is, outside production."""
         given = headers.get(b"x-wushe-now") if self.given_clock else None
         if given is None:
-            return clock.now()
+            return None
         try:
             return clock.read(given.decode("latin-1"))
         except ValueError as no:

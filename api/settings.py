@@ -22,9 +22,6 @@ SYSTEM = Path("/var/lib/wushe")
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
-SECRET_BYTES = 32
-"""The least that a token secret may have: HS256 asks for a key as long as its hash (RFC 7518, 3.2)."""
-
 FAKE_WECHAT = ("wx0000000000000000", "the secret of the fake WeChat, no secret at all")
 """The mini-program that the fake platform knows, and its secret."""
 
@@ -61,7 +58,6 @@ class Settings:
     """The same database as the role that owns the tables: migrations, partitions, seeding."""
     replica_urls: tuple[str, ...]
     """Streaming replicas, as the API's role. Queries may go there."""
-    token_secret: str | None
     master_key: str | None
     """Wraps the data keys: 32 bytes in base64. None: a file that is made in the data folder, never in production."""
     old_master_keys: tuple[str, ...]
@@ -79,6 +75,10 @@ class Settings:
     deadline: float
     metrics_public: bool
     log_level: str
+    proxies: int
+    """How many proxies of ours stand in front: so many entries of X-Forwarded-For are believed, from its end."""
+    audit_months: int
+    """How long the audit log is kept. The law asks for six months at least (网络安全法)."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
@@ -93,7 +93,6 @@ class Settings:
             database_url=given.postgres("DATABASE_URL"),
             owner_url=given.postgres("DATABASE_OWNER_URL"),
             replica_urls=given.many_postgres("DATABASE_REPLICA_URLS"),
-            token_secret=given.text("WUSHE_TOKEN_SECRET"),
             master_key=given.secret("WUSHE_MASTER_KEY"),
             old_master_keys=tuple((given.secret("WUSHE_MASTER_KEYS_OLD") or "").replace(",", " ").split()),
             wechat_url=given.web("WUSHE_WECHAT_URL") or "https://api.weixin.qq.com",
@@ -106,6 +105,8 @@ class Settings:
             deadline=given.seconds("WUSHE_DEADLINE", 5.0),
             metrics_public=given.one_of("WUSHE_METRICS", ["private", "public"], "private") == "public",
             log_level=given.one_of("WUSHE_LOG", ["debug", "info", "warning", "error"], "info"),
+            proxies=given.whole("WUSHE_PROXIES", 0, 0, 10),
+            audit_months=given.whole("WUSHE_AUDIT_MONTHS", 36, 6, 1200),
         )
         made._check()
         if given.text("WUSHE_MODE") is None and (made.database_url is not None or made.host not in LOOPBACK):
@@ -123,29 +124,23 @@ class Settings:
         appid, secret = FAKE_WECHAT
         return replace(self, wechat_url=url, wechat_appid=appid, wechat_secret=secret)
 
-    def secret(self) -> bytes:
-        """The key that tokens are signed with.
+    def master(self) -> str:
+        """The master key: 32 bytes in base64.
 
-        Outside production one is made when none is given and kept in the data folder, so that tokens outlive a
+        Outside production one is made when none is given and kept in the data folder, so that what it wraps outlives a
         restart and every process on the folder agrees. Raises Trouble when the folder cannot hold it.
         """
-        if self.token_secret is not None:
-            return self.token_secret.encode()
-        return keep(self.data / "token-secret", secrets.token_urlsafe(SECRET_BYTES)).encode()
+        made = base64.urlsafe_b64encode(secrets.token_bytes(vault.KEY_BYTES)).decode()
+        return self.master_key or keep(self.data / "master-key", made)
 
     def unlock(self) -> None:
         """Gives the process its master keys. Raises Trouble for one that is malformed."""
-        text = self.master_key or keep(
-            self.data / "master-key", base64.urlsafe_b64encode(secrets.token_bytes(vault.KEY_BYTES)).decode()
-        )
-        vault.unlock(*(_master(key) for key in (text, *self.old_master_keys)))
+        vault.unlock(*(_master(key) for key in (self.master(), *self.old_master_keys)))
 
     def _check(self) -> None:
         for key in (self.master_key, *self.old_master_keys):
             if key is not None:
                 _master(key)
-        if self.token_secret is not None and len(self.token_secret.encode()) < SECRET_BYTES:
-            raise Trouble(f"WUSHE_TOKEN_SECRET is too short: give at least {SECRET_BYTES} bytes.")
         if self.database_url is None and self.owner_url is not None:
             raise Trouble("DATABASE_OWNER_URL is set but DATABASE_URL is not: give both, or neither.")
         if self.database_url is None and self.replica_urls:

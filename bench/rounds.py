@@ -66,11 +66,11 @@ class Rounds:
         self.postgres = psutil.Process(cluster.pid)
         self.outcome = Outcome({})
 
-    def run(self, secret: str, tokens: dict[str, str]) -> Outcome:
+    def run(self, tokens: dict[str, str]) -> Outcome:
         """All rounds. `tokens`: who asks, by work."""
         for n in range(self.plan.rounds):
             began = time.monotonic()
-            with self._servers(secret) as running:
+            with self._servers() as running:
                 self._first(running, tokens)
                 self._compare(running, tokens)
                 self._measure(running, tokens, n)
@@ -80,7 +80,7 @@ class Rounds:
         return self.outcome
 
     @contextlib.contextmanager
-    def _servers(self, secret: str) -> Iterator[dict[str, Server]]:
+    def _servers(self) -> Iterator[dict[str, Server]]:
         running: dict[str, Server] = {}
         try:
             for name in self.plan.servers:
@@ -90,7 +90,7 @@ class Rounds:
                     self.cluster.sql(functions.SQL, database=f"bench_{name}")
             for name in self.plan.servers:
                 url = self.cluster.url("api", f"bench_{name}")
-                running[name] = servers.start(name, url, secret, self.settings, self.folder / f"{name}.log")
+                running[name] = servers.start(name, url, self.settings, self.folder / f"{name}.log")
             yield running
         finally:
             for server in running.values():

@@ -80,7 +80,7 @@ def installed(name: str) -> None:
         raise Absent(f"PostGraphile is left out: it could not be installed ({said[-1][:200]}).")
 
 
-def start(name: str, database_url: str, secret: str, settings: Settings, log: Path) -> Server:
+def start(name: str, database_url: str, settings: Settings, log: Path) -> Server:
     """Starts a server and waits until it is ready. Raises Trouble, with its last words, when it ends instead."""
     port = _free_port()
     env = {
@@ -89,7 +89,7 @@ def start(name: str, database_url: str, secret: str, settings: Settings, log: Pa
         "HOST": "127.0.0.1",
         "PORT": str(port),
         "WUSHE_MODE": "production",
-        "WUSHE_TOKEN_SECRET": secret,
+        "WUSHE_MASTER_KEY": settings.master(),
         "WUSHE_POOL_SIZE": str(settings.pool_size),
         "NODE_ENV": "production",
         "GRAPHILE_ENV": "production",

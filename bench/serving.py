@@ -28,7 +28,8 @@ def opened(settings: Settings) -> tuple[Pool, Tokens]:
         patience=settings.acquire_timeout,
         statement_timeout_ms=int(settings.statement_timeout * 1000),
     )
-    return pool, Tokens(settings.secret(), pool)
+    settings.unlock()
+    return pool, Tokens(pool, demo=False)
 
 
 def serve(make: Callable[[Settings], App]) -> None:

@@ -16,8 +16,10 @@ from api.auth import Tokens
 from api.settings import Settings
 from models import clock, vault
 from models.access import Claims, Role
+from models.identity.tokens import DEMO, sign
+from models.pool import LOST
+from models.vault import Keys
 
-SECRET = "a secret of the tests, long enough for HS256"
 MASTER = base64.b64encode(b"tests only".ljust(vault.KEY_BYTES)).decode()
 """The master key of every test (tests/conftest.py)."""
 
@@ -28,7 +30,6 @@ def settings(database: str, **more: str) -> Settings:
         {
             "WUSHE_MODE": "test",
             "DATABASE_URL": database,
-            "WUSHE_TOKEN_SECRET": SECRET,
             "WUSHE_MASTER_KEY": MASTER,
             "WUSHE_LOG": "error",
             **more,
@@ -48,8 +49,16 @@ class Site:
         found: Tokens = self.door.tokens
         return found
 
+    @property
+    def keys(self) -> Keys:
+        """The data keys of its database."""
+        found = self.tokens.pool.vault.held
+        assert found is not None, "the database was not there when this was served"
+        return found
+
     def token(self, claims: Claims) -> str:
-        return self.tokens.issue(claims, clock.now())
+        """A demo token; for claims with a sign-in, one of that."""
+        return sign(self.keys, claims, clock.now(), DEMO)
 
     async def post(
         self,
@@ -101,6 +110,9 @@ async def served(database: str, **more: str) -> AsyncIterator[Site]:
                 task.result()
             await asyncio.sleep(0.01)
         site = Site(f"http://127.0.0.1:{listening.getsockname()[1]}", door)
+        with contextlib.suppress(*LOST):
+            async with door.databases.primary.connection() as connection:
+                await door.databases.primary.vault.keys(connection)
         try:
             yield site
         finally:

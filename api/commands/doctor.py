@@ -35,7 +35,7 @@ def looks(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "python", lambda: f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     yield "packages", packages
     yield "mode", lambda: f"{settings.mode.value}, to serve on {settings.host}:{settings.port}"
-    yield "secret", lambda: "given" if settings.token_secret else f"made and kept in {settings.data}"
+    yield "master key", lambda: "given" if settings.master_key else f"made and kept in {settings.data}"
     if settings.database_url is None:
         yield "data folder", lambda: room(settings.data)
         yield "postgres", lambda: embedded_server(settings)

@@ -97,7 +97,7 @@ class ApiKey(Table, table=True):
     prefix: str = text()
     """Its first part, which is no secret: it is found by it, and known again in a list."""
     hash: bytes
-    """SHA-256 of its second part, which has 160 bits of chance: nothing slower is needed."""
+    """SHA-256 of its second part, which has 190 bits of chance: nothing slower is needed."""
     organization_id: UUID = to("organization.id", index=False)
     person_id: UUID = to("person.id")
     membership_id: UUID = to("membership.id", index=False)

@@ -83,9 +83,10 @@ class Document:
         self.kind = self.operation.operation
         self.measure = limits.Measure(schema, self.node)
         self.introspects = limits.only_introspects(self.operation)
-        self._sizes: OrderedDict[Any, None] = OrderedDict()
+        self._sizes: OrderedDict[Any, int] = OrderedDict()
+        """What the operation costs, by the variables that say how long its lists are."""
         try:
-            self.measure_with(None)
+            self._least = self.measure_with(None).cost
         except limits.OverLimit as error:
             raise Refused([error]) from None
         errors = validate(schema, self.node, max_errors=20)
@@ -138,12 +139,18 @@ class Document:
         sized = self.measure.sized
         if not sized:
             return
-        key = tuple(limits.whole(variables.get(n)) for n in sorted(sized))
+        key = self._sized(variables)
         if key not in self._sizes:
-            self.measure_with(variables)
-            self._sizes[key] = None
+            self._sizes[key] = self.measure_with(variables).cost
             if len(self._sizes) > 200:
                 self._sizes.popitem(last=False)
+
+    def cost(self, variables: Mapping[str, Any]) -> int:
+        """The points that the operation costs with these variables, whose limits were checked."""
+        return self._sizes[self._sized(variables)] if self.measure.sized else self._least
+
+    def _sized(self, variables: Mapping[str, Any]) -> tuple[int | None, ...]:
+        return tuple(limits.whole(variables.get(n)) for n in sorted(self.measure.sized))
 
     def coerce(self, variables: Mapping[str, Any]) -> VariableValues:
         """The variables as the executor would coerce them. Raises Refused."""

@@ -11,11 +11,10 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from api.auth import Tokens
 from models import clock
 from models.access import Claims
-from models.pool import Pool
-from tests.site import SECRET
+from models.identity.tokens import DEMO, sign
+from models.vault import Keys
 
 REFUSED = "... on Problem { code message retry }"
 SUBMIT = f"""mutation ($input: NeedInput!, $key: String!) {{
@@ -68,9 +67,9 @@ def bare(id: str) -> uuid.UUID:
     return uuid.UUID(id.partition("_")[2])
 
 
-def token(claims: Claims) -> str:
+def token(claims: Claims, keys: Keys) -> str:
     """What somebody signs in with."""
-    return Tokens(SECRET.encode(), Pool("", 1)).issue(claims, clock.now())
+    return sign(keys, claims, clock.now(), DEMO)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from models import clock, migrate
+from models import clock, migrate, vault
 from models.access import Claims, Role
 from models.progress import silent
 from models.seed import accounts, load
@@ -45,10 +45,15 @@ class Town:
 
 async def town(api_url: str, owner_url: str, superuser_url: str) -> Town:
     """The town of a database that is loaded."""
-    signed = {slug: token(claims) for slug, claims in await accounts(api_url)}
+    connection = await asyncpg.connect(api_url)
+    try:
+        keys = await vault.load(connection)
+    finally:
+        await connection.close()
+    signed = {slug: token(claims, keys) for slug, claims in await accounts(api_url)}
     made = Town(api_url, owner_url, superuser_url, signed, [])
     some = await made.sql("SELECT person_id FROM volunteer WHERE state = 'ACTIVE' ORDER BY volunteer_no LIMIT 100")
-    made.volunteers = [token(Claims(row["person_id"], Role.VOLUNTEER)) for row in some]
+    made.volunteers = [token(Claims(row["person_id"], Role.VOLUNTEER), keys) for row in some]
     return made
 
 

@@ -20,7 +20,7 @@ from api import embedded
 from api.settings import ROOT
 from tests.faults.client import status
 from tests.setup.conftest import forget
-from tests.site import SECRET
+from tests.site import MASTER
 
 
 class Api:
@@ -32,7 +32,7 @@ class Api:
             self.port: int = probe.getsockname()[1]
         self.log = log
         clean = {k: v for k, v in os.environ.items() if not re.match("DATABASE_|WUSHE_", k)}
-        given = {"WUSHE_MODE": "test", "WUSHE_TOKEN_SECRET": SECRET, "WUSHE_LOG": "error", "PORT": str(self.port)}
+        given = {"WUSHE_MODE": "test", "WUSHE_MASTER_KEY": MASTER, "WUSHE_LOG": "error", "PORT": str(self.port)}
         self.env = {**clean, **given, "DATABASE_URL": database, **env}
         self.start()
 

@@ -17,6 +17,7 @@ from api.commands import database
 from api.embedded import place
 from api.settings import ROOT, Settings, Trouble
 from tests.setup.conftest import forget
+from tests.site import MASTER
 
 
 def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -74,11 +75,11 @@ def test_a_host_that_is_not_ours_is_a_sentence() -> None:
 
 
 def test_production_has_no_demo_and_no_demo_tokens() -> None:
-    keys = {"WUSHE_MODE": "production", "WUSHE_TOKEN_SECRET": "s" * 32, "DATABASE_URL": "postgresql://a:p@127.0.0.1/x"}
+    keys = {"WUSHE_MODE": "production", "WUSHE_MASTER_KEY": MASTER, "DATABASE_URL": "postgresql://a:p@127.0.0.1/x"}
     assert refused(run("token", "admin", **keys)) == "Production mode has no demo accounts."
     assert refused(run("demo", **keys)).startswith("demo is for trying things out")
     assert refused(run("seed", **keys)) == "Production mode has no invented data."
-    assert refused(run("serve", WUSHE_MODE="production")) == "Production mode needs WUSHE_TOKEN_SECRET."
+    assert refused(run("serve", WUSHE_MODE="production")) == "Production mode needs WUSHE_MASTER_KEY."
 
 
 def test_doctor_finds_what_is_wrong_and_keeps_the_password_to_itself() -> None:

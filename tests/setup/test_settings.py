@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import stat
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 
 from api.settings import Mode, Settings, Trouble
 
-GIVEN = {"WUSHE_MODE": "production", "WUSHE_TOKEN_SECRET": "s" * 32, "DATABASE_URL": "postgresql://api:p@db/wushe"}
+MASTER = base64.b64encode(bytes(range(32))).decode()
+GIVEN = {"WUSHE_MODE": "production", "WUSHE_MASTER_KEY": MASTER, "DATABASE_URL": "postgresql://api:p@db/wushe"}
 
 
 def test_an_empty_environment_is_the_demo() -> None:
@@ -23,7 +25,7 @@ def test_production_with_its_keys() -> None:
     replicas = "postgres://api:p@one/wushe, postgresql://api:p@two/wushe,"
     found = Settings.from_env({**GIVEN, "DATABASE_REPLICA_URLS": replicas, "WUSHE_METRICS": "public", "PORT": "80"})
     assert found.production
-    assert found.secret() == b"s" * 32
+    assert found.master() == MASTER
     assert found.replica_urls == ("postgresql://api:p@one/wushe", "postgresql://api:p@two/wushe")
     assert found.metrics_public
     assert found.port == 80
@@ -40,7 +42,7 @@ def test_production_with_its_keys() -> None:
             {"WUSHE_DEADLINE": "nan"},
             "WUSHE_DEADLINE is 'nan': it must be a number of seconds, above 0 and at most 3600.",
         ),
-        ({"WUSHE_TOKEN_SECRET": "short"}, "WUSHE_TOKEN_SECRET is too short: give at least 32 bytes."),
+        ({"WUSHE_MASTER_KEY": "short"}, "A master key is 32 bytes in base64: make one with ./wushe keys new."),
         (
             {"DATABASE_URL": "mysql://a:secret@b/c"},
             "DATABASE_URL must look like postgresql://user:password@host:5432/database.",
@@ -61,7 +63,7 @@ def test_production_with_its_keys() -> None:
             {"DATABASE_REPLICA_URLS": GIVEN["DATABASE_URL"]},
             "DATABASE_REPLICA_URLS is set but DATABASE_URL is not: replicas need their primary.",
         ),
-        ({**GIVEN, "WUSHE_TOKEN_SECRET": ""}, "Production mode needs WUSHE_TOKEN_SECRET."),
+        ({**GIVEN, "WUSHE_MASTER_KEY": ""}, "Production mode needs WUSHE_MASTER_KEY."),
         ({**GIVEN, "DATABASE_URL": ""}, "Production mode needs DATABASE_URL."),
     ],
 )
@@ -76,12 +78,12 @@ def test_a_relative_folder_is_the_callers(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert Settings.from_env({"WUSHE_DATA": "here"}).data == tmp_path / "here"
 
 
-def test_the_demo_makes_a_secret_and_keeps_it(tmp_path: Path) -> None:
+def test_the_demo_makes_a_master_key_and_keeps_it(tmp_path: Path) -> None:
     settings = Settings.from_env({"WUSHE_DATA": str(tmp_path / "data")})
-    made = settings.secret()
-    assert len(made) >= 32
-    assert settings.secret() == made
-    kept = tmp_path / "data" / "token-secret"
-    assert kept.read_bytes() == made
+    made = settings.master()
+    assert len(base64.urlsafe_b64decode(made)) == 32
+    assert settings.master() == made
+    kept = tmp_path / "data" / "master-key"
+    assert kept.read_text() == made
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
-    assert [p.name for p in kept.parent.iterdir()] == ["token-secret"]
+    assert [p.name for p in kept.parent.iterdir()] == ["master-key"]
