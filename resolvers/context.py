@@ -13,12 +13,13 @@ from uuid import UUID
 
 import asyncpg
 import orjson
+import structlog
 from strawberry.utils.str_converters import to_camel_case
 
-from models import audit
+from models import audit, audit_flood
 from models.access import Actor
 from models.database import Db, event_rows, transaction
-from models.pool import Pool
+from models.pool import LOST, Pool
 from models.problems import Busy, Forbidden, IdempotencyConflict, InvalidInput, Kept, NotFound, Problem
 from models.vault import Keys, UnknownKey
 from resolvers.engine.engine import Outcome, Request, Told, Verb
@@ -27,6 +28,7 @@ from resolvers.problems import told
 from resolvers.scopes import scope_of
 from resolvers.verbs import Call
 
+log = structlog.get_logger("wushe.verbs")
 KEY = re.compile(r"[\x21-\x7e]{8,100}")
 
 
@@ -71,15 +73,56 @@ class Context(Request):
         return audit.row(actor, self.now, action, result, address=self.address, request=self.request_id, **more)
 
     async def note(self, action: str, result: str, **more: Any) -> None:
-        """Writes an audit row in a transaction of its own: of what was refused, or read."""
+        """Writes an audit row in a transaction of its own: of what was read."""
         async with self.pool.connection() as connection:
             await audit.write(connection, *self.audited(action, result, **more))
+
+    async def refused(self, action: str, code: str) -> None:
+        """Writes that something was refused; from the sixtieth of somebody's minute on it is counted."""
+        actor: Any = self.actor
+        who = actor.key or actor.person or self.address
+        await audit_flood.note(self.pool, ("refused", who), audit_flood.EACH, self.audited(action, code))
+
+    async def failed(self, action: str, problem: Exception) -> None:
+        """Writes that something came to no decision. Where there was no connection to be had it is counted only."""
+        code = failure(problem)
+        row = self.audited(action, code)
+        if code in (Busy.code, UNAVAILABLE):
+            audit_flood.count(self.pool, ("failed", code), row)
+            return
+        try:
+            await audit_flood.note(self.pool, ("failed", code), audit_flood.EACH, row)
+        except (*LOST, Busy, asyncpg.PostgresError):
+            log.warning("not on the audit log", action=action, result=code, request_id=self.request_id)
 
     async def note_reading(self) -> None:
         """Writes which personal data of others this request has opened, before they are sent (I27)."""
         if found := self.of_others:
             detail = {"kinds": sorted({kind for kind, _ in found}), "persons": sorted({str(who) for _, who in found})}
             await self.note("personalData.read", audit.DONE, detail=detail)
+            self.read.clear()  # what a further mutation of this request opens is another reading
+
+
+UNAVAILABLE = "UNAVAILABLE"
+
+
+def failure(problem: Exception) -> str:
+    """What the audit log calls an exception that is no refusal; the door calls it the same (`api.errors`)."""
+    match problem:
+        case (
+            Busy()
+            | asyncpg.QueryCanceledError()
+            | asyncpg.LockNotAvailableError()
+            | asyncpg.TooManyConnectionsError()
+            | asyncpg.DeadlockDetectedError()
+            | asyncpg.SerializationError()
+        ):
+            return Busy.code
+        case TimeoutError():
+            return "DEADLINE"
+        case asyncpg.DataError():
+            return "BAD_INPUT"
+    return UNAVAILABLE if isinstance(problem, LOST) else "INTERNAL"
 
 
 MARK = MARK_TEXT.encode()
@@ -139,23 +182,27 @@ async def perform(verb: Verb) -> Outcome | Told:
     assert isinstance(context, Context)
     key = None
     try:
-        key = _key(verb)
-        allowed(context, verb)
-        done = await _work(context, verb, key)
-    except Busy:  # nothing was decided about this request: the door says so
-        raise
-    except Problem as problem:
-        again = await _replay(context, verb, key)
-        if again is not None:
-            return again
-        await context.note(_action(verb), problem.code)
-        return told(problem)
-    except asyncpg.UniqueViolationError as error:
-        if error.constraint_name != "pk_idempotency_record":
+        try:
+            key = _key(verb)
+            allowed(context, verb)
+            done = await _work(context, verb, key)
+        except Busy:  # nothing was decided about this request: the door says so
             raise
-        replay = await _replay(context, verb, key)
-        assert replay is not None, "the key was taken, and is not there"
-        return replay
+        except Problem as problem:
+            again = await _replay(context, verb, key)
+            if again is None:
+                await context.refused(_action(verb), problem.code)
+                return told(problem)
+            done = again
+        except asyncpg.UniqueViolationError as error:
+            if error.constraint_name != "pk_idempotency_record":
+                raise
+            replay = await _replay(context, verb, key)
+            assert replay is not None, "the key was taken, and is not there"
+            done = replay
+    except Exception as problem:
+        await context.failed(_action(verb), problem)
+        raise
     await context.note_reading()
     return done
 
@@ -219,9 +266,10 @@ async def _replay(context: Context, verb: Verb, key: tuple[str, str, str, bytes]
         found = await connection.fetchrow(FIND, *key[:3])
         if found is None:
             return None
-        if found["arguments_hash"] != key[3]:
-            return told(IdempotencyConflict())
-        return await verb.payload(connection, found["outcome_type"], found["outcome_id"])
+        if found["arguments_hash"] == key[3]:
+            return await verb.payload(connection, found["outcome_type"], found["outcome_id"])
+    await context.refused(_action(verb), IdempotencyConflict.code)
+    return told(IdempotencyConflict())
 
 
 __all__ = ["Context", "NotFound", "asker", "perform"]

@@ -116,6 +116,7 @@ QUIET: dict[str, Any] = {
     "access_log": False,
     "log_level": "warning",
     "server_header": False,
+    "proxy_headers": False,  # whom to believe is said by WUSHE_PROXIES (api/address.py)
 }
 """How every server of ours runs."""
 

@@ -14,7 +14,7 @@ from models import audit, vault
 from models.access import Actor, Role
 from models.audit_proof import WAITING
 from models.audit_seal import end, seal_all
-from tests.server import Server
+from tests.server import Server, _with
 
 
 class Log:
@@ -53,7 +53,7 @@ async def log(server: Server, committed: str) -> AsyncIterator[Log]:
     name = committed.rpartition("/")[2]
     api = await asyncpg.connect(committed, server_settings={"timezone": "Asia/Shanghai"})
     owner = await asyncpg.connect(server.owner_url(name))
-    root = await asyncpg.connect(server.superuser.rpartition("/")[0] + f"/{name}")
+    root = await asyncpg.connect(_with(server.superuser, name))
     await root.execute("SET session_replication_role = replica")
     yield Log(api, owner, root, server.owner_url(name))
     for connection in (api, owner, root):
