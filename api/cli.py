@@ -41,6 +41,13 @@ def _explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--as", dest="role", default="public", metavar="ROLE", help="whose eyes: a demo account's role")
 
 
+def _admin(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--name", help="the full name; asked for when it is not given")
+    parser.add_argument("--phone", help="what he signs in by: a mobile number")
+    parser.add_argument("--email", help="or an e-mail address")
+    parser.add_argument("--another", action="store_true", help="also when there is an administrator already")
+
+
 def _export_schema(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when schema.graphql differs")
 
@@ -66,6 +73,7 @@ COMMANDS = (
         "database",
         lambda p: p.add_argument("role", help="for example community-staff"),
     ),
+    Command("admin", "make the first administrator, and print the invitation to the account", "people", _admin),
     Command("explain", "print a query's statement, its plan and its cost in points", "database", _explain),
     Command("export-schema", "write schema.graphql from the code", "checking", _export_schema),
     Command("access", "write docs/access.md, who may see and do what, from the code", "checking", _access),
