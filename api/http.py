@@ -29,7 +29,7 @@ from api.auth import NotSignedIn, Tokens
 from api.databases import Databases
 from api.errors import Failure
 from api.logs import traced
-from models import clock
+from models import audit, audit_flood, clock
 from models.access import PUBLIC_ACTOR, Actor
 from models.identity.rules import ApiScope
 from models.pool import LOST
@@ -127,6 +127,8 @@ class Door:
             metrics.ended("gone", began)
             return
         except Failed as failed:
+            if failed.failure is errors.UNAUTHENTICATED:
+                await self._turned_away(scope, request_id, failed.detail)
             status, body = self._failure(failed.failure, request_id, failed.detail)
         except Refused as refused:
             status, body = _refused(refused, request_id, spec)
@@ -242,6 +244,19 @@ class Door:
             return await self.tokens.caller(given.decode("latin-1"), clock.now(), at)
         except NotSignedIn as no:
             raise Failed(errors.UNAUTHENTICATED, str(no)) from None
+
+    async def _turned_away(self, scope: Scope, request_id: str, why: str | None) -> None:
+        """Writes that a token was refused: once a minute for each address, so that nobody fills the log with it."""
+        address = client_address(scope, self.proxies)
+        detail = {"why": why}
+        code = errors.UNAUTHENTICATED.code
+        row = audit.row(
+            PUBLIC_ACTOR, clock.now(), "signIn.check", code, address=address, request=request_id, detail=detail
+        )
+        try:
+            await audit_flood.note(self.databases.primary, ("door", address), audit_flood.DOOR, row)
+        except (*LOST, Busy, asyncpg.PostgresError):
+            log.warning("not on the audit log", action="signIn.check", request_id=request_id)
 
     def _charge(self, actor: Actor, points: int) -> None:
         """Takes points from a machine's budget. Raises Failed when they are spent."""
