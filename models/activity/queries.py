@@ -43,6 +43,12 @@ def runs(row: Any, view: Any) -> sa.ColumnElement[bool]:
     return sa.func.coalesce(within(row.area, actor), sa.false()) if actor.role in rules.STEWARDS else NOBODY
 
 
+def to_organizers(row: Any, view: Any) -> Any:
+    """Whether the asker may read how an attendance was judged: he whose it is, and who organizes it; not a grid officer."""
+    own = sa.func.coalesce(row.volunteer_id == view.actor.person, sa.false())
+    return sa.or_(own, sa.func.coalesce(runs(row, view), sa.false()))
+
+
 def session_can(step: str) -> Can:
     """Whether the asker may take a step on a session."""
 

@@ -19,6 +19,7 @@ from models.exchange.kinds import Fulfilment, Origin
 from models.exchange.states import (
     CLAIMABLE,
     COMMITMENT_STEPS,
+    ENDED,
     LIVE,
     NEED_STEPS,
     OFFER_STEPS,
@@ -28,7 +29,19 @@ from models.exchange.states import (
     OfferStatus,
 )
 from models.exchange.tables import Commitment
-from models.exchange.visible import COMMUNITY_DIGITS, Where, ancestors, is_any, normal, own, served, touches, trusted
+from models.exchange.visible import (
+    COMMUNITY_DIGITS,
+    FUNDED,
+    Where,
+    ancestors,
+    is_any,
+    normal,
+    own,
+    served,
+    touches,
+    trusted,
+)
+from models.people.conflicts import unconcerned
 from models.people.rules import VolunteerRegistration
 from models.people.tables import Resident, SocialWorker, Volunteer
 
@@ -150,8 +163,16 @@ def _need_conditions(step: str, row: Any, view: Any) -> list[Any]:
             return [is_any(row.status, tuple(s for s, roles in rules.EDITABLE.items() if role in roles))]
         case "claim":
             open_ = [is_any(row.status, CLAIMABLE), row.due_at > now, need_left(row, now) > 0, normal(row)]
-            again = served(row.id, view.actor, view.rows(Commitment), LIVE)
+            mine = view.rows(Commitment)
+            again = served(row.id, view.actor, mine, is_any(mine.c.status, LIVE))
             return [*open_, sa.not_(again), *_may_serve(row, view)]
+        case "verify" | "open":
+            made = [row.requester_id.is_distinct_from(view.actor.person)] if step == "verify" else []
+            return [is_any(row.status, rules.sources(NEED_STEPS, step)), *made, *unconcerned(view, [row.subject_id])]
+        case "assign":
+            return [sa.not_(is_any(row.status, (*ENDED, NeedStatus.DRAFT)))]
+        case "ask_foundation":
+            return [is_any(row.status, FUNDED), normal(row)]
         case "propose":
             return [is_any(row.status, CLAIMABLE), row.due_at > now, need_left(row, now) > 0]
         case "close":
@@ -198,7 +219,9 @@ def offer_can(step: str) -> Can:
         else:
             mine = touches(row, actor) if actor.role in STAFF_ROLES else sa.true()
         states = rules.OFFER_EDITABLE if step == "edit" else rules.sources(OFFER_STEPS, step)
-        return surely(mine, is_any(row.status, states))
+        reviewing = step in ("publish", "reject")
+        others = unconcerned(view, [row.person_id], [row.organization_id]) if reviewing else []
+        return surely(mine, is_any(row.status, states), *others)
 
     return can
 
@@ -221,6 +244,9 @@ def commitment_can(step: str) -> Can:
             conditions.append(sa.case((himself, proposed), else_=turn))
         if step in rules.BY_OTHERS:
             conditions.append(row.volunteer_person_id.is_distinct_from(view.actor.person))
+        if step in rules.UNRELATED and role in STAFF_ROLES:
+            sides = unconcerned(view, [row.volunteer_person_id, row.subject_id], [row.organization_id])
+            conditions.append(sa.or_(row.volunteer_person_id.is_not_distinct_from(view.actor.person), sa.and_(*sides)))
         if step == "no_show":
             conditions.append(sa.or_(row.slot_from.is_(None), row.slot_from <= now))
         return surely(*conditions)
@@ -236,6 +262,11 @@ def in_full(row: Any, view: Any) -> sa.ColumnElement[bool]:
     if role in rules.PROVIDERS:
         return trusted(row, view.actor, view.rows(Commitment))
     return sa.true() if role in STAFF_ROLES else NOBODY
+
+
+def by_staff(row: Any, view: Any) -> sa.ColumnElement[bool]:
+    """Whether the asker may read who handles a need: its parties on the asking side, and staff of its area."""
+    return in_full(row, view) if view.actor.role in (Role.RESIDENT, *STAFF_ROLES) else NOBODY
 
 
 def coarse(code: Any) -> Any:

@@ -46,6 +46,8 @@ MAY: dict[str, frozenset[Role]] = {
     "need.close": TRIAGERS,
     "need.reopen": frozenset({Role.RESIDENT, *TRIAGERS}),
     "need.name_staff": TRIAGERS,
+    "need.assign": frozenset({Role.COMMUNITY_STAFF}),
+    "need.ask_foundation": TRIAGERS,
     "need.claim": PROVIDERS,
     "need.propose": TRIAGERS,
     "offer.submit": PROVIDERS,
@@ -69,6 +71,9 @@ MAY: dict[str, frozenset[Role]] = {
 
 BY_OTHERS = frozenset({"confirm", "complete", "uphold", "void"})
 """Steps on a commitment that nobody takes on what he serves himself, in whatever capacity."""
+
+UNRELATED = BY_OTHERS | {"accept"}
+"""Steps on a commitment that staff do not take where they have an interest: in who serves, or in who is served (I17)."""
 
 SIDES: dict[Role, Side] = {
     Role.VOLUNTEER: Side.PROVIDER,
@@ -240,5 +245,5 @@ OFFER_EDITABLE: tuple[OfferStatus, ...] = (
     OfferStatus.PAUSED,
 )
 """Where its provider may still change an offer."""
-REVIEWED = frozenset({"title", "category_id", "service_areas"})
+REVIEWED = frozenset({"title", "note", "category_id", "service_areas"})
 """What of an offer stays as it was reviewed, once it is published."""

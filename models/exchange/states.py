@@ -50,6 +50,8 @@ NEED_STEPS: dict[tuple[str, NeedStatus], NeedStatus] = {
     ("cancel", N.VERIFIED): N.CANCELLED,
     ("cancel", N.REOPENED): N.CANCELLED,
 }
+ENDED = (N.CLOSED, N.REJECTED, N.REFERRED, N.CANCELLED, N.EXPIRED)
+"""States in which nothing more is done for a need."""
 CLAIMABLE = (N.OPEN, N.IN_PROGRESS)
 """States in which a need takes commitments while quantity is left."""
 TRIAGE = (N.SUBMITTED, N.REOPENED)

@@ -1,13 +1,15 @@
 """Who may see the marketplace (docs/domain.md).
 
 Open needs of the NORMAL kind are public by title, category and community; what else a need says is for those in whom
-`queries.in_full` trusts. RESTRICTED ones are for those whom they concern and the staff named for them, nobody else. Published
-offers are public. A commitment is for its two sides and the staff of its area.
+`queries.in_full` trusts: its parties, staff of its area, and a provider from CONFIRMED until 24 h after the service.
+RESTRICTED ones are for those whom they concern and the staff named for them, nobody else. A fund's people see what their
+foundation was asked to pay for; district and city viewers see counts, and no need. Published offers are public. A
+commitment is for its two sides and the staff of its area.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, array
@@ -15,8 +17,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, array
 from models.access import FUND_ROLES, NOBODY, STAFF_ROLES, VIEWER_ROLES, Role, Viewer, public, visible, within
 from models.base import table
 from models.exchange.kinds import Sensitivity
-from models.exchange.states import AGREED, CLAIMABLE, CommitmentStatus, NeedStatus, OfferStatus
-from models.exchange.tables import Commitment, Need, NeedStaff
+from models.exchange.states import CLAIMABLE, NeedStatus, OfferStatus
+from models.exchange.tables import Commitment, Need, NeedFoundation, NeedStaff
 from models.people.tables import Resident
 
 Where = sa.ColumnElement[bool]
@@ -30,7 +32,7 @@ FUNDED = (
     NeedStatus.DELIVERED,
     NeedStatus.CLOSED,
 )
-"""States in which a fund's people may find a need that they may pay for."""
+"""States in which a foundation may be asked to pay for a need."""
 
 
 COMMUNITY_DIGITS: Any = sa.literal_column("12")
@@ -68,23 +70,21 @@ def own(row: Any, viewer: Viewer, residents: Any) -> Where:
     return sa.or_(row.requester_id == viewer.person, row.household == mine)
 
 
-def served(
-    need_id: Any, viewer: Viewer, commitments: Any, statuses: tuple[CommitmentStatus, ...] | None = None
-) -> Where:
-    """Whether the asker, or his organization, is or was a provider for a need. `commitments`: a FROM."""
+def served(need_id: Any, viewer: Viewer, commitments: Any, *narrowed: Where) -> Where:
+    """Whether the asker, or his organization, is or was a provider for a need. `commitments`: a FROM; `narrowed`:
+    conditions on its rows."""
     c = commitments.c
     side = (
         c.organization_id == viewer.organization
         if viewer.role is Role.NGO_STAFF
         else (c.volunteer_person_id == viewer.person)
     )
-    narrowed = () if statuses is None else (is_any(c.status, statuses),)
     return sa.exists(sa.select(sa.literal_column("1")).where(c.need_id == need_id, side, *narrowed))
 
 
 def trusted(row: Any, viewer: Viewer, commitments: Any) -> Where:
-    """Whether a provider may read a need's particulars: both sides have said yes to a commitment of his."""
-    return served(row.id, viewer, commitments, AGREED)
+    """Whether a provider may read a need's particulars: a commitment of his was confirmed, and the service is not 24 h past."""
+    return served(row.id, viewer, commitments, commitments.c.open_until > viewer.now)
 
 
 def named(need_id: Any, viewer: Viewer) -> Where:
@@ -104,9 +104,9 @@ def need(row: Any, viewer: Viewer) -> Where:
             in_scope(row.area, viewer), sa.or_(submitted, row.requester_id == viewer.person, named(row.id, viewer))
         )
     if role in VIEWER_ROLES:
-        return sa.and_(in_scope(row.area, viewer), normal(row), row.status != sa.literal_column("'DRAFT'"))
+        return NOBODY
     if role in FUND_ROLES:
-        return sa.and_(normal(row), is_any(row.status, FUNDED))
+        return sa.and_(normal(row), asked_for(row.id, viewer))
     if role is Role.RESIDENT:
         return sa.or_(listed(row), own(row, viewer, table(Resident).alias()))
     if role in (Role.VOLUNTEER, Role.NGO_STAFF):
@@ -119,6 +119,26 @@ def need_staff(row: Any, viewer: Viewer) -> Where:
     if viewer.role not in STAFF_ROLES:
         return NOBODY
     return sa.or_(row.person_id == viewer.person, named(row.need_id, viewer))
+
+
+def asked_for(need_id: Any, viewer: Viewer) -> Where:
+    """Whether the asker's foundation was asked to pay for a need."""
+    asked = table(NeedFoundation).alias()
+    return sa.exists(
+        sa.select(sa.literal_column("1")).where(
+            asked.c.need_id == need_id, asked.c.organization_id == viewer.organization
+        )
+    )
+
+
+@visible("need_foundation")
+def need_foundation(row: Any, viewer: Viewer) -> Where:
+    if viewer.role in FUND_ROLES:
+        return cast(Where, row.organization_id == viewer.organization)
+    if viewer.role not in STAFF_ROLES:
+        return NOBODY
+    asked = table(Need).alias()
+    return sa.exists(sa.select(sa.literal_column("1")).where(asked.c.id == row.need_id, in_scope(asked.c.area, viewer)))
 
 
 @visible("offer")
@@ -156,8 +176,6 @@ def commitment(row: Any, viewer: Viewer) -> Where:
     role = viewer.role
     if role in STAFF_ROLES:
         return sa.and_(in_scope(row.area, viewer), sa.or_(normal(row), named(row.need_id, viewer)))
-    if role in VIEWER_ROLES:
-        return sa.and_(in_scope(row.area, viewer), normal(row))
     if role is Role.VOLUNTEER:
         return sa.and_(row.volunteer_person_id == viewer.person, normal(row))
     if role is Role.NGO_STAFF:

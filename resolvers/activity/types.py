@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
+import sqlalchemy as sa
 import strawberry
 from sqlmodel import desc
 
@@ -17,6 +18,7 @@ from models.activity.rules import (
     ProposalStatus,
     SessionStatus,
 )
+from models.vault import Kind
 from resolvers.activity.inputs import RosterFilter, SessionFilter, SessionOrder
 from resolvers.common import Connection, Node
 from resolvers.engine import words as w
@@ -231,10 +233,16 @@ class Attendance(Node):
     credited_minutes: int | None = w.column(
         Part.credited_minutes, description="The minutes that stand credited; null when none do."
     )
-    rating: int | None = w.column(
-        Part.rating, description="The organizers' evaluation, 1 to 5; null when there is none."
+    rating: int | None = w.expression(
+        lambda row, view: sa.case((queries.to_organizers(row, view), row.rating)),
+        description="The organizers' evaluation, 1 to 5; null when there is none, and for grid officers and residents.",
     )
-    reason: str | None = w.column(Part.reason, description="Why it was refused, withdrawn or excused.")
+    reason: str | None = w.sealed(
+        Kind.CARE,
+        lambda row, view: sa.case((queries.to_organizers(row, view), row.reason)),
+        subject=lambda row: row.volunteer_id,
+        description="Why it was refused, withdrawn or excused; for himself, the organizers, community staff and social workers.",
+    )
     entries: list[HourEntry] = w.many(
         Entry.attendance_id,
         order=(Entry.at, Entry.id),

@@ -2,13 +2,14 @@
 
 from resolvers.exchange.mutations import ExchangeMutation
 from resolvers.exchange.queries import ExchangeQuery
-from resolvers.exchange.types import Commitment, Need, NeedStaff, Offer, ServiceCategory
+from resolvers.exchange.types import Commitment, Need, NeedFoundation, NeedStaff, Offer, ServiceCategory
 
 __all__ = [
     "Commitment",
     "ExchangeMutation",
     "ExchangeQuery",
     "Need",
+    "NeedFoundation",
     "NeedStaff",
     "Offer",
     "ServiceCategory",

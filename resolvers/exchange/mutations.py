@@ -132,6 +132,36 @@ class ExchangeMutation:
         return await actions.name_staff(call.db, call.id(id, "need"), call.id(person, "person", "person"))
 
     @mutation(
+        Need,
+        actions.assign_need,
+        description="Community staff: make a need a social worker's case. While it is his he sees it and may ask for the beneficiary's contact.",
+    )
+    async def need_assign(
+        call: Call,
+        id: NeedId,
+        social_worker: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(description="A social worker who serves in its community; null: nobody's case."),
+        ],
+    ) -> UUID:
+        worker = optional(social_worker, "social_worker", "socialWorker")
+        return await actions.assign_need(call.db, call.id(id, "need"), worker)
+
+    @mutation(
+        Need,
+        actions.ask_foundation,
+        description="Community staff and social workers: ask a foundation to pay for a need. Its people see it from now on, without particulars.",
+    )
+    async def need_ask_foundation(
+        call: Call,
+        id: NeedId,
+        foundation: Annotated[strawberry.ID, strawberry.argument(description="The foundation.")],
+    ) -> UUID:
+        return await actions.ask_foundation(
+            call.db, call.id(id, "need"), call.id(foundation, "organization", "foundation")
+        )
+
+    @mutation(
         Commitment,
         actions.claim_need,
         description="Claim some of a need for 24 hours: a volunteer for himself, an organization's staff for it. The beneficiary or the community accepts.",

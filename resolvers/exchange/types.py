@@ -25,6 +25,7 @@ from models.exchange.kinds import (
 )
 from models.exchange.states import CommitmentStatus, NeedStatus, OfferStatus
 from models.funds.spending import Allocation as AllocationRow
+from models.vault import Kind as Class
 from resolvers.common import Connection, Node
 from resolvers.engine import words as w
 from resolvers.exchange.filters import CommitmentFilter, CommitmentOrder
@@ -87,6 +88,8 @@ class NeedViewerCan:
     claim: bool = _need_can("claim", "`needClaim`, for some of it.")
     propose: bool = _need_can("propose", "`commitmentPropose`.")
     name_staff: bool = _need_can("name_staff", "`needNameStaff`.")
+    assign: bool = _need_can("assign", "`needAssign`.")
+    ask_foundation: bool = _need_can("ask_foundation", "`needAskFoundation`.")
 
 
 @w.entity(tables.NeedStaff, "need_staff")
@@ -97,6 +100,15 @@ class NeedStaff(Node):
         tables.NeedStaff.named_by, description="Who named him, masked; null where the rule did, when the need came in."
     )
     named_at: datetime = w.column(tables.NeedStaff.named_at, description="When.")
+
+
+@w.entity(tables.NeedFoundation, "need_foundation")
+@strawberry.type(
+    description="That a foundation was asked to pay for a need; its people see the need from then on. 转介资助。"
+)
+class NeedFoundation(Node):
+    organization: Organization | None = w.one(tables.NeedFoundation.organization_id, description="The foundation.")
+    asked_at: datetime = w.column(tables.NeedFoundation.asked_at, description="When.")
 
 
 def registered(column: str) -> Any:
@@ -113,8 +125,11 @@ def registered(column: str) -> Any:
 class Need(Node):
     no: str = w.column(tables.Need.no, description="Its number, to read out: `XQ` and nine digits.")
     title: str = w.column(tables.Need.title, description="What is needed, in a few words.")
-    note: str | None = w.expression(
-        in_full("note"), description="Particulars; null for callers who may not read them, or when there are none."
+    note: str | None = w.sealed(
+        Class.CARE,
+        in_full("note"),
+        subject=lambda row: row.subject_id,
+        description="Particulars; null for callers who may not read them, or when there are none. A provider reads them from CONFIRMED until 24 h after the service.",
     )
     kind: Kind = w.column(tables.Need.kind, description="What sort of thing is needed.")
     category: ServiceCategory = w.one(tables.Need.category_id, description="What kind of service it is.")
@@ -162,8 +177,10 @@ class Need(Node):
         description="Whom the beneficiary would rather have; null for whoever is registered as nothing.",
     )
     status: NeedStatus = w.column(tables.Need.status, description="Where it stands.")
-    reason: str | None = w.expression(
+    reason: str | None = w.sealed(
+        Class.CARE,
         in_full("reason"),
+        subject=lambda row: row.subject_id,
         description="Why it was rejected, referred, cancelled or asked for again; null for callers who may not read it.",
     )
     referred_to: str | None = w.expression(
@@ -199,6 +216,17 @@ class Need(Node):
         order=(tables.NeedStaff.named_at,),
         limit=20,
         description="For a RESTRICTED need: the staff who may see it.",
+    )
+    assigned_to: Person | None = w.one(
+        tables.Need.assigned_to,
+        when=q.by_staff,
+        description="The social worker whose case it is, masked; for the beneficiary and staff.",
+    )
+    foundations: list[NeedFoundation] = w.many(
+        tables.NeedFoundation.need_id,
+        order=(tables.NeedFoundation.asked_at,),
+        limit=20,
+        description="The foundations that were asked to pay for it, as far as the caller may see them.",
     )
     allocations: list[Annotated[Allocation, strawberry.lazy("resolvers.funds")]] = w.many(
         AllocationRow.need_id,
@@ -352,12 +380,20 @@ class Commitment(Node):
         tables.Commitment.ended_at, description="When it came to an end, of whatever kind."
     )
     rating: int | None = w.column(tables.Commitment.rating, description="1 to 5 stars; null when none were given.")
-    comment: str | None = w.column(tables.Commitment.comment, description="What the beneficiary said of it.")
+    comment: str | None = w.sealed(
+        Class.CARE,
+        lambda row: row.comment,
+        subject=lambda row: row.subject_id,
+        description="What the beneficiary said of it.",
+    )
     cancelled_by: Side | None = w.column(
         tables.Commitment.cancelled_by, description="Which side called it off; null unless one did."
     )
-    reason: str | None = w.column(
-        tables.Commitment.reason, description="Why it was declined, cancelled, disputed or decided as it was."
+    reason: str | None = w.sealed(
+        Class.CARE,
+        lambda row: row.reason,
+        subject=lambda row: row.subject_id,
+        description="Why it was declined, cancelled, disputed or decided as it was.",
     )
     created_at: datetime = w.column(tables.Commitment.created_at, description="When the first move was made.")
     version: int = w.column(tables.Commitment.version, description="How often it has changed, from 1.")

@@ -1,6 +1,7 @@
 """Verbs of the marketplace, and what later areas and the worker call."""
 
 from models.exchange.actions.asking import NeedInput, name_staff, submit_need
+from models.exchange.actions.assigning import ask_foundation, assign_need, show_to_foundation
 from models.exchange.actions.claims import claim_need, propose_commitment
 from models.exchange.actions.commitments import (
     accept_commitment,
@@ -10,6 +11,7 @@ from models.exchange.actions.commitments import (
     decline_commitment,
     deliver,
     dispute_commitment,
+    keep_open,
     mark_no_show,
     resolve_commitment,
     start_service,
@@ -42,6 +44,8 @@ __all__ = [
     "NeedInput",
     "OfferInput",
     "accept_commitment",
+    "ask_foundation",
+    "assign_need",
     "cancel_commitment",
     "cancel_need",
     "claim_need",
@@ -55,6 +59,7 @@ __all__ = [
     "edit_offer",
     "expire_needs",
     "expire_offers",
+    "keep_open",
     "lapse_due_holds",
     "mark_no_show",
     "name_staff",
@@ -68,6 +73,7 @@ __all__ = [
     "reopen_need",
     "resolve_commitment",
     "resume_offer",
+    "show_to_foundation",
     "start_service",
     "submit_draft",
     "submit_need",

@@ -10,12 +10,12 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from models import clock
+from models import clock, vault
 from models.access import Role, may, seen
 from models.base import table
 from models.database import Db, Seen, Statement
 from models.exchange import rules
-from models.exchange.actions.ground import Row, bound, insertion, locked_need, need
+from models.exchange.actions.ground import Row, bound, care, insertion, locked_need, need
 from models.exchange.kinds import GenderPreference, Kind, Sensitivity, SubmittedVia, Unit
 from models.exchange.states import NeedStatus
 from models.exchange.tables import NeedStaff, ServiceCategory
@@ -51,7 +51,10 @@ class NeedInput:
 
 
 CATEGORY = Statement(sa.select(category.c.id, category.c.code).where(category.c.id == bound("id")))
-LIVES = (resident.c.id, resident.c.household, resident.c.community_id, resident.c.grid_id, resident.c.area)
+LIVES = (
+    *(resident.c.id, resident.c.person_id, resident.c.household),
+    *(resident.c.community_id, resident.c.grid_id, resident.c.area),
+)
 MYSELF = Seen(lambda viewer: sa.select(*LIVES).where(resident.c.person_id == viewer.person))
 RESIDENT = Seen(
     lambda viewer: sa.select(*LIVES).where(resident.c.id == bound("id"), *seen(resident, "resident", viewer))
@@ -67,7 +70,17 @@ COMMUNITY_OF_CODE = Statement(
     ).where(division.c.code == bound("code"), sa.func.length(division.c.code) == 12)
 )
 COLUMNS = (
-    *("title", "note", "kind", "category_id", "category_code", "beneficiary_id", "household", "requester_id"),
+    *(
+        "title",
+        "note",
+        "subject_id",
+        "kind",
+        "category_id",
+        "category_code",
+        "beneficiary_id",
+        "household",
+        "requester_id",
+    ),
     *("submitted_via", "community_id", "grid_id", "area", "unit", "qty_total", "window_from", "window_to", "due_at"),
     *("answer_due_at", "urgency", "sensitivity", "gender_preference", "status", "created_at"),
 )
@@ -109,7 +122,6 @@ async def submit_need(db: Db, given: NeedInput) -> UUID:
     window = rules.window(given.window_from, given.window_to, db.now)
     values: dict[str, Any] = {
         "title": rules.title(given.title),
-        "note": rules.note(given.note),
         "kind": given.kind,
         "qty_total": rules.quantity(given.quantity),
         "unit": given.unit or rules.UNITS[given.kind],
@@ -127,7 +139,8 @@ async def submit_need(db: Db, given: NeedInput) -> UUID:
         **await the_category(db, given.category),
         **await _whose(db, given),
     }
-    made: UUID = await db.value(INSERT, **values)
+    note = await care(db, rules.note(given.note), values["subject_id"])
+    made: UUID = await db.value(INSERT, note=note, **values)
     if given.sensitivity is Sensitivity.RESTRICTED:
         await name_somebody(db, made, values["area"])
     if not given.draft:
@@ -169,6 +182,7 @@ async def _whose(db: Db, given: NeedInput) -> dict[str, Any]:
         raise Forbidden()
     return {
         "beneficiary_id": None if lives is None else lives["id"],
+        "subject_id": vault.NO_ONE if lives is None else lives["person_id"],
         "household": None if lives is None else lives["household"],
         "community_id": at["community_id"],
         "grid_id": at["grid_id"],

@@ -88,6 +88,7 @@ def _claim(viewer: AsViewer) -> sa.ClauseElement:
             need.c.community_id,
             need.c.area,
             need.c.sensitivity,
+            need.c.subject_id,
             _short(need.c.window_from).label("slot_from"),
             _short(need.c.window_to).label("slot_to"),
         )
@@ -101,6 +102,7 @@ def _claim(viewer: AsViewer) -> sa.ClauseElement:
         "community_id": held.c.community_id,
         "area": held.c.area,
         "sensitivity": held.c.sensitivity,
+        "subject_id": held.c.subject_id,
         "qty": qty,
         "origin": sa.literal_column(f"'{Origin.CLAIM.value}'"),
         "status": sa.literal_column(f"'{CommitmentStatus.PROPOSED.value}'"),

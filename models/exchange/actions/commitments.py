@@ -7,6 +7,7 @@ both sides have agreed until the commitment ends.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -38,11 +39,14 @@ from models.exchange.states import COMMITMENT_STEPS, CommitmentStatus, NeedStatu
 from models.exchange.tables import Booking
 from models.exchange.visible import is_any
 from models.people.actions import end_contact_grants, grant_contact, take_volunteer
-from models.people.tables import Resident
+from models.people.actions.interests import no_conflict
+from models.people.problems import ConflictOfInterest
+from models.people.tables import ContactGrant, Resident, SocialWorker
 from models.problems import Forbidden, InvalidTransition, refuses
 
-booking, resident = table(Booking), table(Resident)
+booking, resident, worker, grant = table(Booking), table(Resident), table(SocialWorker), table(ContactGrant)
 C = CommitmentStatus
+BEGUN = (C.IN_SERVICE, C.DELIVERED, C.DISPUTED, C.COMPLETED)
 
 BOOK = Statement(
     insert(booking).values(
@@ -53,7 +57,22 @@ BOOK = Statement(
     )
 )
 UNBOOK = Statement(sa.delete(booking).where(booking.c.commitment_id == bound("commitment", sa.Uuid())))
+PERSON_OF_WORKER = Statement(sa.select(worker.c.person_id).where(worker.c.id == bound("id")))
 PERSON_OF = Statement(sa.select(resident.c.person_id).where(resident.c.id == bound("id")))
+STANDS = is_any(commitment.c.status, (C.CONFIRMED, *BEGUN))
+KEEP_OPEN = Statement(
+    sa.update(commitment)
+    .where(commitment.c.id == bound("of", sa.Uuid()), STANDS)
+    .values(open_until=bound("until", INSTANT))
+)
+KEEP_GRANTS = Statement(
+    sa.update(grant)
+    .where(
+        grant.c.source_id == bound("of", sa.Uuid()),
+        sa.exists().where(commitment.c.id == grant.c.source_id, STANDS),
+    )
+    .values(until=sa.func.greatest(grant.c.since, bound("until", INSTANT)))
+)
 UNJUDGED = Statement(
     sa.select(
         sa.exists().where(
@@ -64,15 +83,21 @@ UNJUDGED = Statement(
 
 
 async def _step(db: Db, id: UUID, name: str) -> tuple[Row, Row, CommitmentStatus]:
-    """Locks a commitment and its need, and finds where a step leads. Raises Forbidden, NotFound, InvalidTransition."""
+    """Locks a commitment and its need, and finds where a step leads.
+
+    Raises Forbidden, NotFound, InvalidTransition, and ConflictOfInterest for staff who are close to either side.
+    """
     row, asked = await locked_commitment(db, id)
     if name in rules.BY_OTHERS and Side.PROVIDER in sides(db.actor, row):
         raise Forbidden()
+    if name in rules.UNRELATED and Side.STAFF in sides(db.actor, row):
+        concerns = [row["volunteer_person_id"], row["subject_id"]]
+        await no_conflict(db, concerns=concerns, organizations=[row["organization_id"]])
     return row, asked, rules.step(COMMITMENT_STEPS, name, standing(row, db))
 
 
 @may(rules.MAY["commitment.accept"])
-@refuses(InvalidTransition, NotYourTurn, OverlappingBooking, VolunteerInactive, OwnNeed)
+@refuses(InvalidTransition, NotYourTurn, OverlappingBooking, VolunteerInactive, OwnNeed, ConflictOfInterest)
 async def accept_commitment(db: Db, commitment: UUID, *, volunteer: UUID | None = None) -> UUID:
     """Says yes, for the side that did not make the first move; an organization may name who of its own will serve.
 
@@ -106,19 +131,24 @@ async def decline_commitment(db: Db, commitment: UUID, *, reason: str | None = N
 
 
 @may(rules.MAY["commitment.confirm"])
-@refuses(InvalidTransition)
+@refuses(InvalidTransition, ConflictOfInterest)
 async def confirm_commitment(db: Db, commitment: UUID, *, social_worker: UUID | None = None) -> UUID:
     """The community confirms what both sides have agreed, and may say which social worker accompanies it.
 
-    The provider may ask for the beneficiary's contact from now on, until 24 h after the service.
+    The provider may read the need's particulars and ask for the beneficiary's contact from now on, until 24 h after the
+    service; so may the social worker ask for the contact.
     """
     row, asked, status = await _step(db, commitment, "confirm")
     await social_worker_exists(db, social_worker)
     accompanied = social_worker or row["social_worker_id"]
-    await write_commitment(db, row, status, confirmed_at=db.now, social_worker_id=accompanied)
+    until = (row["slot_to"] or asked["window_to"] or asked["due_at"]) + rules.GRANT_AFTER
+    by = {"confirmed_at": db.now, "confirmed_by": db.actor.person}
+    await write_commitment(db, row, status, **by, open_until=until, social_worker_id=accompanied)
     subject = await whose_contact(db, asked)
     if subject is not None:
-        until = (row["slot_to"] or asked["window_to"] or asked["due_at"]) + rules.GRANT_AFTER
+        if accompanied is not None:
+            accompanies = await db.value(PERSON_OF_WORKER, id=accompanied)
+            await grant_contact(db, subject, commitment, to_person=accompanies, until=until)
         if row["organization_id"] is not None:
             await grant_contact(db, subject, commitment, to_organization=row["organization_id"], until=until)
         if row["volunteer_person_id"] is not None:
@@ -149,7 +179,7 @@ async def mark_no_show(db: Db, commitment: UUID) -> UUID:
 
 
 @may(rules.MAY["commitment.complete"])
-@refuses(InvalidTransition)
+@refuses(InvalidTransition, ConflictOfInterest)
 async def complete_commitment(
     db: Db, commitment: UUID, *, rating: int | None = None, comment: str | None = None
 ) -> UUID:
@@ -175,7 +205,7 @@ async def dispute_commitment(db: Db, commitment: UUID, reason: str) -> UUID:
 
 
 @may(rules.MAY["commitment.uphold"] | rules.MAY["commitment.void"])
-@refuses(InvalidTransition)
+@refuses(InvalidTransition, ConflictOfInterest)
 async def resolve_commitment(db: Db, commitment: UUID, *, delivered: bool, reason: str) -> UUID:
     """Decides a dispute: it was delivered, and is completed; or it was not, is void, and its quantity wanted again."""
     require(db.actor, rules.MAY["commitment.uphold" if delivered else "commitment.void"])
@@ -197,7 +227,7 @@ async def start_service(db: Db, commitment: UUID) -> None:
     Who may was decided there. Raises InvalidTransition when it was never confirmed, or has ended.
     """
     row, asked = await locked_commitment(db, commitment, checked=False)
-    if row["status"] not in (C.IN_SERVICE, C.DELIVERED, C.DISPUTED, C.COMPLETED):
+    if row["status"] not in BEGUN:
         await _start(db, row, asked)
 
 
@@ -242,6 +272,8 @@ async def close_if_done(db: Db, asked: Row) -> None:
 
 async def end(db: Db, row: Row, asked: Row, status: CommitmentStatus, **changes: Any) -> None:
     """Ends a locked commitment that will not be served: its quantity, its booking and its grants are given back."""
+    if row["open_until"] is not None:
+        changes["open_until"] = min(row["open_until"], db.now)
     await write_commitment(db, row, status, ended_at=db.now, **changes)
     await give_back(db, row)
     await db.value(UNBOOK, commitment=row["id"])
@@ -256,6 +288,13 @@ async def book(db: Db, row: Row, person: UUID) -> None:
         await db.value(BOOK, person=person, commitment=row["id"], slot_from=row["slot_from"], slot_to=row["slot_to"])
     except asyncpg.ExclusionViolationError:
         raise OverlappingBooking() from None
+
+
+async def keep_open(db: Db, commitment: UUID, until: datetime) -> None:
+    """For the activity area, when sessions are planned, moved or called off: until when the provider of a commitment that
+    stands may read its need's particulars and ask for the contact. One that was called off stays closed."""
+    await db.value(KEEP_OPEN, of=commitment, until=until)
+    await db.value(KEEP_GRANTS, of=commitment, until=until)
 
 
 async def whose_contact(db: Db, asked: Row) -> UUID | None:

@@ -13,13 +13,15 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from models import vault
 from models.access import Actor, seen
 from models.base import table
 from models.database import Db, Seen, Statement
 from models.exchange.kinds import Side
 from models.exchange.rules import SIDES, step
-from models.exchange.states import NEED_STEPS, SERVED, CommitmentStatus, NeedStatus
+from models.exchange.states import ENDED, NEED_STEPS, SERVED, CommitmentStatus, NeedStatus
 from models.exchange.tables import Commitment, Need, Offer
+from models.people.actions import end_contact_grants
 from models.problems import NotFound
 
 Row = Mapping[str, Any]
@@ -80,16 +82,19 @@ KEYS_OF = Statement(sa.select(*KEYS).where(commitment.c.id == bound("id")))
 NEED_COLUMNS = (
     *("title", "note", "category_id", "category_code", "qty_total", "window_from", "window_to", "due_at"),
     *("answer_due_at", "urgency", "sensitivity", "gender_preference", "status", "reason", "referred_to", "reopened"),
-    *("opened_at", "closed_at"),
+    *("opened_at", "closed_at", "verified_by", "assigned_to"),
 )
 OFFER_COLUMNS = (
     *("title", "note", "category_id", "category_code", "qty_total", "window_from", "window_to", "service_areas"),
-    *("status", "reason"),
+    *("status", "reason", "reviewed_by"),
 )
 COMMITMENT_COLUMNS = (
     *("volunteer_person_id", "social_worker_id", "qty_delivered", "status", "accepted_at", "confirmed_at"),
-    *("started_at", "delivered_at", "ended_at", "rating", "comment", "cancelled_by", "reason"),
+    *("confirmed_by", "open_until", "started_at", "delivered_at", "ended_at", "rating", "comment", "cancelled_by"),
+    "reason",
 )
+CARE = frozenset({"note", "reason", "comment"})
+"""What of a need or a commitment is sealed."""
 WRITE_NEED = _written(need, NEED_COLUMNS, version=need.c.version + 1)
 WRITE_OFFER = _written(offer, OFFER_COLUMNS, version=offer.c.version + 1)
 WRITE_COMMITMENT = _written(commitment, COMMITMENT_COLUMNS, version=commitment.c.version + 1)
@@ -144,12 +149,28 @@ def sides(actor: Actor, row: Row) -> frozenset[Side]:
     return frozenset({SIDES[actor.role]} if actor.role in SIDES else ())
 
 
+async def care(db: Db, words: str | None, subject: UUID) -> bytes | None:
+    """Words that may speak of somebody's condition, sealed for him."""
+    return None if words is None else (await db.keys()).seal(vault.Kind.CARE, words, subject)
+
+
+async def _closed(db: Db, row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The changes of a row, what is to be sealed of them sealed."""
+    words = {name: text for name, text in changes.items() if name in CARE and isinstance(text, str)}
+    return {**changes, **{name: await care(db, text, row["subject_id"]) for name, text in words.items()}}
+
+
 async def write_need(db: Db, row: Row, **changes: Any) -> None:
-    """Writes a need, one version on, and tells of it when its state has changed."""
+    """Writes a need, one version on, and tells of it when its state has changed. What is written is sealed here.
+
+    When it has ended, its social worker has no more to ask its beneficiary.
+    """
     kept = {name: row[name] for name in NEED_COLUMNS}
-    await db.value(WRITE_NEED, of=row["id"], **{**kept, **changes})
+    await db.value(WRITE_NEED, of=row["id"], **{**kept, **await _closed(db, row, changes)})
     if "status" in changes:
         db.tell(f"need.{str(changes['status']).lower()}", row["id"], area=row["area"])
+        if row["assigned_to"] is not None and changes["status"] in ENDED:
+            await end_contact_grants(db, row["id"])
 
 
 async def write_offer(db: Db, row: Row, **changes: Any) -> None:
@@ -161,9 +182,9 @@ async def write_offer(db: Db, row: Row, **changes: Any) -> None:
 
 
 async def write_commitment(db: Db, row: Row, status: CommitmentStatus, **changes: Any) -> None:
-    """Writes a commitment's next state, and tells of it."""
+    """Writes a commitment's next state, and tells of it. What is written is sealed here."""
     kept = {name: row[name] for name in COMMITMENT_COLUMNS}
-    await db.value(WRITE_COMMITMENT, of=row["id"], **{**kept, "status": status, **changes})
+    await db.value(WRITE_COMMITMENT, of=row["id"], **{**kept, "status": status, **await _closed(db, row, changes)})
     db.tell(f"commitment.{status.value.lower()}", row["id"], area=row["area"], need=row["need_id"])
 
 

@@ -15,6 +15,7 @@ from models.exchange.actions.ground import bound, commitment, need, offer
 from models.exchange.actions.placing import lapse
 from models.exchange.states import CommitmentStatus, NeedStatus, OfferStatus
 from models.exchange.visible import is_any
+from models.people.actions import end_contact_grants
 
 BATCH = 200
 
@@ -45,7 +46,7 @@ EXPIRE_NEEDS = Statement(
     sa.update(need)
     .where(need.c.id.in_(_stale_needs))
     .values(status=NeedStatus.EXPIRED.value, closed_at=need.c.due_at, version=need.c.version + 1)
-    .returning(need.c.id, need.c.area)
+    .returning(need.c.id, need.c.area, need.c.assigned_to)
 )
 _stale_offers = (
     sa.select(offer.c.id)
@@ -77,6 +78,8 @@ async def expire_needs(db: Db) -> int:
     rows = await db.all(EXPIRE_NEEDS)
     for row in rows:
         db.tell("need.expired", row["id"], area=row["area"])
+        if row["assigned_to"] is not None:
+            await end_contact_grants(db, row["id"])
     return len(rows)
 
 

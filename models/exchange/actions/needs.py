@@ -13,7 +13,8 @@ from models.access import Role, may
 from models.base import table
 from models.database import Db, Seen, Statement
 from models.exchange import rules
-from models.exchange.actions.asking import name_somebody, the_category
+from models.exchange.actions.asking import NAME, name_somebody, the_category
+from models.exchange.actions.assigning import entrust
 from models.exchange.actions.commitments import UNJUDGED, complete, end
 from models.exchange.actions.ground import (
     NEED_COLUMNS,
@@ -31,6 +32,8 @@ from models.exchange.problems import CommitmentsUnderWay, QuantityBelowCommitted
 from models.exchange.states import COMMITMENT_STEPS, LIVE, NEED_STEPS, CommitmentStatus, NeedStatus
 from models.exchange.visible import is_any, own
 from models.labels import label
+from models.people.actions.interests import no_conflict
+from models.people.problems import ConflictOfInterest
 from models.people.tables import Resident
 from models.problems import Forbidden, InvalidInput, InvalidTransition, StaleVersion, refuses
 
@@ -114,6 +117,8 @@ async def edit_need(db: Db, need: UUID, version: int, changes: dict[str, Any]) -
     await write_need(db, row, **new)
     if restricts:
         await name_somebody(db, need, row["area"])
+        if row["assigned_to"] is not None:
+            await db.value(NAME, need=need, person=row["assigned_to"], by=db.actor.person)
     if status is NeedStatus.IN_PROGRESS and new.get("qty_total", row["qty_total"]) == row["qty_delivered"]:
         await _finish(db, await locked_need(db, need))
     return need
@@ -128,22 +133,27 @@ async def _finish(db: Db, row: Row) -> None:
 
 
 @may(rules.MAY["need.verify"])
-@refuses(InvalidTransition)
+@refuses(InvalidTransition, ConflictOfInterest)
 async def verify_need(db: Db, need: UUID, *, publish: bool = True) -> UUID:
-    """The community found it true; it opens at once, unless it is to be held back."""
+    """The community found it true; it opens at once, unless it is to be held back.
+
+    Nobody finds true what he wrote down himself, nor what is for his household or somebody he is close to.
+    """
     row = await locked_need(db, need)
+    await no_conflict(db, made_by=[row["requester_id"]], concerns=[row["subject_id"]])
     if publish:
-        await move_need(db, row, "verify", "open", opened_at=db.now)
+        await move_need(db, row, "verify", "open", opened_at=db.now, verified_by=db.actor.person)
     else:
-        await move_need(db, row, "verify")
+        await move_need(db, row, "verify", verified_by=db.actor.person)
     return need
 
 
 @may(rules.MAY["need.open"])
-@refuses(InvalidTransition)
+@refuses(InvalidTransition, ConflictOfInterest)
 async def open_need(db: Db, need: UUID) -> UUID:
-    """Opens what was verified and held back, or what was asked for again."""
+    """Opens what was verified and held back, or what was asked for again: not for oneself or somebody one is close to."""
     row = await locked_need(db, need)
+    await no_conflict(db, concerns=[row["subject_id"]])
     await move_need(db, row, "open", opened_at=db.now)
     return need
 
@@ -211,7 +221,7 @@ async def close_need(db: Db, need: UUID) -> UUID:
 
 
 @may(rules.MAY["need.reopen"])
-@refuses(InvalidTransition, ReopenTooLate)
+@refuses(InvalidTransition, ReopenTooLate, ConflictOfInterest)
 async def reopen_need(db: Db, need: UUID, reason: str, *, quantity: int = 1, publish: bool = True) -> UUID:
     """Asks again for so much more of what was closed: within 15 days, and once.
 
@@ -234,7 +244,10 @@ async def reopen_need(db: Db, need: UUID, reason: str, *, quantity: int = 1, pub
     if row["window_to"] is None or row["window_to"] <= db.now:
         changes |= {"window_from": None, "window_to": None, "due_at": db.now + timedelta(days=rules.DUE_DAYS)}
     if publish and db.actor.role in rules.TRIAGERS:
+        await no_conflict(db, concerns=[row["subject_id"]])
         await move_need(db, row, "reopen", "open", opened_at=db.now, **changes)
     else:
         await move_need(db, row, "reopen", **changes)
+    if row["assigned_to"] is not None:
+        await entrust(db, row, row["assigned_to"])
     return need

@@ -17,11 +17,14 @@ from models.database import Db, Seen, Statement
 from models.exchange import rules
 from models.exchange.actions.asking import the_category
 from models.exchange.actions.ground import OFFER_COLUMNS, Row, bound, insertion, locked_offer, offer, write_offer
+from models.exchange.actions.placing import DUE_OF_OFFER, lapse
 from models.exchange.kinds import Kind, Unit
 from models.exchange.problems import QuantityBelowCommitted, VolunteerInactive
 from models.exchange.states import OFFER_STEPS, OfferStatus
 from models.exchange.visible import is_any, touches
 from models.labels import label
+from models.people.actions.interests import no_conflict
+from models.people.problems import ConflictOfInterest
 from models.people.rules import VolunteerRegistration
 from models.people.tables import Organization, Volunteer
 from models.problems import Forbidden, InvalidInput, InvalidTransition, StaleVersion, refuses
@@ -139,11 +142,12 @@ async def submit_offer_draft(db: Db, offer: UUID) -> UUID:
 @may(rules.MAY["offer.edit"])
 @refuses(InvalidTransition, StaleVersion, QuantityBelowCommitted)
 async def edit_offer(db: Db, offer: UUID, version: int, changes: dict[str, Any]) -> UUID:
-    """Changes an offer. Once it is published its title, category and areas stay as they were reviewed.
+    """Changes an offer. Once it is published its title, note, category and areas stay as they were reviewed.
 
     `changes`: what is to change, by column, with `category` for a category's id and `areas` for divisions' ids. The
     quantity cannot go below what is promised or given.
     """
+    await lapse(db, [row["need_id"] for row in await db.all(DUE_OF_OFFER, offer=offer)])
     row = await _own(db, offer)
     status = OfferStatus(row["status"])
     if status not in rules.OFFER_EDITABLE:
@@ -162,8 +166,8 @@ async def edit_offer(db: Db, offer: UUID, version: int, changes: dict[str, Any])
     published = status in (OfferStatus.PUBLISHED, OfferStatus.PAUSED)
     fixed = [name for name in rules.REVIEWED if new.get(name, row[name]) != row[name]]
     if published and fixed:
-        field = {"title": "title", "category_id": "category", "service_areas": "areas"}[min(fixed)]
-        raise InvalidInput(field=field, reason="已发布的供给不能再改标题、类别和服务区域，请撤回后重新提交。")
+        field = {"category_id": "category", "service_areas": "areas"}.get(min(fixed), min(fixed))
+        raise InvalidInput(field=field, reason="已发布的供给不能再改标题、说明、类别和服务区域，请撤回后重新提交。")
     promised = row["qty_reserved"] + row["qty_consumed"]
     if new.get("qty_total", promised) < promised:
         raise QuantityBelowCommitted(committed=promised)
@@ -172,25 +176,27 @@ async def edit_offer(db: Db, offer: UUID, version: int, changes: dict[str, Any])
 
 
 @may(rules.MAY["offer.publish"])
-@refuses(InvalidTransition)
+@refuses(InvalidTransition, ConflictOfInterest)
 async def publish_offer(db: Db, offer: UUID) -> UUID:
     """The review passed: whoever it serves may take it up."""
-    return await _move(db, await _reviewed(db, offer), "publish", reason=None)
+    return await _move(db, await _reviewed(db, offer), "publish", reason=None, reviewed_by=db.actor.person)
 
 
 @may(rules.MAY["offer.reject"])
-@refuses(InvalidTransition)
+@refuses(InvalidTransition, ConflictOfInterest)
 async def reject_offer(db: Db, offer: UUID, reason: str) -> UUID:
     """The review did not pass, with a reason that the provider reads."""
     why = rules.reason(reason)
-    return await _move(db, await _reviewed(db, offer), "reject", reason=why)
+    return await _move(db, await _reviewed(db, offer), "reject", reason=why, reviewed_by=db.actor.person)
 
 
 async def _reviewed(db: Db, id: UUID) -> Row:
-    """A locked offer that the actor may review: it comes from his community, or is meant for it."""
+    """A locked offer that the actor may review: it comes from his community, or is meant for it, and is neither
+    his own nor that of somebody he is close to, nor of an organization that he belongs to."""
     row = await locked_offer(db, id)
     if db.actor.role is not Role.ADMIN and not await db.value(TOUCHES, id=id):
         raise Forbidden()
+    await no_conflict(db, concerns=[row["person_id"]], organizations=[row["organization_id"]])
     return row
 
 

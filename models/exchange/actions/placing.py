@@ -102,7 +102,18 @@ LIVE_ALREADY = Statement(
 )
 COLUMNS = (
     *("need_id", "offer_id", "organization_id", "person_id", "volunteer_person_id", "social_worker_id"),
-    *("community_id", "area", "sensitivity", "qty", "origin", "status", "hold_until", "slot_from", "slot_to"),
+    *(
+        "community_id",
+        "area",
+        "sensitivity",
+        "subject_id",
+        "qty",
+        "origin",
+        "status",
+        "hold_until",
+        "slot_from",
+        "slot_to",
+    ),
     "created_at",
 )
 INSERT = insertion(commitment, COLUMNS)
@@ -166,6 +177,7 @@ async def place(
         community_id=asked["community_id"],
         area=asked["area"],
         sensitivity=asked["sensitivity"],
+        subject_id=asked["subject_id"],
         qty=quantity,
         origin=origin,
         status=CommitmentStatus.PROPOSED,
