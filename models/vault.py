@@ -18,7 +18,7 @@ import hmac
 import os
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -75,6 +75,7 @@ class DataKey(Table, table=True):
     master: str = text()
     """Which master key wrapped it: the first 16 hexadecimal digits of its SHA-256."""
     created_at: datetime = instant()
+    """From when on it seals. A rotation makes it a little ahead, so that every process knows it before anyone uses it."""
     retired_at: datetime | None = instant(optional=True)
     """From when on nothing new is sealed with it, and nothing old is left: it may be deleted."""
 
@@ -135,8 +136,8 @@ def master() -> Master:
 class Keys:
     """The data keys of one database, unwrapped. Never written down, never logged."""
 
-    def __init__(self, rows: list[tuple[UUID, str, bytes, bool]]) -> None:
-        """Rows of (id, kind, plain key, whether it is retired), the newest last."""
+    def __init__(self, rows: list[tuple[UUID, str, bytes, bool]], waiting: Collection[UUID] = ()) -> None:
+        """Rows of (id, kind, plain key, whether it is retired), the newest last; `waiting`: keys whose time is to come."""
         self._ciphers: dict[bytes, AESGCM] = {}
         self._secrets: dict[str, dict[UUID, bytes]] = {}
         self._newest: dict[str, UUID] = {}
@@ -146,7 +147,7 @@ class Keys:
             self._secrets.setdefault(kind, {})[id] = plain
             if retired:
                 self._retired.add(id)
-            else:
+            elif id not in waiting:
                 self._newest[kind] = id
 
     def seal(self, kind: Kind, plain: str, subject: UUID = NO_ONE) -> bytes:
@@ -172,7 +173,7 @@ class Keys:
 
     def indexes(self, kind: Kind, plain: str) -> list[bytes]:
         """The blind indexes of a value under every index key there is: what to look for while a rotation goes on."""
-        return [self._blind(secret, kind, plain) for secret in self._secrets[Kind.INDEX].values()]
+        return [self._blind(secret, kind, plain) for secret in self.secrets(Kind.INDEX).values()]
 
     def secret(self, kind: Kind) -> tuple[UUID, bytes]:
         """The newest key of a kind that signs rather than seals, and its id."""
@@ -202,20 +203,25 @@ class Keys:
         return hmac.digest(secret, f"{kind}\0{plain}".encode(), "sha256")
 
 
-READ = "SELECT id, kind, wrapped, master, retired_at IS NOT NULL AS retired FROM data_key ORDER BY created_at, id"
+READ = (
+    "SELECT id, kind, wrapped, master, retired_at IS NOT NULL AS retired, created_at > $1 AS waiting"
+    " FROM data_key ORDER BY created_at, id"
+)
 
 
 async def load(connection: asyncpg.Connection) -> Keys:
     """Reads and unwraps a database's data keys. Raises Locked."""
-    rows = []
-    for row in await connection.fetch(READ):
+    rows, waiting = [], set()
+    for row in await connection.fetch(READ, clock.now()):
         wrapper = _masters.get(row["master"])
         if wrapper is None:
             raise Locked(f"data key {row['id']} was wrapped by master key {row['master']}, which is not given")
         rows.append((row["id"], row["kind"], wrapper.unwrap(row["id"], row["kind"], row["wrapped"]), row["retired"]))
+        if row["waiting"]:
+            waiting.add(row["id"])
     if not rows:
         raise Locked("the database has no data keys: run ./wushe migrate")
-    return Keys(rows)
+    return Keys(rows, waiting)
 
 
 class Vault:
@@ -249,12 +255,12 @@ def of(connection: Any) -> Vault:
 MAKE = "INSERT INTO data_key (id, kind, wrapped, master, created_at) VALUES ($1, $2, $3, $4, $5)"
 
 
-async def make(connection: asyncpg.Connection, kind: Kind) -> UUID:
-    """A new data key of a kind, as the owner; from now on new values are sealed with it. Returns its id."""
+async def make(connection: asyncpg.Connection, kind: Kind, since: datetime | None = None) -> UUID:
+    """A new data key of a kind, as the owner; from an instant (now) on new values are sealed with it. Returns its id."""
     id: UUID = await connection.fetchval("SELECT uuidv7()")
     wrapper = master()
     await connection.execute(
-        MAKE, id, kind.value, wrapper.wrap(id, kind, os.urandom(KEY_BYTES)), wrapper.name, clock.now()
+        MAKE, id, kind.value, wrapper.wrap(id, kind, os.urandom(KEY_BYTES)), wrapper.name, since or clock.now()
     )
     return id
 

@@ -89,7 +89,7 @@ def mask_phone(phone: str) -> str:
 
 
 DOOR = re.compile(
-    r"[0-9０-９]|[一二三四五六七八九十百零〇两甲乙丙丁]+(?:号|栋|幢|座|单元|室|层|楼|门)|[A-Za-zＡ-Ｚ]|号楼|栋|幢|单元|室|门牌"
+    r"[甲乙丙丁]?[0-9０-９]|[一二三四五六七八九十百零〇两甲乙丙丁]+(?:号|栋|幢|座|单元|室|层|楼|门)|[A-Za-zＡ-Ｚ]|号楼|栋|幢|单元|室|门牌"
 )
 """Where an address begins to say which house: a digit, a letter, or a word for houses and doors."""
 

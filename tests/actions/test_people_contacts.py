@@ -28,6 +28,7 @@ from tests.make_people import (
     as_resident,
     as_volunteer,
     handle,
+    identity,
     organization,
     person,
     resident,
@@ -101,7 +102,7 @@ async def test_nothing_written_is_ever_changed(connection: asyncpg.Connection, n
     [
         (Role.COMMUNITY_STAFF, Town.COMMUNITY, True, True),
         (Role.COMMUNITY_STAFF, Town.NEIGHBOUR, False, False),
-        (Role.SOCIAL_WORKER, Town.COMMUNITY, True, True),
+        (Role.SOCIAL_WORKER, Town.COMMUNITY, True, False),
         (Role.SOCIAL_WORKER, Town.FAR, False, False),
         (Role.GRID_OFFICER, Town.GRID, True, True),
         (Role.GRID_OFFICER, Town.OTHER_GRID, False, False),
@@ -136,9 +137,32 @@ async def test_who_sees_a_resident_and_who_may_reveal_him(
         assert await revealed(connection) == 1
         assert await shown(db, "person_name") == {who, one.person}
     else:
-        with pytest.raises((Forbidden, NotFound)):
+        with pytest.raises((Forbidden, NotFound, RevealNotAllowed)):
             await actions.reveal_contacts(db, [one.person], AccessPurpose.SERVICE)
         assert await revealed(connection) == 0
+
+
+@pytest.mark.parametrize("role", [r for r in Role if r is not Role.PUBLIC])
+async def test_a_document_s_number_is_for_community_staff(
+    connection: asyncpg.Connection, now: datetime, role: Role
+) -> None:
+    there = await town(connection)
+    one, serves = await resident(connection, there), await volunteer(connection, there)
+    await identity(connection, one.person)
+    who = await person(connection, "查看者")
+    db = handle(connection, Actor(role, who, None, Town.COMMUNITY), now)
+    await actions.grant_contact(db, one.person, uuid4(), to_person=who)
+    wanted = [ContactField.ID_NUMBER]
+    if role is Role.COMMUNITY_STAFF:
+        with pytest.raises(RevealNotAllowed):  # a volunteer who does not live here
+            await actions.reveal_contacts(db, [serves.person], AccessPurpose.VERIFICATION, wanted)
+        await actions.reveal_contacts(db, [one.person], AccessPurpose.VERIFICATION, wanted)
+        assert await shown(db, "person_identity") == {one.person}
+        assert await shown(db, "person_contact") == {who}
+    else:
+        with pytest.raises(Forbidden):
+            await actions.reveal_contacts(db, [one.person], AccessPurpose.VERIFICATION, wanted)
+        assert await shown(db, "person_identity") == set()
 
 
 async def test_it_is_all_or_none(connection: asyncpg.Connection, now: datetime) -> None:

@@ -562,5 +562,5 @@ async def test_everybody_meets_masked_people_only(ask: Asked, pool: Pool, there:
         assert "李隐私" not in answer, actor
         assert "10012345678" not in answer, actor
         assert ("李*" in answer) == (
-            actor.role not in (Role.PUBLIC, Role.CITY_VIEWER, Role.DISTRICT_VIEWER, Role.DEPARTMENT)
+            actor.role not in (Role.PUBLIC, Role.PERSON, Role.CITY_VIEWER, Role.DISTRICT_VIEWER, Role.DEPARTMENT)
         ), actor

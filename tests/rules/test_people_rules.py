@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -15,16 +16,31 @@ from models.labels import TABLES
 from models.people.identity import (
     age,
     birthday,
+    born_by,
+    check_digit,
     is_minor,
+    mask_address,
     mask_name,
+    mask_number,
     mask_phone,
     read_birth_date,
+    read_id_number,
     read_name,
     read_phone,
     read_uscc,
     uscc_of,
 )
-from models.people.rules import ORGANIZATION_STEPS, VOLUNTEER_STEPS, VerifiedState, VolunteerRegistration
+from models.people.rules import (
+    ORGANIZATION_STEPS,
+    TAGS_WRITTEN,
+    VOLUNTEER_STEPS,
+    IdType,
+    ResidentTag,
+    VerifiedState,
+    VolunteerRegistration,
+    read_tags,
+    written_tags,
+)
 from models.people.scopes import AREA_DIGITS, GRANTED_ROLES, GRANTS, MAY, ORGANIZATION_KINDS, PLATFORM_ROLES
 from models.pinyin import sort_key
 from models.problems import InvalidInput
@@ -65,6 +81,99 @@ def test_a_masked_name_never_shows_the_given_name(name: str) -> None:
 def test_how_long_a_name_is_cannot_be_told(name: str, more: str) -> None:
     assume(len(name) > 2)
     assert mask_name(name + more) == mask_name(name)
+
+
+@pytest.mark.parametrize(
+    ("address", "masked"),
+    [
+        ("沈河区多福社区万莲小区3号楼2单元101", "沈河区多福社区万莲小区"),
+        ("万莲小区 12-3-1", "万莲小区"),
+        ("万莲小区三号楼二单元", "万莲小区"),
+        ("万莲小区甲3号", "万莲小区"),
+        ("万莲小区栋2", "万莲小区"),
+        ("三好街道万科城A区5栋", "三好街道万科城"),
+        ("万莲小区（３号楼）", "万莲小区"),
+        ("五里河街道文萃社区平房", "五里河街道文萃社区平房"),
+        ("多福社区", "多福社区"),
+        ("1 号楼 2-3-1", "*"),
+        ("101室", "*"),
+        ("", "*"),
+    ],
+)
+def test_a_masked_address_ends_with_the_compound(address: str, masked: str) -> None:
+    assert mask_address(address) == masked
+
+
+@given(HAN, st.from_regex(r"[0-9]{1,2}号楼[0-9]单元[0-9]{3}", fullmatch=True))
+def test_a_masked_address_has_no_digit_and_is_a_beginning(place: str, door: str) -> None:
+    masked = mask_address(place + door)
+    assert masked == "*" or (place + door).startswith(masked)
+    assert not any(c.isdigit() and c.isascii() for c in masked)
+    assert "号楼" not in masked and "单元" not in masked
+
+
+def test_a_masked_document_shows_seven_characters() -> None:
+    assert mask_number("210103194403081234") == "210***********1234"
+    assert mask_number("E12345678") == "*******78"
+    assert mask_number("H12345678901") == "H12*****8901"
+
+
+NOW = datetime(2026, 11, 2, 10, 0, tzinfo=SHANGHAI)
+
+
+def test_the_standard_s_example_of_an_identity_number() -> None:
+    assert check_digit("11010519491231002") == "X"
+    assert read_id_number(" 110105 19491231 002x ", IdType.ID_CARD, NOW) == "11010519491231002X"
+    assert born_by("11010519491231002X") == date(1949, 12, 31)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "110105194912310021",  # its check digit
+        "110105491231002",  # the first generation
+        "11010519490231002X",  # no such day
+        "11010518991231002X",
+        "110105203012310021",
+        "１10105194912310021",
+        "身份证",
+    ],
+)
+def test_what_is_no_identity_number(number: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        read_id_number(number, IdType.ID_CARD, NOW)
+    assert refused.value.field == "idNumber"
+
+
+def test_who_is_not_born_yet_has_no_identity_card() -> None:
+    first17 = "21999920270101001"
+    with pytest.raises(InvalidInput):
+        read_id_number(first17 + check_digit(first17), IdType.ID_CARD, NOW)
+
+
+@given(st.dates(date(1900, 1, 1), date(2026, 11, 1)), st.integers(0, 999), st.integers(0, 17), st.integers(1, 9))
+def test_one_wrong_digit_is_noticed(born: date, number: int, place: int, by: int) -> None:
+    first17 = f"219999{born:%Y%m%d}{number:03d}"
+    right = first17 + check_digit(first17)
+    assert read_id_number(right, IdType.ID_CARD, NOW) == right
+    assume(right[place].isdigit())
+    wrong = right[:place] + str((int(right[place]) + by) % 10) + right[place + 1 :]
+    with pytest.raises(InvalidInput):
+        read_id_number(wrong, IdType.ID_CARD, NOW)
+
+
+def test_other_documents() -> None:
+    assert read_id_number("e1234 5678", IdType.PASSPORT, NOW) == "E12345678"
+    for number in ("E1", "护照号", "E" * 13):
+        with pytest.raises(InvalidInput):
+            read_id_number(number, IdType.TRAVEL_PERMIT, NOW)
+
+
+@given(st.lists(st.sampled_from(ResidentTag)))
+def test_tags_are_written_in_one_length(tags: list[ResidentTag]) -> None:
+    written = written_tags(tags)
+    assert len(written) == TAGS_WRITTEN == len(written_tags(list(ResidentTag)))
+    assert json.loads(written) == read_tags(tags) == sorted(set(tags), key=list(ResidentTag).index)
 
 
 def test_a_masked_phone_hides_four_digits() -> None:
@@ -229,7 +338,7 @@ def test_an_organization_is_verified_from_pending_only() -> None:
 def test_every_capacity_has_one_kind_of_scope() -> None:
     for role in GRANTED_ROLES:
         assert sum((role in AREA_DIGITS, role in ORGANIZATION_KINDS, role in PLATFORM_ROLES)) == 1
-    assert set(Role) - set(GRANTED_ROLES) == {Role.PUBLIC, Role.RESIDENT, Role.VOLUNTEER}
+    assert set(Role) - set(GRANTED_ROLES) == {Role.PUBLIC, Role.PERSON, Role.RESIDENT, Role.VOLUNTEER}
 
 
 def test_only_administrators_give_finance_roles() -> None:
@@ -254,6 +363,9 @@ def test_every_enumeration_has_labels() -> None:
         "VerifiedState",
         "ContactField",
         "AccessPurpose",
+        "PhoneWhose",
+        "IdType",
+        "SearchKey",
         "Role",
     ):
         assert all(v.name == v.value for v in TABLES[name].values)

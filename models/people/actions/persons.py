@@ -197,9 +197,8 @@ async def of_some_number(db: Db, number: str) -> list[UUID]:
 
 async def names(db: Db, persons: Sequence[UUID]) -> dict[UUID, str]:
     """The plain names of these people, to compare with: never to be answered."""
-    keys = await db.keys()
     rows = await db.all(OPEN_NAMES, persons=list(persons))
-    return {row["person_id"]: keys.open(Kind.NAME, row["name"], row["person_id"]) for row in rows}
+    return {row["person_id"]: await db.open(Kind.NAME, row["name"], row["person_id"]) for row in rows}
 
 
 async def correct_person(
