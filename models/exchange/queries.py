@@ -109,19 +109,24 @@ def serves(offer: Any, code: Any) -> Any:
     return offer.service_areas.overlap(ancestors(code))
 
 
+def unmatched(need: Any, offer: Any) -> Any:
+    """Whether whom a need is for, or the volunteer who offers, does not wish to be matched by the machine (PIPL art. 24)."""
+    return sa.func.matching_refused(need.beneficiary_id, offer.person_id, type_=sa.Boolean())
+
+
 def matching_offers(offer: Any, need: Any, view: Any) -> Any:
-    """Published offers with something left that can serve a need which may still be claimed."""
+    """Published offers with something left that can serve a need which may still be claimed, of and for the willing."""
     now = view.actor.now
     return sa.and_(
         is_any(offer.status, (OfferStatus.PUBLISHED,)),
         fits(offer, need, searched="offer"),
         is_any(need.status, CLAIMABLE),
-        sa.case((offer.window_to > now, offer_left(offer, now)), else_=0) > 0,
+        sa.case((offer.window_to <= now, 0), (unmatched(need, offer), 0), else_=offer_left(offer, now)) > 0,
     )
 
 
 def matching_needs(need: Any, offer: Any, view: Any) -> Any:
-    """Open needs with something left that a published offer can serve."""
+    """Open needs with something left that a published offer can serve, of and for the willing."""
     now = view.actor.now
     return sa.and_(
         is_any(need.status, CLAIMABLE),
@@ -129,7 +134,7 @@ def matching_needs(need: Any, offer: Any, view: Any) -> Any:
         fits(offer, need, searched="need"),
         is_any(offer.status, (OfferStatus.PUBLISHED,)),
         # not a condition of its own: an index on the due time would be read for nearly every open need
-        sa.case((need.due_at > now, need_left(need, now)), else_=0) > 0,
+        sa.case((need.due_at <= now, 0), (unmatched(need, offer), 0), else_=need_left(need, now)) > 0,
     )
 
 

@@ -120,6 +120,13 @@ class RevealNotAllowed(Problem):
 
 
 @dataclasses.dataclass(eq=False)
+class CareRefused(Problem):
+    """The resident has withdrawn his consent to any record of his health and poverty (PIPL art. 29)."""
+
+    says = "该居民已撤回对健康与困难情况登记的同意，不能再登记。"
+
+
+@dataclasses.dataclass(eq=False)
 class DocumentTaken(Problem):
     """This document is on record as somebody else's."""
 

@@ -170,9 +170,16 @@ class PiiAccessFilter:
 
 
 def listed_volunteers(row: w.Row, view: w.View) -> w.Row:
-    """Who may page through the register: a list of everybody is no means of finding one."""
-    may = STAFF_ROLES | {Role.NGO_STAFF, Role.ADMIN, Role.AUDITOR}
-    return sa.true() if view.actor.role in may else row.person_id == view.actor.person
+    """Who may page through the register: a list of everybody is no means of finding one.
+
+    An organization finds its own there, and those who wish to be found.
+    """
+    own = row.person_id == view.actor.person
+    if view.actor.role is Role.NGO_STAFF:
+        took = view.rows(tables.OrganizationVolunteer).c
+        taken = sa.exists(sa.select(sa.literal_column("1")).where(took.person_id == row.person_id))
+        return sa.or_(sa.not_(row.no_matching), own, taken)
+    return sa.true() if view.actor.role in STAFF_ROLES | {Role.ADMIN, Role.AUDITOR} else own
 
 
 @strawberry.type

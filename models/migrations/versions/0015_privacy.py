@@ -76,6 +76,15 @@ FORGET = """
             RETURN NEW;  -- an erasure: what was written of the volunteer goes, what is counted of him stays
         END IF;"""
 
+REFUSED = """
+CREATE FUNCTION matching_refused(of uuid, by uuid) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM resident WHERE id = of AND no_matching)
+        OR EXISTS (SELECT FROM volunteer WHERE person_id = by AND no_matching);
+END $$
+"""
+"""Whether a resident, or a volunteer by his person, does not wish to be matched: whoever looks, and whatever he sees."""
+
 
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
@@ -84,6 +93,7 @@ def upgrade() -> None:
     op.add_column("resident", sa.Column("no_matching", sa.Boolean(), **flag))
     op.add_column("resident", sa.Column("no_care", sa.Boolean(), **flag))
     op.execute(LOCKED.format(besides=FORGET))
+    op.execute(REFUSED)
     texts = op.create_table(
         "consent_text",
         sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
@@ -267,6 +277,7 @@ def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     for name in ("correction", "subject_request", "guardianship", "consent", "consent_text"):
         op.drop_table(name)
+    op.execute("DROP FUNCTION matching_refused")
     op.execute(LOCKED.format(besides=""))
     op.drop_column("resident", "no_care")
     op.drop_column("resident", "no_matching")

@@ -118,6 +118,7 @@ GRANT = Statement(
     )
     .on_conflict_do_update(constraint="uq_contact_grant_source_id", set_={"until": sa.bindparam("until")})
 )
+REFUSES = Statement(sa.select(person.c.no_sharing).where(person.c.id == sa.bindparam("subject", type_=sa.Uuid())))
 END = Statement(
     sa.update(grant)
     .where(
@@ -190,8 +191,11 @@ async def grant_contact(
 ) -> None:
     """Lets a person, or an organization, reveal somebody's contact until an instant: for later areas, on confirmation.
 
-    `source` is what it is for (a commitment); granting again for the same source moves the end.
+    `source` is what it is for (a commitment); granting again for the same source moves the end. Who has withdrawn his
+    consent to it is granted to nobody: the staff reach him.
     """
+    if await db.value(REFUSES, subject=subject):
+        return
     await db.one(
         GRANT, viewer_person=to_person, viewer_organization=to_organization, subject=subject, source=source, until=until
     )

@@ -18,7 +18,7 @@ from models.people.actions.once import once
 from models.people.actions.persons import names, new_person, of_phone, set_address
 from models.people.actions.places import a_community, a_grid
 from models.people.identity import read_birth_date, read_name, read_phone
-from models.people.problems import AlreadyRegistered, AlreadyVerified, OwnCase
+from models.people.problems import AlreadyRegistered, AlreadyVerified, CareRefused, OwnCase
 from models.people.rules import Gender, PhoneWhose, ResidentTag, written_tags
 from models.people.scopes import MAY
 from models.people.tables import Person, Resident
@@ -178,15 +178,18 @@ async def verify_resident(db: Db, id: UUID) -> UUID:
 
 
 @may(MAY["resident.care"])
+@refuses(CareRefused)
 async def edit_care(
     db: Db, id: UUID, *, tags: tuple[ResidentTag, ...] | None = None, note: str | None = None, no_note: bool = False
 ) -> UUID:
     """Staff of the community say why a resident may need care: what is not None changes; `no_note` takes the note away.
 
-    Raises Forbidden, NotFound, InvalidInput.
+    Raises Forbidden, NotFound, InvalidInput, CareRefused.
     """
     note = read_note(note)
     row = await _in_scope(db, id)
+    if row["no_care"] and (tags or note):
+        raise CareRefused()
     keys, whose = await db.keys(), row["person_id"]
     care = row["care"] if tags is None else keys.seal(Kind.CARE, written_tags(tags), whose)
     if note is not None:

@@ -218,10 +218,8 @@ KEPT: Mapping[str, tuple[str, str]] = {
     "subject_request": ("person_id", "权利请求的记录 {count} 条：证明已依法办理"),
 }
 """Table -> (the column that names him, what is said of it)."""
-COUNT = "SELECT " + ", ".join(
-    f"(SELECT count(*) FROM {name} WHERE {column} = $1) AS {name}"  # noqa: S608 - names of this file
-    for name, (column, _) in KEPT.items()
-)
+_counts = (f"(SELECT count(*) FROM {name} WHERE {column} = $1) AS {name}" for name, (column, _) in KEPT.items())  # noqa: S608
+COUNT = f"SELECT {', '.join(_counts)}"
 
 
 async def erase_person(db: Db, who: UUID, *, cancel: bool) -> list[str]:
