@@ -116,6 +116,8 @@ END_OF = Statement(
     .values(**_ended)
     .returning(sign_in.c.id)
 )
+USED = Statement(sa.select(sa.exists().where(refresh_token.c.sign_in_id == ID, refresh_token.c.used_at.is_not(None))))
+FORGET = Statement(sa.delete(refresh_token).where(refresh_token.c.sign_in_id == ID))
 OWN = Statement(
     sa.select(sa.literal_column("1")).where(
         sign_in.c.id == ID, sign_in.c.person_id == sa.bindparam("person", type_=sa.Uuid())
@@ -166,6 +168,23 @@ async def open_sign_in(
     await db.one(ISSUE, hash=digest, sign_in=id)
     db.detail.update(person=person, signIn=id, method=method.value, role=as_.role.value)
     return Opened(id, await _access(db, person, as_, id, until), token)
+
+
+async def open_again(db: Db, id: UUID) -> Opened | None:
+    """New tokens for a sign-in whose first answer was lost; what was told then is worth nothing from now on.
+
+    None when it was not lost, because its refresh token has been used, and when the sign-in has ended. Raises
+    CapacityNotHeld, SecondFactorRequired.
+    """
+    row = await db.one(LOCK, id=id)
+    if row is None or row["ended_at"] is not None or row["expires_at"] <= db.now or await db.value(USED, id=id):
+        return None
+    await db.one(FORGET, id=id)
+    db.detail.update(person=row["person_id"], signIn=id)
+    access = await _renew(db, row, None, None)
+    token, digest = made()
+    await db.one(ISSUE, hash=digest, sign_in=id)
+    return Opened(id, access, token)
 
 
 @may(MAY["sign_in.refresh"])
@@ -315,6 +334,7 @@ __all__ = [
     "end_all_sign_ins",
     "end_sign_in",
     "end_sign_ins_of",
+    "open_again",
     "open_sign_in",
     "refresh",
     "switch",

@@ -58,6 +58,13 @@ class WechatUnavailable(Problem):
 
 
 @dataclasses.dataclass(eq=False)
+class WechatTaken(Problem):
+    """This WeChat user is another person here."""
+
+    says = "该微信已绑定其他人员。"
+
+
+@dataclasses.dataclass(eq=False)
 class PhoneNotProven(Problem):
     """No phone number has been proven in this sign-in within the last 15 minutes, and no identity card was given."""
 
@@ -86,9 +93,19 @@ class ClaimTriesExhausted(Problem):
 
 @dataclasses.dataclass(eq=False)
 class ClaimNeedsStaff(Problem):
-    """The record cannot be claimed from a phone: several match, it is somebody's already, or it acts for others."""
+    """The record cannot be claimed from a phone: several match, or it has a WeChat user already."""
 
     says = "该登记须由社区工作人员核对后合并，请到社区办理。"
+
+
+@dataclasses.dataclass(eq=False)
+class RecordActs(Problem):
+    """One of the records acts for others, or has an account: nobody comes by a capacity by way of a phone number.
+
+    Its person signs in with the account, and binds WeChat to it (`wechatBind`).
+    """
+
+    says = "该登记有任职或登录账号，请用账号登录后绑定微信。"
 
 
 @dataclasses.dataclass(eq=False)

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from models.access import Role
 from models.labels import labelled
+from models.people.scopes import SIGNED_IN
 
 CODE_LIFE = timedelta(minutes=5)
 """How long a code of wx.login lives, and how long a lost answer can be had again with it."""
@@ -47,6 +48,7 @@ OF_HIS_OWN = frozenset({Role.PERSON, Role.RESIDENT, Role.VOLUNTEER})
 
 MAY: dict[str, frozenset[Role]] = {
     "wechat.sign_in": frozenset(Role),
+    "wechat.bind": SIGNED_IN,
     "phone.bind": OF_HIS_OWN,
     "person.claim": OF_HIS_OWN,
     "person.merge": frozenset({Role.COMMUNITY_STAFF}),

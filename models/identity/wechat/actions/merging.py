@@ -1,0 +1,207 @@
+"""Making one person of two records: after a claim, and by the community's staff."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import asyncpg
+import sqlalchemy as sa
+
+from models import clock
+from models.access import Actor, may
+from models.base import table
+from models.database import Db, Statement
+from models.identity.accounts.tables import Account
+from models.identity.actions.sign_ins import end_sign_ins_of
+from models.identity.rules import SignInEnd
+from models.identity.wechat.merge import move_all
+from models.identity.wechat.problems import BothHaveHistory, NotOnePerson, RecordActs
+from models.identity.wechat.rules import MAY, MergeProof
+from models.identity.wechat.tables import PersonMerge
+from models.people.actions.persons import BORN, set_address, set_identity, set_name, set_phone
+from models.people.identity import HIDDEN
+from models.people.problems import OwnCase
+from models.people.rules import Gender, IdType, PersonState, PhoneWhose
+from models.people.tables import Membership, Person, PersonContact, PersonIdentity, PersonName, Resident, Volunteer
+from models.pinyin import sort_key
+from models.problems import NotFound, refuses
+from models.rules_text import clean
+from models.vault import Keys, Kind
+
+person, contact, name, document = table(Person), table(PersonContact), table(PersonName), table(PersonIdentity)
+membership, account, merged = table(Membership), table(Account), table(PersonMerge)
+resident, volunteer = table(Resident), table(Volunteer)
+
+ID = sa.bindparam("id", type_=sa.Uuid(), unique=False)
+ACTS = Statement(
+    sa.select(
+        sa.or_(
+            sa.exists().where(
+                membership.c.person_id == ID,
+                membership.c.revoked_at.is_(None),
+                sa.or_(membership.c.ends_on.is_(None), membership.c.ends_on >= sa.bindparam("today", type_=sa.Date())),
+            ),
+            sa.exists().where(account.c.person_id == ID),
+        )
+    )
+)
+KNOWN = Statement(
+    sa.select(
+        person,
+        name.c.name,
+        contact.c.phone,
+        contact.c.phone_index,
+        contact.c.phone_whose,
+        contact.c.address,
+        document.c.id_type,
+        document.c.number,
+        sa.select(resident.c.area).where(resident.c.person_id == person.c.id).scalar_subquery().label("lives"),
+        sa.select(volunteer.c.area).where(volunteer.c.person_id == person.c.id).scalar_subquery().label("serves"),
+    )
+    .select_from(
+        person.outerjoin(name, name.c.person_id == person.c.id)
+        .outerjoin(contact, contact.c.person_id == person.c.id)
+        .outerjoin(document, document.c.person_id == person.c.id)
+    )
+    .where(person.c.id == ID, person.c.state == PersonState.PRESENT.value)
+    .with_for_update(of=person)
+)
+FORGET = tuple(Statement(sa.delete(rows).where(rows.c.person_id == ID)) for rows in (name, contact, document))
+GIVE_UP = Statement(
+    sa.update(person)
+    .where(person.c.id == ID)
+    .values(
+        state=PersonState.MERGED,
+        name_masked=HIDDEN,
+        pinyin=sort_key(HIDDEN),
+        phone_masked=None,
+        address_masked=None,
+        gender=Gender.UNKNOWN,
+        birth_date=None,
+        area=None,
+        acts=False,
+    )
+)
+TAKE_ON = Statement(
+    sa.update(person)
+    .where(person.c.id == ID)
+    .values(
+        gender=sa.bindparam("gender"),
+        area=sa.bindparam("area"),
+        acts=sa.bindparam("acts"),
+        no_sharing=sa.bindparam("no_sharing"),
+    )
+)
+MERGED = Statement(
+    sa.insert(merged).values(
+        from_id=sa.bindparam("from_"),
+        into_id=sa.bindparam("into"),
+        proof=sa.bindparam("proof"),
+        reason=sa.bindparam("reason"),
+        by_id=sa.bindparam("by"),
+        at=sa.bindparam("now"),
+    )
+)
+
+
+async def acts(db: Db, id: UUID) -> bool:
+    """Whether somebody holds a capacity, now or later, or has an account to sign in with."""
+    return bool(await db.value(ACTS, id=id, today=clock.day(db.now)))
+
+
+async def merge(db: Db, from_: UUID, into: UUID, proof: MergeProof, reason: str | None = None) -> None:
+    """Makes one person of two, whose proof is the caller's to ask: what the first has is the second's from now on.
+
+    What the second record says counts; where it says nothing, the first one's word is taken. The first one's plain
+    values are forgotten, its sign-ins end. Raises BothHaveHistory when the first has any that is not rewritten.
+    """
+    rows = {}
+    for id in sorted((from_, into)):
+        rows[id] = await db.one(KNOWN, id=id)
+    old, new = rows[from_], rows[into]
+    if old is None or new is None:
+        raise NotFound(what="该人员")
+    moved = await move_all(db, "person", from_, into)
+    await _adopt(db, old, new)
+    await end_sign_ins_of(db, from_, SignInEnd.MERGED)
+    await db.one(MERGED, from_=from_, into=into, proof=proof, reason=reason, by=db.actor.person)
+    db.detail.update({"from": from_, "into": into, "proof": proof.value, "moved": moved})
+    db.tell("person.merged", into, area=new["area"] or old["area"], gone=str(from_))
+
+
+async def _adopt(db: Db, old: asyncpg.Record, new: asyncpg.Record) -> None:
+    """Takes on what the record that stays does not say, and forgets the other one's plain values."""
+    keys, from_, into = await db.keys(), old["id"], new["id"]
+
+    def opened(kind: Kind, column: str) -> str | None:
+        """What only the record that is given up says."""
+        return None if new[column] is not None or old[column] is None else keys.open(kind, old[column], from_)
+
+    plain, phone = opened(Kind.NAME, "name"), opened(Kind.PHONE, "phone")
+    address, number = opened(Kind.ADDRESS, "address"), opened(Kind.IDENTITY, "number")
+    for statement in FORGET:
+        await db.one(statement, id=from_)
+    await db.one(GIVE_UP, id=from_)
+    if plain is not None:
+        await set_name(db, into, plain)
+    if phone is not None:
+        await set_phone(db, into, phone, PhoneWhose(old["phone_whose"]))
+    if address is not None:
+        await set_address(db, into, address)
+    if number is not None:
+        await set_identity(db, into, IdType(old["id_type"]), number)
+    if new["birth_date"] is None and old["birth_date"] is not None:
+        await db.one(BORN, person=into, born=old["birth_date"])
+    await db.one(
+        TAKE_ON,
+        id=into,
+        gender=old["gender"] if new["gender"] == Gender.UNKNOWN else new["gender"],
+        area=new["area"] or old["area"],
+        acts=new["acts"] or old["acts"],
+        no_sharing=new["no_sharing"] or old["no_sharing"],
+    )
+
+
+@may(MAY["person.merge"])
+@refuses(BothHaveHistory, NotOnePerson, RecordActs, OwnCase)
+async def merge_records(db: Db, from_: UUID, into: UUID, reason: str) -> UUID:
+    """Community staff make one person of two records that have a phone number, as their own, in common.
+
+    The record that stays must be of their community; the other one too, or of none, as one who came by the mini-program
+    and registered nowhere. Returns the id of the one that stays. Raises NotFound, InvalidInput, OwnCase, RecordActs,
+    NotOnePerson, and BothHaveHistory: then the other way round may do.
+    """
+    reason = clean(reason, "reason", most=200)
+    if db.actor.person in (from_, into):
+        raise OwnCase()
+    rows = {}
+    for id in sorted({from_, into}):
+        rows[id] = await db.one(KNOWN, id=id)
+    old, new = rows[from_], rows[into]
+    if old is None or new is None or from_ == into:
+        raise NotFound(what="该人员")
+    places = _places(old)
+    if not _his(db.actor, _places(new)) or (places and not _his(db.actor, places)):
+        raise NotFound(what="该人员")
+    if await acts(db, from_) or await acts(db, into):
+        raise RecordActs()
+    if not _same_phone(old, new, await db.keys()):
+        raise NotOnePerson()
+    await merge(db, from_, into, MergeProof.STAFF, reason)
+    return into
+
+
+def _places(row: asyncpg.Record) -> list[str]:
+    return [place for place in (row["area"], row["lives"], row["serves"]) if place is not None]
+
+
+def _his(actor: Actor, places: list[str]) -> bool:
+    return any(actor.covers(place) for place in places)
+
+
+def _same_phone(old: asyncpg.Record, new: asyncpg.Record, keys: Keys) -> bool:
+    """Whether both have one number as their own. By the number, not its index: a rotation may be between them."""
+    if old["phone_whose"] != PhoneWhose.OWN or new["phone_whose"] != PhoneWhose.OWN:
+        return False
+    numbers = [keys.open(Kind.PHONE, row["phone"], row["id"]) for row in (old, new)]
+    return numbers[0] == numbers[1]
