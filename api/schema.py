@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 from resolvers.activity import ActivityMutation, ActivityQuery
 from resolvers.exchange import ExchangeMutation, ExchangeQuery
 from resolvers.funds import FundsMutation, FundsQuery
+from resolvers.identity import IdentityMutation, IdentityQuery
 from resolvers.people import PeopleMutation, PeopleQuery
 from resolvers.people.interests import InterestMutation, InterestQuery
 from resolvers.reports import ReportsQuery
@@ -18,13 +19,21 @@ from resolvers.territory import TerritoryQuery
 
 @strawberry.type(description="Everything that can be read. What the caller may not see is absent.")
 class Query(
-    TerritoryQuery, PeopleQuery, InterestQuery, ExchangeQuery, ActivityQuery, FundsQuery, ReportsQuery, SystemQuery
+    TerritoryQuery,
+    PeopleQuery,
+    InterestQuery,
+    IdentityQuery,
+    ExchangeQuery,
+    ActivityQuery,
+    FundsQuery,
+    ReportsQuery,
+    SystemQuery,
 ):
     pass
 
 
 @strawberry.type(description="Everything that can be done. Each field is a transaction of its own.")
-class Mutation(PeopleMutation, InterestMutation, ExchangeMutation, ActivityMutation, FundsMutation):
+class Mutation(PeopleMutation, InterestMutation, IdentityMutation, ExchangeMutation, ActivityMutation, FundsMutation):
     pass
 
 

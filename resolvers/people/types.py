@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated
 
 import sqlalchemy as sa
 import strawberry
 
 from models.access import STAFF_ROLES, Role
+from models.identity.tables import Capacity as Capacities
+from models.identity.visible import on_these_days
 from models.people import tables, visible
 from models.people.identity import ADULT
 from models.people.queries import (
@@ -43,6 +46,9 @@ from resolvers.common import Connection, Node
 from resolvers.engine import words as w
 from resolvers.enums import shown
 from resolvers.territory import Division, Grid
+
+if TYPE_CHECKING:
+    from resolvers.identity.types import Capacity
 
 for values in (
     AccessPurpose,
@@ -486,6 +492,13 @@ class Me:
         order=(tables.Membership.granted_at,),
         limit=50,
         description="His capacities, the first first; also those that have ended.",
+    )
+    capacities: list[Annotated[Capacity, strawberry.lazy("resolvers.identity.types")]] = w.many(
+        Capacities.person_id,
+        order=(Capacities.role,),
+        limit=50,
+        where=lambda item, view: on_these_days(item, view.actor),
+        description="The capacities that he may act in today: one of them for each sign-in, by `signInSwitch` or `signInRefresh`.",
     )
     consents: list[GuardianConsent] = w.many(
         match=lambda item, parent: sa.or_(item.minor_id == parent.id, item.guardian_id == parent.id),
