@@ -232,14 +232,25 @@ class Book:
                 *((of.authoriser, checked + (handed - checked) // 2) if authorised else (None, None)),
                 *((handed, 1) if status in HANDED else (None, 0)),
                 *((paid, f"BK{sheets.made['disbursement']:010d}") if paid is not None else (None, None)),
-                *((CONFIRMED[status], of.maker, told) if told is not None else (None, None, None)),
+                *((CONFIRMED[status], payee[3] or of.checker, told) if told is not None else (None, None, None)),
                 REASONS.get(status),
             )
         )
         if status not in (D.REJECTED, D.CANCELLED, D.RETURNED):
             plan.committed += fen
+        if status is D.PAYING:
+            self._hold(plan, id, fen)
         if paid is not None:
             self._post(plan, id, fen, handed, paid, back=min(paid + 3 * DAY, now) if status is D.RETURNED else None)
+
+    def _hold(self, plan: Plan, disbursement: UUID, fen: int) -> None:
+        """What a payment at the bank holds of its plan's lines."""
+        for line in plan.lines:
+            take = min(fen, line.fen - line.consumed)
+            if take:
+                held = self.sheets.id("disbursement_line", plan.at)
+                self.sheets["disbursement_line"].append((held, disbursement, line.id, take))
+                line.held, fen = take, fen - take
 
     def _post(self, plan: Plan, disbursement: UUID, fen: int, handed: int, paid: int, back: int | None) -> None:
         """The trace and the posting of a payment; and of its coming back."""
@@ -248,7 +259,7 @@ class Book:
         parts: list[books.Part[UUID]] = []
         tail = (self.of.id, plan.title, plan.spending, plan.purpose.category, plan.purpose.area, plan.requester)
         for line in plan.lines:
-            take = min(left, line.fen - line.consumed)
+            take = min(left, line.fen - line.consumed - line.held)
             if take == 0:
                 continue
             gift = line.gift
@@ -278,6 +289,10 @@ class Book:
 
     def _write(self, plan: Plan) -> None:
         of, sheets, status = self.of, self.sheets, plan.status
+        if plan.need is not None and plan.need not in of.asked:
+            of.asked.add(plan.need)
+            asked = (sheets.id("need_foundation", plan.at), plan.need, of.id, plan.requester, plan.at)
+            sheets["need_foundation"].append(asked)
         submitted = status is not A.DRAFT
         approved = status in (A.APPROVED, A.ACTIVE, A.CLOSED)
         sheets["allocation"].append(
@@ -294,7 +309,7 @@ class Book:
             sheets["allocation_line"].append(
                 (
                     *(line.id, plan.id, line.gift.id, position, self.fund.id, bool(line.gift.restriction), line.fen),
-                    *(line.consumed, line.returned, of.id, plan.purpose.area, plan.requester),
+                    *(line.consumed, line.returned, line.held, of.id, plan.purpose.area, plan.requester),
                 )
             )
 

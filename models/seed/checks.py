@@ -65,7 +65,8 @@ CHECKS: dict[str, str] = {
                                                        - greatest(a.check_in_at, s.starts_at))::int / 60""",
     "hours rest on the server's record only where nobody marked the volunteer": """
         SELECT h.id FROM hour_entry h JOIN attendance a ON a.id = h.attendance_id
-        WHERE h.trust = 'SYSTEM' AND 'ROSTER' IN (a.check_in_method, a.check_out_method)
+        WHERE h.trust = 'SYSTEM' AND ('ROSTER' IN (a.check_in_method, a.check_out_method)
+                OR 'CODE' NOT IN (a.check_in_method, a.check_out_method))
            OR a.check_in_method = 'ROSTER' AND a.check_in_by IS NULL""",
     "an organization has taken whom it seats": """
         SELECT a.id FROM attendance a LEFT JOIN organization_volunteer v
@@ -89,6 +90,16 @@ CHECKS: dict[str, str] = {
         SELECT l.id FROM allocation_line l LEFT JOIN (
             SELECT line_id, sum(amount_fen) AS spent FROM spend_trace GROUP BY line_id) t ON t.line_id = l.id
         WHERE l.consumed_fen <> coalesce(t.spent, 0)""",
+    "a payment at the bank holds what it is to take": """
+        SELECT p.id FROM disbursement p LEFT JOIN (
+            SELECT disbursement_id, sum(amount_fen) AS fen FROM disbursement_line GROUP BY disbursement_id) h
+            ON h.disbursement_id = p.id
+        WHERE coalesce(h.fen, 0) <> CASE WHEN p.status = 'PAYING' THEN p.amount_fen ELSE 0 END
+        UNION ALL SELECT l.id FROM allocation_line l LEFT JOIN (
+            SELECT line_id, sum(amount_fen) AS fen FROM disbursement_line GROUP BY line_id) h ON h.line_id = l.id
+        WHERE l.held_fen <> coalesce(h.fen, 0)""",
+    "a provider reads particulars from the confirmation on": """
+        SELECT id FROM commitment WHERE (confirmed_at IS NULL) <> (open_until IS NULL)""",
     "a payment is traced whole": """
         SELECT p.id FROM disbursement p LEFT JOIN (
             SELECT disbursement_id, sum(amount_fen) AS spent FROM spend_trace GROUP BY disbursement_id) t

@@ -61,6 +61,7 @@ def serve(market: Market, ask: Ask) -> None:
             rating=world.between(3, 5) if ended and random() < 0.6 else None,
             comment=world.one(words.COMMENTS) if ended and random() < 0.15 else None,
             reason="到达时间与约定不符" if status is C.DISPUTED else None,
+            open_until=ends + GRANT_US,
         )
         if status is not C.COMPLETED:
             _grant(market, ask, id, by, who, agreed + int(0.3 * (starts - agreed)), ends + GRANT_US)
@@ -115,6 +116,7 @@ def promise(market: Market, ask: Ask) -> None:
             *(by, supply, who, 1, status, claimed),
             slot=ask.window or NO_SLOT,
             times=(agreed_at, confirmed, None, None, None),
+            open_until=None if confirmed is None else ends + GRANT_US,
         )
         if booked:
             world.sheets["booking"].append((who, Range(starts, ends), id, None, agreed))
@@ -154,6 +156,7 @@ def fail(market: Market, ask: Ask, number: int) -> None:
         times=(accepted, confirmed, served, served, max(ended, claimed)),
         cancelled_by=side,
         reason=reason,
+        open_until=None if confirmed is None else max(ended, claimed),
     )
 
 
@@ -235,6 +238,7 @@ def _write(
     comment: str | None = None,
     cancelled_by: Side | None = None,
     reason: str | None = None,
+    open_until: int | None = None,
 ) -> UUID:
     """Writes a commitment; `times` are those of accepting, confirming, starting, delivering and ending."""
     world = market.world
@@ -244,8 +248,9 @@ def _write(
     world.sheets["commitment"].append(
         (
             *(id, ask.id, supply.id if supply else None, by.id if by else None, None if by else who, who, worker),
-            *(market.community.id, ask.area, ask.sensitivity, qty, delivered, origin, status, claimed + HOLD_US),
-            *(*slot, *times, rating, comment, cancelled_by, reason, claimed),
+            *(market.community.id, ask.area, ask.sensitivity, ask.about, qty, delivered, origin, status),
+            *(claimed + HOLD_US, *slot, *times, rating, world.care(comment, ask.about), cancelled_by),
+            *(world.care(reason, ask.about), open_until, claimed),
         )
     )
     if by is not None and times[0] is not None:

@@ -80,6 +80,8 @@ class Foundation:
     checker: UUID
     authoriser: UUID
     donors: list[Donor] = dataclasses.field(default_factory=list)
+    asked: set[UUID] = dataclasses.field(default_factory=set)
+    """Needs that it was asked to pay for."""
 
 
 @dataclasses.dataclass
@@ -117,6 +119,7 @@ class Line:
     fen: int
     consumed: int = 0
     returned: int = 0
+    held: int = 0
 
 
 @dataclasses.dataclass(slots=True)

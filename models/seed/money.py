@@ -28,6 +28,7 @@ from models.seed.gifts import Foundation, Fund
 from models.seed.people import INVENTED_DISTRICT, born, membership, person
 from models.seed.sheets import DAY, FIRST_DAY, day, midnight
 from models.seed.world import World
+from models.vault import Kind
 
 MONTHS = 13
 """Whole months of gifts before the current one."""
@@ -147,8 +148,8 @@ def _donors(world: World, of: Foundation, count: int, made: int) -> None:
             name = world.one(words.SURNAMES) + world.one(words.WOMEN) + world.one(words.MEN)
         id = sheets.id("donor", made)
         sheets["donor"].append((id, of.id, kind, label(kind, name), account, None, made))
-        if name is not None:
-            sheets["donor_name"].append((id, kind, of.id, name))
+        if name is not None and kind is DonorKind.PERSON:
+            sheets["donor_name"].append((id, kind, of.id, world.vault.seal(Kind.NAME, name, id)))
         of.donors.append((id, kind, account, name))
 
 

@@ -20,6 +20,7 @@ from models.seed.commitments import fail, promise, serve
 from models.seed.market import SLOTS, Market, slot_number, slot_times, supply, write_offers
 from models.seed.people import Resident
 from models.seed.sheets import DAY, HOUR, MINUTE, day_number
+from models.vault import NO_ONE
 
 N = NeedStatus
 SETTLED_SHARE, RECENT_DAYS, NEWEST_DAYS, GROWTH = 0.55, 100, 4, 1.6
@@ -72,6 +73,11 @@ class Ask:
     closed: int | None = None
     reason: str | None = None
     referred: str | None = None
+
+    @property
+    def about(self) -> UUID:
+        """Whom its sealed words are about."""
+        return NO_ONE if self.beneficiary is None else self.beneficiary.person
 
     @property
     def subject(self) -> UUID | None:
@@ -202,17 +208,26 @@ def _write(market: Market, ask: Ask, rank: int) -> None:
         world.sheets["need_staff"].append(staff)
     who, window = ask.beneficiary, ask.window or (None, None)
     note = None if random() < 0.7 else f"{ask.title}，{world.one(WISHES)}。"
+    about = ask.about
     asked = market.world.now - HOUR if ask.status is N.REOPENED else ask.created
     answer = asked + ANSWER[(day_number(asked) + SATURDAY) % 7]
     preference = GenderPreference.ANY if random() < 0.9 else GenderPreference.FEMALE
     world.sheets["need"].append(
         (
-            *(ask.id, f"XQ{rank + 1:09d}", ask.title, note, ask.thing.kind, world.categories[ask.thing.category]),
+            *(
+                ask.id,
+                f"XQ{rank + 1:09d}",
+                ask.title,
+                world.care(note, about),
+                about,
+                ask.thing.kind,
+                world.categories[ask.thing.category],
+            ),
             *(ask.thing.category, who.id if who else None, who.household if who else None, ask.requester, ask.via),
             *(market.community.id, lives.grids[ask.grid][0], ask.area, ask.thing.unit, ask.total, ask.committed),
             *(ask.delivered, *window, ask.due, answer, 1 + int(random() * 4), ask.sensitivity, preference, ask.status),
             *(
-                ask.reason,
+                world.care(ask.reason, about),
                 ask.referred,
                 ask.status is N.REOPENED,
                 ask.opened if ask.status in (*OPENED, N.CANCELLED) else None,

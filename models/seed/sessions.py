@@ -249,6 +249,8 @@ def _attend(
         came = starts + (luck - 25) * MINUTE
         left = ends + (int(random() * 30) - 12) * MINUTE
         how = how_left = METHODS[luck % 4] if who != session.author else CheckMethod.ROSTER
+        if how is CheckMethod.GEO:  # a position alone proves nothing
+            how_left = CheckMethod.CODE
         if how is CheckMethod.ROSTER:
             marker = next(p for p in (session.author, *market.lives.staff, market.lives.workers[0][1]) if p != who)
         minutes = (min(left, ends) - max(came, starts)) // MINUTE
@@ -262,7 +264,14 @@ def _attend(
         (
             *(id, session.id, who, part.commitment if part else None, status, session.arrivals, applied),
             *(applied if seated or status is A.EXCUSED else None, starts, came, how, marker, left, how_left),
-            *(minutes if status is A.CONFIRMED else None, rating, reason, restricted, organization, session.area),
+            *(
+                minutes if status is A.CONFIRMED else None,
+                rating,
+                world.care(reason, who),
+                restricted,
+                organization,
+                session.area,
+            ),
         )
     )
     if seated:

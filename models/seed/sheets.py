@@ -40,15 +40,15 @@ COLUMNS: dict[str, str] = {
     " contact_id created_at",
     "membership": "id person_id organization_id role area starts_on granted_by granted_at",
     "organization_volunteer": "id organization_id person_id since",
-    "need": "id no title note kind category_id category_code beneficiary_id household requester_id submitted_via"
+    "need": "id no title note subject_id kind category_id category_code beneficiary_id household requester_id submitted_via"
     " community_id grid_id area unit qty_total qty_committed qty_delivered window_from window_to due_at answer_due_at"
     " urgency sensitivity gender_preference status reason referred_to reopened opened_at closed_at created_at",
     "need_staff": "id need_id person_id named_at",
     "offer": "id no title note organization_id person_id kind category_id category_code unit qty_total qty_reserved"
     " qty_consumed window_from window_to service_areas area status reason created_at",
     "commitment": "id need_id offer_id organization_id person_id volunteer_person_id social_worker_id community_id area"
-    " sensitivity qty qty_delivered origin status hold_until slot_from slot_to accepted_at confirmed_at started_at"
-    " delivered_at ended_at rating comment cancelled_by reason created_at",
+    " sensitivity subject_id qty qty_delivered origin status hold_until slot_from slot_to accepted_at confirmed_at"
+    " started_at delivered_at ended_at rating comment cancelled_by reason open_until created_at",
     "contact_grant": "id viewer_person_id viewer_organization_id subject_id source_id since until",
     "booking": "person_id during commitment_id attendance_id created_at",
     "service_activity": "id title description organization_id category_id category_code community_id area starts_on"
@@ -77,6 +77,7 @@ COLUMNS: dict[str, str] = {
     " spent_fen status requested_by requester_organization_id requested_at submitted_by submitted_at approved_by"
     " approved_at closed_at reason",
     "allocation_line": "id allocation_id donation_id position fund_id restricted amount_fen consumed_fen returned_fen"
+    " held_fen"
     " organization_id area requested_by",
     "disbursement": "id organization_id allocation_id area requested_by requester_organization_id spending"
     " needs_authoriser payee_name payee_organization_id payee_resident_id payee_person_id amount_fen purpose status"
@@ -87,6 +88,8 @@ COLUMNS: dict[str, str] = {
     "spend_trace": "id donation_id disbursement_id line_id fund_id amount_fen at on_day reverses_id organization_id"
     " title spending category_code area requested_by donor_person_id",
     "person_identity": "person_id id_type number number_index number_masked recorded_by recorded_at",
+    "need_foundation": "id need_id organization_id asked_by asked_at",
+    "disbursement_line": "id disbursement_id line_id amount_fen",
 }
 """What is written of each table, in the order in which references allow. Other columns have their defaults."""
 

@@ -16,7 +16,7 @@ from models.pinyin import sort_key
 from models.seed.cast import DISTRICT, HOME
 from models.seed.scales import Scale
 from models.seed.sheets import DAY, Sheets, day_number, microseconds
-from models.vault import Keys, load
+from models.vault import Keys, Kind
 
 T = TypeVar("T")
 SEED = 2101
@@ -112,6 +112,10 @@ class World:
         """An instant so many days before now."""
         return self.now - int((least_days + self.rng.random() * (most_days - least_days)) * DAY)
 
+    def care(self, words: str | None, subject: UUID) -> bytes | None:
+        """Words that may speak of somebody's condition, sealed for him."""
+        return None if words is None else self.vault.seal(Kind.CARE, words, subject)
+
     def key(self, text: str) -> str:
         """A text's sort key."""
         found = self.keys.get(text)
@@ -151,7 +155,7 @@ EVEN = ("grids", "buildings")
 """Of these the accounts' community has no more than others."""
 
 
-async def build(connection: asyncpg.Connection, scale: Scale, now: datetime) -> World:
+async def build(connection: asyncpg.Connection, scale: Scale, now: datetime, keys: Keys) -> World:
     """The world before anything is in it: which communities, and how much of what each of them gets."""
     rng = random.Random(SEED)
     found = await connection.fetch(PLACES, scale.within)
@@ -175,7 +179,7 @@ async def build(connection: asyncpg.Connection, scale: Scale, now: datetime) -> 
         rng,
         Sheets(),
         communities,
-        await load(connection),
+        keys,
         {r["code"]: r["id"] for r in rows},
         {r["code"]: r["id"] for r in wide},
     )

@@ -214,11 +214,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("disbursement_id", "line_id", name="uq_disbursement_line_disbursement_id_line_id"),
     )
     op.create_index("ix_disbursement_line_line_id", "disbursement_line", ["line_id"])
-    op.create_check_constraint(
-        op.f("ck_disbursement_confirmed_by"),
-        "disbursement",
-        "confirmed_by <> maker_id AND confirmed_by <> checker_id AND confirmed_by <> authoriser_id",
-    )
+    op.create_check_constraint(op.f("ck_disbursement_confirmed_by"), "disbursement", "confirmed_by <> maker_id")
     for statement in RELATED:
         op.execute(statement)
 
