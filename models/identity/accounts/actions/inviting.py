@@ -16,6 +16,7 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+import models.identity.accounts.visible  # noqa: F401 - whose account one may switch
 from models import clock
 from models.access import Role, may, seen
 from models.base import table

@@ -15,7 +15,7 @@ from models.identity.accounts import throttle
 from models.identity.accounts.codes import device_of, token_hash
 from models.identity.accounts.passwords import check_password, prepared
 from models.identity.accounts.ports import Asking, Passwords
-from models.identity.accounts.problems import InvitationInvalid
+from models.identity.accounts.problems import InvitationInvalid, PasswordWeak
 from models.identity.accounts.rules import read_login
 from models.identity.accounts.tables import Account, AccountLogin
 from models.identity.accounts.throttle import Counter
@@ -127,13 +127,16 @@ async def _compared(asking: Asking, passwords: Passwords, proof: Proof, known: s
         right = await passwords.verify(known, prepared(password))
         fresh = await passwords.hash(prepared(password)) if right and known and passwords.stale(known) else None
     except Busy:
-
-        async def undo(db: Db) -> None:
-            await throttle.give_back(db, proof.counters)
-
-        await transaction(asking.pool, asking.actor, asking.now, undo)
+        await _give_back(asking, proof)
         raise
     return dataclasses.replace(proof, right=right, hash=known, fresh=fresh)
+
+
+async def _give_back(asking: Asking, proof: Proof) -> None:
+    async def undo(db: Db) -> None:
+        await throttle.give_back(db, proof.counters)
+
+    await transaction(asking.pool, asking.actor, asking.now, undo)
 
 
 async def prove_and_choose(asking: Asking, passwords: Passwords, password: str, new: str) -> Proof:
@@ -141,8 +144,12 @@ async def prove_and_choose(asking: Asking, passwords: Passwords, password: str, 
     proof = await prove_again(asking, passwords, password)
     if not proof.right or proof.person is None:
         return proof
-    await _check_new(asking, proof.person, new)
-    return dataclasses.replace(proof, fresh=await passwords.hash(prepared(new)))
+    try:
+        await _check_new(asking, proof.person, new)
+        return dataclasses.replace(proof, fresh=await passwords.hash(prepared(new)))
+    except (PasswordWeak, Busy):
+        await _give_back(asking, proof)
+        raise
 
 
 async def choose_by_invitation(asking: Asking, passwords: Passwords, token: str, new: str) -> Proof:
