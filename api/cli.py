@@ -56,6 +56,14 @@ def _access(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when docs/access.md differs")
 
 
+def _audit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "step", choices=["verify", "head", "seal"], help="prove the log; print its newest seal; seal what is not yet"
+    )
+    parser.add_argument("--since", metavar="MONTH", help="verify: only from this month on, such as 2026-11")
+    parser.add_argument("--head", metavar="HASH", help="verify: what head printed earlier must be among the seals")
+
+
 def _test(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", choices=["default", "thorough"], default="default", help="how many examples")
 
@@ -89,6 +97,7 @@ COMMANDS = (
         "copies",
         lambda p: p.add_argument("file", help="made by backup"),
     ),
+    Command("audit", "prove the audit log, or name the first row that was changed", "audit", _audit),
     Command("doctor", "tell what is configured, reachable and of what version", "doctor"),
     Command("test", "run the tests; other arguments go to pytest", "checking", _test, passes_on=True),
     Command("check", "run everything that CI runs: lint, types, contracts, schema, migrations, tests", "checking"),

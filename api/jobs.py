@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
 import structlog
 
-from models import clock
+from models import clock, vault
 from models.access import Actor, Role
+from models.audit_archive import KEPT_MONTHS, archive
 from models.database import Db, transaction
 from models.pool import Pool
 from models.relay import Told
@@ -40,6 +42,7 @@ class Tools:
     pool: Pool
     owner_url: str | None
     now: datetime
+    audit_months: int = KEPT_MONTHS
 
 
 Work = Callable[[Tools], Awaitable[Any]]
@@ -87,6 +90,15 @@ async def upkeep(tools: Tools) -> dict[str, int]:
     """
     from models.migrate import make_partitions  # brings Alembic along: 5 MB for one minute a day
 
+    async with owning(tools) as connection:
+        async with connection.transaction():
+            await make_partitions(connection, clock.month(tools.now))
+        return {table: await _purge(connection, table, at, tools.now - kept) for table, at, kept in OLD}
+
+
+@contextlib.asynccontextmanager
+async def owning(tools: Tools) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the role that owns the tables, which waits for a lock no longer than two seconds."""
     assert tools.owner_url is not None
     connection = await asyncpg.connect(
         tools.owner_url,
@@ -94,11 +106,15 @@ async def upkeep(tools: Tools) -> dict[str, int]:
         server_settings={"lock_timeout": "2s", "timezone": "Asia/Shanghai", "application_name": "wushe upkeep"},
     )
     try:
-        async with connection.transaction():
-            await make_partitions(connection, clock.month(tools.now))
-        return {table: await _purge(connection, table, at, tools.now - kept) for table, at, kept in OLD}
+        yield connection
     finally:
         await connection.close()
+
+
+async def archive_audit(tools: Tools) -> dict[str, int]:
+    """Drops the months of the audit log that are past their time, proven first; how many rows of which."""
+    async with owning(tools) as connection:
+        return await archive(connection, await vault.load(connection), tools.now, tools.audit_months)
 
 
 async def _purge(connection: asyncpg.Connection, table: str, at: str, before: datetime) -> int:
@@ -122,5 +138,6 @@ def duties() -> Duties:
             Periodic("expire_needs", "* * * * *", by_system(expire_needs)),
             Periodic("expire_offers", "* * * * *", by_system(expire_offers)),
             Periodic("upkeep", "20 19 * * *", upkeep, as_owner=True),  # 03:20 in Shanghai
+            Periodic("archive_audit", "40 19 2 * *", archive_audit, as_owner=True),
         ),
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from models import vault
+from models.audit_archive import FEWEST_MONTHS, KEPT_MONTHS
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout."""
@@ -106,7 +107,7 @@ class Settings:
             metrics_public=given.one_of("WUSHE_METRICS", ["private", "public"], "private") == "public",
             log_level=given.one_of("WUSHE_LOG", ["debug", "info", "warning", "error"], "info"),
             proxies=given.whole("WUSHE_PROXIES", 0, 0, 10),
-            audit_months=given.whole("WUSHE_AUDIT_MONTHS", 36, 6, 1200),
+            audit_months=given.whole("WUSHE_AUDIT_MONTHS", KEPT_MONTHS, FEWEST_MONTHS, 1200),
         )
         made._check()
         if given.text("WUSHE_MODE") is None and (made.database_url is not None or made.host not in LOOPBACK):

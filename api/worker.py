@@ -1,6 +1,6 @@
-"""The worker: relays the outbox and runs jobs, until it is told to stop. Any number of them may run.
+"""The worker: relays the outbox, runs jobs and seals the audit log, until it is told to stop. Any number may run.
 
-Both halves live on connections of their own and begin anew, ever more patiently, when PostgreSQL goes away. When the
+Its parts live on connections of their own and begin anew, ever more patiently, when PostgreSQL goes away. When the
 worker is cancelled it finishes what is in flight.
 """
 
@@ -32,14 +32,19 @@ from api import metrics
 from api.jobs import SYSTEM, Called, Duties, Periodic, Tools, duties
 from api.logs import traced
 from api.settings import Settings
-from models import clock
-from models.database import transaction
+from models import audit, audit_seal, clock
+from models.database import Db, transaction
 from models.pool import LOST, Pool
 from models.problems import Busy
 from models.relay import BATCH, Told, foreign, relay, waiting
+from models.vault import Locked, Vault
 
 IDLE = 0.04
 """Seconds between two looks into an outbox in which nothing was waiting."""
+SEALED = 2.0
+"""Seconds between two looks for what is to be sealed of the audit log."""
+ANCHORED = 3600.0
+"""Seconds between two log lines that say how far it is sealed."""
 GRACE = 10.0
 """Seconds that what is in flight is given to finish."""
 LONGEST_PAUSE = 1.0
@@ -74,31 +79,34 @@ async def run(settings: Settings, does: Duties | None = None) -> None:
         application_name="wushe worker",
     )
     stop = asyncio.Event()
-    halves = [
-        asyncio.create_task(_persist("relay", stop, functools.partial(_relaying, pool, does, stop))),
-        asyncio.create_task(_persist("jobs", stop, functools.partial(_working, pool, settings, does, stop))),
-    ]
+    lives = {
+        "relay": functools.partial(_relaying, pool, does, stop),
+        "jobs": functools.partial(_working, pool, settings, does, stop),
+    }
+    if settings.owner_url is not None:
+        lives["seals"] = functools.partial(_sealing, settings.owner_url, stop)
+    parts = [asyncio.create_task(_persist(name, stop, live)) for name, live in lives.items()]
     try:
-        done, _ = await asyncio.wait(halves, return_when=asyncio.FIRST_COMPLETED)
-        for half in done:
-            half.result()  # only a bug ends one of them
+        done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        for part in done:
+            part.result()  # only a bug ends one of them
     finally:
         stop.set()
-        _, late = await asyncio.wait(halves, timeout=GRACE)
-        for half in late:
-            half.cancel()
-        await asyncio.gather(*halves, return_exceptions=True)
+        _, late = await asyncio.wait(parts, timeout=GRACE)
+        for part in late:
+            part.cancel()
+        await asyncio.gather(*parts, return_exceptions=True)
         await pool.close()
 
 
 async def _persist(part: str, stop: asyncio.Event, live: Callable[[], Awaitable[None]]) -> None:
-    """Lets one half live, again and again: PostgreSQL may restart, or not be there yet."""
+    """Lets one part live, again and again: PostgreSQL may restart, or not be there yet."""
     failures = 0
     while not stop.is_set():
         began = time.monotonic()
         try:
             await live()
-        except (*LOST, Busy, asyncpg.PostgresError, TimeoutError) as problem:
+        except (*LOST, Busy, Locked, asyncpg.PostgresError, TimeoutError) as problem:
             failures = 1 if time.monotonic() - began > STEADY else failures + 1
             if failures & (failures - 1) == 0:  # the 1st, 2nd, 4th, 8th, … in a row
                 log.warning("interrupted", part=part, error=type(problem).__name__, times=failures)
@@ -121,6 +129,27 @@ async def _relaying(pool: Pool, does: Duties, stop: asyncio.Event) -> None:
             metrics.RELAY_LAG.set(0.0 if oldest is None else max(0.0, (now - oldest).total_seconds()))
             if not ready or await relay(connection, now, hand) < BATCH:
                 await _pause(stop, IDLE)
+
+
+async def _sealing(owner_url: str, stop: asyncio.Event) -> None:
+    """Seals the audit log, and every hour logs the newest seal: whoever keeps the logs can tell if its end is cut off."""
+    connection = await asyncpg.connect(
+        owner_url, timeout=10, server_settings={"application_name": "wushe seals", "lock_timeout": "2s"}
+    )
+    try:
+        if await audit_seal.foreign(connection):
+            log.error("the audit log was written in another server: run ./wushe migrate, or it is not sealed")
+        vault, told = Vault(), 0.0
+        while not stop.is_set():
+            if await audit_seal.seal(connection, await vault.keys(connection), clock.now()) == audit_seal.BATCH:
+                continue
+            if time.monotonic() - told > ANCHORED:
+                newest = await audit_seal.end(connection)
+                log.info("audit head", seal=newest.n, hash=newest.hash.hex())
+                told = time.monotonic()
+            await _pause(stop, SEALED)
+    finally:
+        await connection.close()
 
 
 async def enqueue(does: Duties, connection: asyncpg.Connection, batch: Sequence[Told]) -> None:
@@ -175,13 +204,29 @@ def _tick(pool: Pool, settings: Settings, each: Periodic) -> Callable[[Schedule]
     async def tick(schedule: Schedule) -> None:
         began = time.perf_counter()
         try:
-            result = await each.work(Tools(pool, settings.owner_url, clock.now()))
+            result = await each.work(Tools(pool, settings.owner_url, clock.now(), settings.audit_months))
         except Exception as problem:
             log.error("job failed", job=each.name, error=traced(problem))
+            await _note(pool, each.name, FAILED, error=type(problem).__name__)
         else:
             log.debug("job done", job=each.name, result=result, seconds=round(time.perf_counter() - began, 3))
+            if result and (not isinstance(result, dict) or any(result.values())):
+                await _note(pool, each.name, audit.DONE, did=result)
 
     return tick
+
+
+FAILED = "FAILED"
+
+
+async def _note(pool: Pool, job: str, result: str, *, subject: UUID | None = None, **detail: Any) -> None:
+    """Writes on the audit log what became of a job. One that found nothing to do writes nothing."""
+    row = audit.by_system(clock.now(), f"job.{job}", result, subject=subject, detail=detail)
+    try:
+        async with pool.connection() as connection:
+            await audit.write(connection, *row)
+    except (*LOST, Busy, asyncpg.PostgresError):
+        log.warning("not on the audit log", action=f"job.{job}", result=result)
 
 
 def _job(pool: Pool, verb: Called) -> Callable[[Job], Awaitable[None]]:
@@ -190,13 +235,20 @@ def _job(pool: Pool, verb: Called) -> Callable[[Job], Awaitable[None]]:
     async def job(job: Job) -> None:
         assert job.payload is not None
         event = read(job.payload)
+
+        async def work(db: Db) -> None:
+            await verb(db, event)
+            row = audit.by_system(db.now, f"job.{job.entrypoint}", subject=event.subject, detail=db.detail)
+            await audit.write(db.connection, *row)
+
         try:
-            await transaction(pool, SYSTEM, clock.now(), lambda db: verb(db, event))
+            await transaction(pool, SYSTEM, clock.now(), work)
         except Exception as problem:
             where = traced(problem)
             last = job.attempts + 1 >= TRIES
             log.error("job failed", job=job.entrypoint, told=event.id, error=where, put_aside=last)
             if last:
+                await _note(pool, job.entrypoint, FAILED, subject=event.subject, error=type(problem).__name__)
                 raise RuntimeError(where) from None
             raise RetryRequested(timedelta(seconds=2**job.attempts), where) from None
 

@@ -98,6 +98,7 @@ async def served(database: str, **more: str) -> AsyncIterator[Site]:
             access_log=False,
             log_level="error",
             server_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=5,
         )
         server = uvicorn.Server(config)

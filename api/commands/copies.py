@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 from api import embedded
 from api.commands.database import file
+from api.noting import noted
 from api.settings import Settings, Trouble
 
 
@@ -14,7 +16,7 @@ def backup(args: argparse.Namespace, settings: Settings) -> int:
     if settings.database_url is not None:
         raise Trouble("backup is for the embedded server: copy a PostgreSQL of your own with its own tools.")
     target = file(args.file)
-    with embedded.start(settings.data) as cluster:
+    with embedded.start(settings.data) as cluster, noted(replace(settings, owner_url=cluster.owner_url), "backup"):
         size = embedded.backup(cluster, target)
     print(f"{target}: {size / 1e6:,.1f} MB.")
     return 0
@@ -25,5 +27,7 @@ def restore(args: argparse.Namespace, settings: Settings) -> int:
     if settings.database_url is not None:
         raise Trouble("restore is for the embedded server: unset DATABASE_URL.")
     place = embedded.restore(file(args.file), settings.data)
+    with embedded.start(settings.data) as cluster, noted(replace(settings, owner_url=cluster.owner_url), "restore"):
+        pass
     print(f"Restored into {place.folder}. ./wushe demo or ./wushe serve uses it.")
     return 0

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from api.noting import noted
 from api.settings import ROOT, Settings, Trouble
 
 OLDEST = 180000
@@ -118,7 +119,7 @@ def migrate(args: argparse.Namespace, settings: Settings) -> int:
         from models.progress import progress
 
         assert ready.database_url is not None
-        with progress("migrating the database"):
+        with progress("migrating the database"), noted(ready, "migrate", to=migrations.head()):
             migrations.upgrade(owner(ready), role_of(ready.database_url))
         print(f"The database is at {migrations.head()}.")
     return 0
@@ -142,7 +143,8 @@ def load(settings: Settings, scale: str) -> dict[str, int]:
     from models.seed import load as loaded
 
     try:
-        return asyncio.run(loaded(owner(settings), scale, clock.now(), progress))
+        with noted(settings, "seed", scale=scale):
+            return asyncio.run(loaded(owner(settings), scale, clock.now(), progress))
     except ValueError as problem:
         raise Trouble(f"{problem}") from problem
 
@@ -155,7 +157,8 @@ def token(args: argparse.Namespace, settings: Settings) -> int:
 
     with connected(settings) as ready:
         try:
-            print(issue_demo_token(args.role, ready))
+            with noted(ready, "token", role=args.role):
+                print(issue_demo_token(args.role, ready))
         except LookupError as problem:
             raise Trouble(str(problem.args[0] if problem.args else problem)) from problem
     return 0

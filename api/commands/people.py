@@ -7,6 +7,7 @@ import asyncio
 import sys
 
 from api.commands.database import connected, owner, up_to_date
+from api.noting import noted
 from api.settings import Settings, Trouble
 
 STEPS = """
@@ -29,7 +30,8 @@ def admin(args: argparse.Namespace, settings: Settings) -> int:
     login = args.phone or args.email or _asked("Phone number or e-mail address")
     with connected(settings) as ready:
         up_to_date(ready)
-        masked, token = asyncio.run(_made(ready, name, login, another=args.another))
+        with noted(ready, "admin", another=args.another):
+            masked, token = asyncio.run(_made(ready, name, login, another=args.another))
         print(STEPS.format(name=name, token=token, login=masked))
     return 0
 
