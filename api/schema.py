@@ -9,6 +9,7 @@ from resolvers.activity import ActivityMutation, ActivityQuery
 from resolvers.exchange import ExchangeMutation, ExchangeQuery
 from resolvers.funds import FundsMutation, FundsQuery
 from resolvers.identity import IdentityMutation, IdentityQuery
+from resolvers.identity.wechat import WechatMutation
 from resolvers.people import PeopleMutation, PeopleQuery
 from resolvers.people.interests import InterestMutation, InterestQuery
 from resolvers.reports import ReportsQuery
@@ -33,7 +34,15 @@ class Query(
 
 
 @strawberry.type(description="Everything that can be done. Each field is a transaction of its own.")
-class Mutation(PeopleMutation, InterestMutation, IdentityMutation, ExchangeMutation, ActivityMutation, FundsMutation):
+class Mutation(
+    PeopleMutation,
+    InterestMutation,
+    IdentityMutation,
+    WechatMutation,
+    ExchangeMutation,
+    ActivityMutation,
+    FundsMutation,
+):
     pass
 
 
