@@ -102,6 +102,14 @@ class WrongSignCode(Problem):
 
 
 @dataclasses.dataclass(eq=False)
+class CodeNeeded(Problem):
+    """A position is the phone's own word: who checked in by one checks out by the code, or an organizer marks him."""
+
+    says = "仅凭定位不能记时长，请输入签到码签退，或请工作人员点名。"
+    retry = Retry.CHANGE_INPUT
+
+
+@dataclasses.dataclass(eq=False)
 class TooFarAway(Problem):
     """The position lies outside the session's radius."""
 

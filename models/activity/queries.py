@@ -26,6 +26,7 @@ from models.activity.rules import (
 )
 from models.activity.tables import Attendance, HourEntry, ServiceSession
 from models.exchange.visible import is_any
+from models.people.conflicts import unconcerned
 
 Can = Callable[[Any, Any], Any]
 ONE: sa.ColumnElement[int] = sa.literal_column("1")
@@ -156,7 +157,8 @@ def can_decide(row: Any, view: Any) -> Any:
     if actor.role not in MAY["hours.decide"]:
         return NOBODY
     pending = is_any(row.status, before(PROPOSAL_STEPS, "approve"))
-    return sa.and_(runs(row, view), pending, row.proposed_by != actor.person, row.volunteer_id != actor.person)
+    others = unconcerned(view, [row.volunteer_id])
+    return sa.and_(runs(row, view), pending, row.proposed_by != actor.person, *others)
 
 
 def can_reverse(row: Any, view: Any) -> Any:
@@ -167,7 +169,7 @@ def can_reverse(row: Any, view: Any) -> Any:
     later = view.rows(HourEntry)
     reversed_ = sa.exists(sa.select(ONE).where(later.c.reverses_id == row.id))
     credit = is_any(row.kind, (HourKind.CREDIT,))
-    return sa.and_(runs(row, view), credit, row.volunteer_id != actor.person, sa.not_(reversed_))
+    return sa.and_(runs(row, view), credit, *unconcerned(view, [row.volunteer_id]), sa.not_(reversed_))
 
 
 def minutes_of_session(row: Any, view: Any) -> Any:

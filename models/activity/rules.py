@@ -290,6 +290,7 @@ MAY: dict[str, frozenset[Role]] = {
     "hours.propose": ORGANIZERS,
     "hours.decide": STEWARDS,
     "hours.reverse": STEWARDS,
+    "contact.reveal_day": frozenset({Role.SOCIAL_WORKER, Role.GRID_OFFICER}),
 }
 """Which roles may take a step; which sessions they may take it on is their scope."""
 

@@ -2,7 +2,8 @@
 
 A session that is open to sign-up is public once it is published. Everything else is for those whom it concerns: the
 volunteer, the organization that runs it or provides for it, community staff, social workers and grid officers of its
-area, and residents whose need it serves. Sessions of a RESTRICTED need are seen, of all staff, by those named for it.
+area, and residents whose need it serves. District and city viewers see counts in the reports, and of sessions no more
+than the public; of hours, grid officers see their own. Sessions of a RESTRICTED need are seen, of all staff, by those named for it.
 Lists of what is "mine" are arrays that a statement reads once, so that the conditions stay cheap for each row.
 """
 
@@ -12,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from models.access import NOBODY, STAFF_ROLES, VIEWER_ROLES, Role, Viewer, public, visible, within
+from models.access import NOBODY, STAFF_ROLES, Role, Viewer, public, visible, within
 from models.activity.tables import Attendance, SessionCommitment
 from models.base import table
 from models.exchange.tables import Commitment, Need, NeedStaff
@@ -54,8 +55,6 @@ def service_session(row: Any, viewer: Viewer) -> Where:
     ways = [shown, among(row.id, sa.select(part.c.session_id).where(part.c.volunteer_id == viewer.person))]
     if viewer.role in STAFF_ROLES:
         ways.append(of_area(row, viewer))
-    elif viewer.role in VIEWER_ROLES:
-        ways.append(sa.and_(announced, row.restricted_need_id.is_(None), within(row.area, viewer)))
     elif viewer.role is Role.NGO_STAFF:
         link = table(SessionCommitment).alias()
         ways.append(row.organization_id == viewer.organization)
@@ -121,7 +120,7 @@ def _of_the_volunteer(row: Any, viewer: Viewer) -> Where:
     if viewer.role is Role.PUBLIC:
         return NOBODY
     own = sa.and_(row.volunteer_id == viewer.person)
-    if viewer.role in STAFF_ROLES:
+    if viewer.role in (Role.COMMUNITY_STAFF, Role.SOCIAL_WORKER):
         return sa.or_(own, within(row.area, viewer))
     if viewer.role is Role.NGO_STAFF:
         return sa.or_(own, row.organization_id == viewer.organization)

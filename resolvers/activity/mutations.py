@@ -9,7 +9,9 @@ from uuid import UUID
 import strawberry
 
 from models.activity import actions
+from models.people.rules import AccessPurpose, ContactField
 from resolvers.activity.types import Attendance, ManualProposal, ServiceActivity, ServiceSession
+from resolvers.people import ContactReveal
 from resolvers.verbs import Call, mutation
 
 
@@ -343,3 +345,21 @@ class ActivityMutation:
     async def hours_credit_again(call: Call, attendance: AttendanceId, minutes: Minutes, reason: Reason) -> UUID:
         of = call.id(attendance, "attendance", "attendance")
         return await actions.credit_again(call.db, of, minutes, reason)
+
+    @mutation(
+        ContactReveal,
+        actions.reveal_day,
+        description="Social workers and grid officers: read the plain contacts of the residents of a day's list, today's or tomorrow's: those whom its confirmed commitments and sessions serve in the caller's area, and a social worker's own cases. Each reading is on record, and each person sees who read his. Never replayed.",
+        idempotent=False,
+    )
+    async def contact_reveal_day(
+        call: Call,
+        date: Annotated[date, _told("Today or tomorrow.")],
+        purpose: Annotated[AccessPurpose, _told("What for.")],
+        fields: Annotated[list[ContactField] | None, _told("Which; name, phone and address when none is said.")] = None,
+    ) -> UUID:
+        return await (
+            actions.reveal_day(call.db, date, purpose)
+            if fields is None
+            else actions.reveal_day(call.db, date, purpose, fields)
+        )

@@ -3,6 +3,7 @@
 from models.activity.actions.creating import ActivityDraft, SessionDraft, create_activity, create_session
 from models.activity.actions.hours import approve_hours, credit_again, propose_hours, reject_hours, reverse_hours
 from models.activity.actions.presence import check_in, check_out, excuse, mark_absent, rate
+from models.activity.actions.revealing import reveal_day
 from models.activity.actions.sessions import (
     cancel_session,
     confirm_session,
@@ -37,6 +38,7 @@ __all__ = [
     "record_headcount",
     "refuse",
     "reject_hours",
+    "reveal_day",
     "reverse_hours",
     "sign_up",
     "waitlist",

@@ -19,12 +19,13 @@ from models.activity.rules import MAY, AttendanceStatus, SessionStatus
 from models.activity.tables import ServiceActivity, ServiceSession, SessionCommitment
 from models.base import table
 from models.database import Db, Seen, Statement
+from models.exchange.actions.commitments import keep_open
 from models.exchange.kinds import Sensitivity
 from models.exchange.problems import OverlappingBooking, VolunteerInactive
 from models.exchange.tables import Commitment, Need, ServiceCategory
 from models.people.problems import OrganizationNotVerified
 from models.people.rules import VerifiedState
-from models.people.tables import ContactGrant, Organization
+from models.people.tables import Organization
 from models.problems import Forbidden, InvalidInput, NotFound, refuses
 from models.rules_text import clean
 from models.territory.rules import DivisionLevel
@@ -32,7 +33,7 @@ from models.territory.tables import Division
 
 activity, link = table(ServiceActivity), table(SessionCommitment)
 commitment, need, category, division = table(Commitment), table(Need), table(ServiceCategory), table(Division)
-organization, grant = table(Organization), table(ContactGrant)
+organization = table(Organization)
 
 ALLOTTED = (
     sa.select(sa.func.coalesce(sa.func.sum(link.c.quantity), 0))
@@ -54,7 +55,7 @@ COMMITMENTS = Seen(
         .join(need, need.c.id == commitment.c.need_id)
         .where(commitment.c.id == sa.any_(bound("ids", sa.ARRAY(sa.Uuid()))), *seen(commitment, "commitment", viewer))
         .order_by(commitment.c.id)
-        .with_for_update(read=True, of=commitment)
+        .with_for_update(key_share=True, of=commitment)
     )
 )
 COMMUNITY = Statement(
@@ -137,15 +138,19 @@ held_in, other = table(ServiceSession).alias(), link.alias()
 LAST_END = (
     sa.select(sa.func.max(held_in.c.ends_at))
     .join(other, other.c.session_id == held_in.c.id)
-    .where(other.c.commitment_id == grant.c.source_id, held_in.c.status != SessionStatus.CANCELLED.value)
+    .where(other.c.commitment_id == commitment.c.id, held_in.c.status != SessionStatus.CANCELLED.value)
     .scalar_subquery()
 )
-GRANT_UNTIL = Statement(
-    sa.update(grant)
-    .where(grant.c.source_id.in_(sa.select(link.c.commitment_id).where(link.c.session_id == bound("of"))))
-    .values(until=LAST_END + sa.literal_column(f"interval '{int(rules.CONTACT_AFTER.total_seconds())} seconds'"))
+SERVICE_ENDS = Statement(
+    sa.select(
+        commitment.c.id,
+        sa.func.coalesce(LAST_END, commitment.c.slot_to, need.c.window_to, need.c.due_at).label("ends_at"),
+    )
+    .join(need, need.c.id == commitment.c.need_id)
+    .where(commitment.c.id.in_(sa.select(link.c.commitment_id).where(link.c.session_id == bound("of"))))
+    .order_by(commitment.c.id)
 )
-"""A session's providers may ask for the contact until 24 h after the last session of their commitment."""
+"""When the service of each commitment of a session ends: with the last session that stands, or else as was agreed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -318,8 +323,15 @@ async def create_session(db: Db, draft: SessionDraft) -> UUID:
             organization_id=row["organization_id"],
         )
     if carried:
-        await db.value(GRANT_UNTIL, of=held["id"])
+        await keep_providers(db, held["id"])
     return held["id"]  # type: ignore[no-any-return]
+
+
+async def keep_providers(db: Db, id: UUID) -> None:
+    """A session was planned, moved or called off: its providers may read the need's particulars and ask for the contact
+    until 24 h after the last session of their commitment."""
+    for row in await db.all(SERVICE_ENDS, of=id):
+        await keep_open(db, row["id"], row["ends_at"] + rules.CONTACT_AFTER)
 
 
 async def _commitments(db: Db, given: Sequence[tuple[UUID, int | None]]) -> list[Row]:

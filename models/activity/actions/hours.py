@@ -36,6 +36,8 @@ from models.activity.tables import ManualProposal
 from models.base import table
 from models.database import Db, Seen, Statement
 from models.labels import label
+from models.people.actions.interests import no_conflict
+from models.people.problems import ConflictOfInterest
 from models.problems import Forbidden, InvalidTransition, NotFound, refuses
 from models.rules_text import clean
 
@@ -88,7 +90,7 @@ async def _within_limit(db: Db, held: Row, part: Row, minutes: int) -> None:
 
 
 @may(MAY["hours.propose"])
-@refuses(InvalidTransition, SessionNotOver, MinutesOverLimit, ProposalPending, SecondPersonNeeded)
+@refuses(InvalidTransition, SessionNotOver, MinutesOverLimit, ProposalPending, SecondPersonNeeded, ConflictOfInterest)
 async def propose_hours(db: Db, attendance_id: UUID, minutes: int, reason: str, evidence: str) -> UUID:
     """The organizers propose hours for somebody with a place who forgot to check in or out, or whose credit was
     reversed. Returns the proposal.
@@ -105,6 +107,7 @@ async def propose_hours(db: Db, attendance_id: UUID, minutes: int, reason: str, 
         raise SessionNotOver(ends_at=held["ends_at"])
     if part["volunteer_id"] == db.actor.person:
         raise SecondPersonNeeded()
+    await no_conflict(db, concerns=[part["volunteer_id"]])
     if await db.value(PENDING, of=attendance_id):
         raise ProposalPending()
     await _within_limit(db, held, part, minutes)
@@ -128,7 +131,7 @@ async def _decided(db: Db, id: UUID, name: str, note: str | None) -> tuple[Row, 
     """Writes the decision on a proposal. Returns its session, attendance and the proposal.
 
     Raises NotFound, Forbidden outside his area, InvalidTransition, and SecondPersonNeeded for whoever proposed it or
-    would be credited.
+    would be credited, ConflictOfInterest for whoever is close to the one who would.
     """
     found = await db.one(PROPOSAL, id=id)
     if found is None:
@@ -141,6 +144,7 @@ async def _decided(db: Db, id: UUID, name: str, note: str | None) -> tuple[Row, 
     to = step(PROPOSAL_STEPS, name, ProposalStatus(found["status"]))
     if db.actor.person in (found["proposed_by"], found["volunteer_id"]):
         raise SecondPersonNeeded()
+    await no_conflict(db, concerns=[found["volunteer_id"]])
     await db.value(
         DECIDE, of=id, status=to, by=db.actor.person, note=None if note is None else clean(note, "note", least=0)
     )
@@ -149,7 +153,7 @@ async def _decided(db: Db, id: UUID, name: str, note: str | None) -> tuple[Row, 
 
 
 @may(MAY["hours.decide"])
-@refuses(InvalidTransition, SecondPersonNeeded, MinutesOverLimit)
+@refuses(InvalidTransition, SecondPersonNeeded, ConflictOfInterest, MinutesOverLimit)
 async def approve_hours(db: Db, id: UUID, note: str | None = None) -> UUID:
     """A second person approves proposed hours: credited with trust MANUAL, once. Returns the proposal."""
     held, part, found = await _decided(db, id, "approve", note)
@@ -175,7 +179,7 @@ async def approve_hours(db: Db, id: UUID, note: str | None = None) -> UUID:
 
 
 @may(MAY["hours.decide"])
-@refuses(InvalidTransition, SecondPersonNeeded)
+@refuses(InvalidTransition, SecondPersonNeeded, ConflictOfInterest)
 async def reject_hours(db: Db, id: UUID, note: str) -> UUID:
     """A second person rejects proposed hours, saying why. Returns the proposal."""
     await _decided(db, id, "reject", clean(note, "note"))
@@ -190,6 +194,7 @@ async def _correcting(db: Db, attendance_id: UUID) -> tuple[Row, Row, UUID]:
         raise Forbidden()
     if person == part["volunteer_id"]:
         raise SecondPersonNeeded()
+    await no_conflict(db, concerns=[part["volunteer_id"]])
     return held, part, person
 
 
@@ -212,7 +217,7 @@ async def _credit_again(db: Db, held: Row, part: Row, minutes: int, reason: str,
 
 
 @may(MAY["hours.reverse"])
-@refuses(CreditNotLive, MinutesOverLimit, MoreThanCredited, SecondPersonNeeded)
+@refuses(CreditNotLive, MinutesOverLimit, MoreThanCredited, SecondPersonNeeded, ConflictOfInterest)
 async def reverse_hours(db: Db, entry_id: UUID, reason: str, minutes: int | None = None) -> UUID:
     """Staff take a credit back, whole; with `minutes`, a lower credit stands in its place. Returns the attendance.
 
@@ -235,7 +240,7 @@ async def reverse_hours(db: Db, entry_id: UUID, reason: str, minutes: int | None
 
 
 @may(MAY["hours.reverse"])
-@refuses(InvalidTransition, MinutesOverLimit, MoreThanCredited, SecondPersonNeeded)
+@refuses(InvalidTransition, MinutesOverLimit, MoreThanCredited, SecondPersonNeeded, ConflictOfInterest)
 async def credit_again(db: Db, attendance_id: UUID, minutes: int, reason: str) -> UUID:
     """Staff credit an attendance whose credit was reversed and none put in its place, at most as much. Returns it."""
     held, part, by = await _correcting(db, attendance_id)

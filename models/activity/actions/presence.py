@@ -25,6 +25,7 @@ from models.activity.actions.roster import (
 from models.activity.problems import (
     CheckInClosed,
     CheckOutClosed,
+    CodeNeeded,
     SecondPersonNeeded,
     TooFarAway,
     WrongSignCode,
@@ -33,6 +34,7 @@ from models.activity.rules import (
     ATTENDANCE_STEPS,
     MAY,
     SESSION_STEPS,
+    STEWARDS,
     AttendanceStatus,
     CheckMethod,
     HourTrust,
@@ -47,12 +49,18 @@ from models.activity.rules import (
 from models.activity.rules import (
     position as placed,
 )
-from models.base import INSTANT
+from models.base import INSTANT, table
+from models.clock import day
 from models.database import Db, Statement
+from models.exchange.visible import is_any
 from models.labels import label
+from models.people.actions.interests import no_conflict
+from models.people.problems import ConflictOfInterest
+from models.people.tables import Membership
 from models.problems import Forbidden, InvalidTransition, refuses
 from models.rules_text import clean
 
+membership = table(Membership)
 CAME = Statement(
     sa.update(attendance)
     .where(attendance.c.id == bound("of"))
@@ -71,15 +79,36 @@ def sign_hash(of: UUID, code: str) -> str:
     return hashlib.sha256(of.bytes + code.encode()).hexdigest()
 
 
-def proof(db: Db, held: Row, part: Row, code: str | None, at: tuple[float, float] | None) -> CheckMethod:
+INSIDER = Statement(
+    sa.select(
+        sa.exists().where(
+            membership.c.person_id == bound("person", sa.Uuid()),
+            membership.c.revoked_at.is_(None),
+            membership.c.starts_on <= bound("today", sa.Date()),
+            sa.or_(membership.c.ends_on.is_(None), membership.c.ends_on >= bound("today", sa.Date())),
+            sa.or_(
+                membership.c.organization_id == bound("organization", sa.Uuid()),
+                sa.and_(
+                    is_any(membership.c.role, tuple(STEWARDS)),
+                    sa.func.starts_with(bound("area", sa.Text()), membership.c.area),
+                ),
+            ),
+        )
+    )
+)
+"""Whether somebody may read a session's code in another capacity: staff of its organization, or of its area."""
+
+
+async def proof(db: Db, held: Row, part: Row, code: str | None, at: tuple[float, float] | None) -> CheckMethod:
     """How a check-in or check-out is proven: for others the organizers' word; for oneself the code, or one's position.
 
-    Raises Forbidden, WrongSignCode, TooFarAway.
+    Raises Forbidden, WrongSignCode, TooFarAway, and ConflictOfInterest where an organizer marks somebody close to him.
     """
     if part["volunteer_id"] != db.actor.person:
         must_run(db.actor, part)
         if db.actor.person is None:
             raise Forbidden()
+        await no_conflict(db, concerns=[part["volunteer_id"]])
         return CheckMethod.ROSTER
     if code is not None or at is None or held["latitude"] is None:
         given = sign_hash(held["id"], (code or "").strip().upper())
@@ -93,14 +122,14 @@ def proof(db: Db, held: Row, part: Row, code: str | None, at: tuple[float, float
 
 
 @may(MAY["attendance.check"])
-@refuses(InvalidTransition, CheckInClosed, WrongSignCode, TooFarAway)
+@refuses(InvalidTransition, CheckInClosed, WrongSignCode, TooFarAway, ConflictOfInterest)
 async def check_in(
     db: Db, id: UUID, code: str | None = None, latitude: float | None = None, longitude: float | None = None
 ) -> UUID:
     """A volunteer is there. The first one starts the session, and the service of the commitment that he carries out."""
     at = placed(latitude, longitude)
     held, part = await locked_attendance(db, id)
-    method = proof(db, held, part, code, at)
+    method = await proof(db, held, part, code, at)
     step(ATTENDANCE_STEPS, "check_in", AttendanceStatus(part["status"]))
     status = SessionStatus(held["status"])
     if status is not SessionStatus.RUNNING:
@@ -117,23 +146,32 @@ async def check_in(
 
 
 @may(MAY["attendance.check"])
-@refuses(InvalidTransition, CheckOutClosed, WrongSignCode, TooFarAway, SecondPersonNeeded)
+@refuses(
+    InvalidTransition,
+    CheckOutClosed,
+    WrongSignCode,
+    TooFarAway,
+    CodeNeeded,
+    SecondPersonNeeded,
+    ConflictOfInterest,
+)
 async def check_out(
     db: Db, id: UUID, code: str | None = None, latitude: float | None = None, longitude: float | None = None
 ) -> UUID:
     """A volunteer leaves: his minutes are credited at once, and what his commitment promised is delivered.
 
     Credited are the whole minutes of his presence inside the session's time, at most 12 hours a day (I8). Where either
-    mark is another's word, that person answers for the credit, and its trust is CONFIRMED. Who organizes the session
-    knows its code: another has to mark him at least once.
+    mark is another's word, that person answers for the credit, and its trust is CONFIRMED. Who organizes the session, or
+    is staff of its organization or area in any capacity, may know its code: another has to mark him at least once. A
+    position is the phone's own word, and proves nothing without a code or an organizer's word beside it.
     """
     at = placed(latitude, longitude)
     held, part = await locked_attendance(db, id)
-    method = proof(db, held, part, code, at)
+    method = await proof(db, held, part, code, at)
     step(ATTENDANCE_STEPS, "check_out", AttendanceStatus(part["status"]))
     if held["status"] not in (SessionStatus.RUNNING, SessionStatus.ENDED):
         raise InvalidTransition(status=held["status"], label=label(SessionStatus(held["status"])))
-    by = _answers(db, held, part, method)
+    by = await _answers(db, held, part, method)
     closes = check_out_closes(held["ends_at"])
     if db.now > closes:
         raise CheckOutClosed(closed_at=closes)
@@ -150,9 +188,9 @@ async def check_out(
     return id
 
 
-def _answers(db: Db, held: Row, part: Row, left: CheckMethod) -> UUID | None:
+async def _answers(db: Db, held: Row, part: Row, left: CheckMethod) -> UUID | None:
     """Who answers for a credit: whoever marked the check-out from the roster, or else the check-in; None where nobody
-    had to. Raises SecondPersonNeeded for an organizer whom nobody else has marked."""
+    had to. Raises SecondPersonNeeded for an organizer whom nobody else has marked, CodeNeeded for positions alone."""
     if left is CheckMethod.ROSTER:
         return db.actor.person
     if part["check_in_by"] is not None:
@@ -160,6 +198,11 @@ def _answers(db: Db, held: Row, part: Row, left: CheckMethod) -> UUID | None:
     unsigned = part["check_in_method"] == CheckMethod.ROSTER
     if unsigned or held["created_by"] == part["volunteer_id"] or runs(db.actor, part):
         raise SecondPersonNeeded()
+    within = {"organization": held["organization_id"], "area": held["area"], "today": day(held["starts_at"])}
+    if await db.value(INSIDER, person=part["volunteer_id"], **within):
+        raise SecondPersonNeeded()
+    if left is CheckMethod.GEO and part["check_in_method"] == CheckMethod.GEO:
+        raise CodeNeeded()
     return None
 
 
@@ -189,13 +232,14 @@ async def excuse(db: Db, id: UUID, reason: str) -> UUID:
 
 
 @may(MAY["attendance.rate"])
-@refuses(InvalidTransition, SecondPersonNeeded)
+@refuses(InvalidTransition, SecondPersonNeeded, ConflictOfInterest)
 async def rate(db: Db, id: UUID, rating: int) -> UUID:
     """The organizers evaluate a volunteer's service, 1 to 5, not their own (条例 art. 19 asks for a record of it)."""
     held, part = await locked_attendance(db, id)
     must_run(db.actor, part)
     if part["volunteer_id"] == db.actor.person:
         raise SecondPersonNeeded()
+    await no_conflict(db, concerns=[part["volunteer_id"]])
     bounded(rating, "rating", 1, 5)
     if part["status"] != AttendanceStatus.CONFIRMED:
         raise InvalidTransition(status=part["status"], label=label(AttendanceStatus(part["status"])))

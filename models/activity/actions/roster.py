@@ -14,7 +14,7 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import TSTZRANGE, insert
 
-from models import clock
+from models import clock, vault
 from models.access import Actor, Role, seen
 from models.activity import visible
 from models.activity.problems import BelowMinimumAge, MinorAtNight
@@ -79,7 +79,7 @@ MOVE = Statement(
     .where(attendance.c.id == bound("of"))
     .values(
         status=bound("status"),
-        reason=sa.func.coalesce(bound("reason", sa.Text()), attendance.c.reason),
+        reason=sa.func.coalesce(bound("reason", sa.LargeBinary()), attendance.c.reason),
         accepted_at=sa.case(
             (bound("status", sa.Text()) == AttendanceStatus.ACCEPTED.value, bound("now", INSTANT)),
             else_=attendance.c.accepted_at,
@@ -157,7 +157,8 @@ async def advance(db: Db, held: Row, to: SessionStatus) -> None:
 async def move(db: Db, part: Row, name: str, *, reason: str | None = None) -> AttendanceStatus:
     """Takes an attendance one step on, and tells of it. Raises InvalidTransition."""
     to = step(ATTENDANCE_STEPS, name, AttendanceStatus(part["status"]))
-    await db.value(MOVE, of=part["id"], status=to, reason=reason)
+    why = None if reason is None else (await db.keys()).seal(vault.Kind.CARE, reason, part["volunteer_id"])
+    await db.value(MOVE, of=part["id"], status=to, reason=why)
     db.tell(f"attendance.{to.value.lower()}", part["id"], area=part["area"], session=part["session_id"])
     return to
 

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from models.access import may
 from models.activity import rules
-from models.activity.actions.creating import GRANT_UNTIL
+from models.activity.actions.creating import keep_providers
 from models.activity.actions.ledger import settle
 from models.activity.actions.presence import sign_hash
 from models.activity.actions.roster import (
@@ -219,7 +219,7 @@ async def _retime(db: Db, held: Row, times: dict[str, datetime]) -> None:
     except asyncpg.ExclusionViolationError:
         raise OverlappingBooking() from None
     await db.value(RETIME, of=held["id"], starts_at=times["starts_at"])
-    await db.value(GRANT_UNTIL, of=held["id"])
+    await keep_providers(db, held["id"])
 
 
 @may(MAY["session.publish"])
@@ -255,6 +255,7 @@ async def cancel_session(db: Db, id: UUID, reason: str) -> UUID:
     await db.value(UNBOOK_ALL, of=id)
     await db.value(HIDE_CODE, of=id)
     await db.value(CANCEL, of=id, reason=why)
+    await keep_providers(db, id)
     db.tell("session.cancelled", id, area=held["area"])
     return id
 
