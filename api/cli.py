@@ -15,6 +15,7 @@ from importlib import import_module
 from types import FrameType
 
 from api.settings import Settings, Stopped, Trouble
+from models.vault import Kind
 
 Arguments = argparse.Namespace
 Describe = Callable[[argparse.ArgumentParser], object]
@@ -68,6 +69,19 @@ def _test(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", choices=["default", "thorough"], default="default", help="how many examples")
 
 
+def _keys(parser: argparse.ArgumentParser) -> None:
+    steps = parser.add_subparsers(dest="step", metavar="STEP", required=True)
+    steps.add_parser("new", help="print a new master key, and keep it nowhere")
+    steps.add_parser("list", help="list the data keys: kind, id, age, how many values each has sealed")
+    for name, line in (("rotate", "make new data keys"), ("reseal", "seal anew what older keys have sealed")):
+        step = steps.add_parser(name, help=line)
+        step.add_argument(
+            "kind", choices=[*(k.value for k in Kind), "all"], metavar="KIND", help="of which kind, or all"
+        )
+    steps.add_parser("retire", help="end the older keys of which nothing is left")
+    steps.add_parser("rewrap", help="wrap the data keys by a new WUSHE_MASTER_KEY (the old: WUSHE_MASTER_KEYS_OLD)")
+
+
 COMMANDS = (
     Command("demo", "start everything with demo data: PostgreSQL, the API, the worker", "running"),
     Command("serve", "serve the API on HOST:PORT", "running"),
@@ -98,6 +112,7 @@ COMMANDS = (
         lambda p: p.add_argument("file", help="made by backup"),
     ),
     Command("audit", "prove the audit log, or name the first row that was changed", "audit", _audit),
+    Command("keys", "list and rotate the keys that personal data are sealed with", "keys", _keys),
     Command("doctor", "tell what is configured, reachable and of what version", "doctor"),
     Command("test", "run the tests; other arguments go to pytest", "checking", _test, passes_on=True),
     Command("check", "run everything that CI runs: lint, types, contracts, schema, migrations, tests", "checking"),

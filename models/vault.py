@@ -203,6 +203,14 @@ class Keys:
         return hmac.digest(secret, f"{kind}\0{plain}".encode(), "sha256")
 
 
+def master_of(row: asyncpg.Record) -> Master:
+    """The master key that a data key was wrapped by. Raises Locked."""
+    found = _masters.get(row["master"])
+    if found is None:
+        raise Locked(f"data key {row['id']} was wrapped by master key {row['master']}, which is not given")
+    return found
+
+
 READ = (
     "SELECT id, kind, wrapped, master, retired_at IS NOT NULL AS retired, created_at > $1 AS waiting"
     " FROM data_key ORDER BY created_at, id"
@@ -213,10 +221,9 @@ async def load(connection: asyncpg.Connection) -> Keys:
     """Reads and unwraps a database's data keys. Raises Locked."""
     rows, waiting = [], set()
     for row in await connection.fetch(READ, clock.now()):
-        wrapper = _masters.get(row["master"])
-        if wrapper is None:
-            raise Locked(f"data key {row['id']} was wrapped by master key {row['master']}, which is not given")
-        rows.append((row["id"], row["kind"], wrapper.unwrap(row["id"], row["kind"], row["wrapped"]), row["retired"]))
+        rows.append(
+            (row["id"], row["kind"], master_of(row).unwrap(row["id"], row["kind"], row["wrapped"]), row["retired"])
+        )
         if row["waiting"]:
             waiting.add(row["id"])
     if not rows:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import asyncpg
 
+from models import vault
 from models.base import VIEW
 from models.progress import Progress, silent
 from models.seed import scales, sheets
@@ -75,10 +76,11 @@ async def _must_be_empty(connection: asyncpg.Connection) -> None:
 
 
 async def _load(connection: asyncpg.Connection, size: scales.Scale, now: datetime, progress: Progress) -> None:
+    keys = await vault.load(connection)
     await sheets.prepare(connection)
     filled = [name for name in _stored() if name not in (*REFERENCE, *MACHINERY)]
     off = await put_aside(connection, filled)
-    world = await build(connection, size, now)
+    world = await build(connection, size, now, keys)
     needs = _ranks(size.needs, [c.quota["needs"] for c in world.communities])
     offers = _ranks(size.offers, [c.quota["offers"] for c in world.communities])
     platform(world)

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import re
+import json
 from datetime import datetime
 
 import asyncpg
 import pytest
 
+from models import vault
 from models.access import FUND_ROLES, Role
 from models.activity.rules import AttendanceStatus, SessionStatus
 from models.exchange.states import CommitmentStatus, NeedStatus, OfferStatus
 from models.funds.rules import AllocationStatus, DisbursementStatus, DonationStatus
-from models.people.identity import UNALLOTTED, mask_name, mask_phone, read_uscc
+from models.people.identity import (
+    UNALLOTTED,
+    born_by,
+    mask_address,
+    mask_name,
+    mask_number,
+    mask_phone,
+    read_id_number,
+    read_uscc,
+)
 from models.people.queries import actor_of
-from models.people.rules import VolunteerRegistration
+from models.people.rules import IdType, ResidentTag, VolunteerRegistration
 from models.pinyin import sort_key
 from models.seed import account, accounts, load
+from models.vault import Kind
+from tests.conftest import NOW
 from tests.seed import raw
 from tests.seed.conftest import Loaded
 from tests.server import Server
@@ -146,18 +158,28 @@ async def test_something_to_look_at(rows: asyncpg.Connection, slug: str) -> None
 async def test_nobody_is_real(demo: Loaded) -> None:
     connection = await asyncpg.connect(demo.owner)
     try:
+        keys = await vault.load(connection)
         people = await connection.fetch(
             "SELECT * FROM person p JOIN person_name n ON n.person_id = p.id JOIN person_contact c ON c.person_id = p.id"
         )
         assert len(people) == demo.counts["person"]
         for p in people:
-            assert UNALLOTTED.fullmatch(p["phone"]) and p["phone_masked"] == mask_phone(p["phone"])
-            assert p["name_masked"] == mask_name(p["name"]) and p["pinyin"] == sort_key(p["name_masked"])
+            name, phone = keys.open(Kind.NAME, p["name"], p["id"]), keys.open(Kind.PHONE, p["phone"], p["id"])
+            assert UNALLOTTED.fullmatch(phone) and p["phone_masked"] == mask_phone(phone)
+            assert p["phone_index"] == keys.index(Kind.PHONE, phone) and p["phone_whose"] == "OWN"
+            assert p["name_masked"] == mask_name(name) and p["pinyin"] == sort_key(p["name_masked"])
+            if p["address"] is not None:
+                assert p["address_masked"] == mask_address(keys.open(Kind.ADDRESS, p["address"], p["id"]))
+        for i in await connection.fetch("SELECT * FROM person_identity JOIN person ON person.id = person_id"):
+            number = keys.open(Kind.IDENTITY, i["number"], i["person_id"])
+            assert read_id_number(number, IdType.ID_CARD, NOW) == number and number.startswith("219999")
+            assert i["number_masked"] == mask_number(number) and born_by(number) == i["birth_date"]
         for o in await connection.fetch("SELECT * FROM organization"):
             assert o["pinyin"] == sort_key(o["name"]) and "爱心广场" not in o["name"]
             assert o["uscc"] is None or (read_uscc(o["uscc"]) == o["uscc"] and o["uscc"][2:8] == "219999")
-        texts = await connection.fetch("SELECT row_to_json(p)::text FROM person_contact p")
-        assert not any(re.search(r"\d{17}[\dX]", t[0]) for t in texts)
+        for r in await connection.fetch("SELECT * FROM resident"):
+            tags = json.loads(keys.open(Kind.CARE, r["care"], r["person_id"]))
+            assert set(tags) <= set(ResidentTag) and r["verified_at"] is not None
     finally:
         await connection.close()
 
