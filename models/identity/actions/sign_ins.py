@@ -43,7 +43,12 @@ ID = sa.bindparam("id", type_=sa.Uuid())
 
 LAST = Statement(
     sa.select(sign_in.c.role, sign_in.c.membership_id)
-    .where(sign_in.c.person_id == sa.bindparam("person", type_=sa.Uuid()), sign_in.c.role != Role.PERSON.value)
+    .where(
+        sign_in.c.person_id == sa.bindparam("person", type_=sa.Uuid()),
+        sign_in.c.method == sa.bindparam("method", type_=sa.Text()),
+        sign_in.c.strong == sa.bindparam("strong", type_=sa.Boolean()),
+        sign_in.c.role != Role.PERSON.value,
+    )
     .order_by(sign_in.c.last_seen_at.desc())
     .limit(1)
 )
@@ -145,11 +150,12 @@ async def open_sign_in(
 ) -> Opened:
     """Begins a sign-in for somebody who has just proven who he is; `strong`: by a second factor too.
 
-    He acts as `acting` if he has that capacity, else as last time, else as the first that he has. Raises InvalidInput
+    He acts as `acting` if he has that capacity, else as the last time that he came this way, else as the first that he
+    has: who is staff at a desk stays a resident on his phone. Raises InvalidInput
     for a device's name, SecondFactorRequired when he asks for a role that needs one, CapacityNotHeld when he has none
     at all because his data were erased.
     """
-    last, has, now = await db.one(LAST, person=person), await held(db, person), db.now
+    last, has, now = await db.one(LAST, person=person, method=method, strong=strong), await held(db, person), db.now
     wanted = acting if acting is not None and any(acting.fits(c) for c in has) else None
     as_ = chosen(has, strong=strong, wanted=wanted, last=None if last is None else _acting(last))
     until = lasts_until(as_.role, now, now)
