@@ -9,6 +9,7 @@ from resolvers.activity import ActivityMutation, ActivityQuery
 from resolvers.exchange import ExchangeMutation, ExchangeQuery
 from resolvers.funds import FundsMutation, FundsQuery
 from resolvers.identity import IdentityMutation, IdentityQuery
+from resolvers.identity.accounts import AccountsMutation, AccountsQuery
 from resolvers.identity.wechat import WechatMutation
 from resolvers.people import PeopleMutation, PeopleQuery
 from resolvers.people.interests import InterestMutation, InterestQuery
@@ -24,6 +25,7 @@ class Query(
     PeopleQuery,
     InterestQuery,
     IdentityQuery,
+    AccountsQuery,
     ExchangeQuery,
     ActivityQuery,
     FundsQuery,
@@ -38,6 +40,7 @@ class Mutation(
     PeopleMutation,
     InterestMutation,
     IdentityMutation,
+    AccountsMutation,
     WechatMutation,
     ExchangeMutation,
     ActivityMutation,

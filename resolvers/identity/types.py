@@ -75,6 +75,10 @@ class SignIn(Node):
         "refresh_token",
         description="The token for `signInRefresh`, to be used once. Null when only the capacity was changed: the one before stays good.",
     )
+    device_token: str | None = w.once(
+        "device_token",
+        description="After a password: what this device shows at its next sign-in, so that others' failures do not lock it out. Keep it when the sign-in ends.",
+    )
     access_expires_in_seconds: int | None = w.expression(
         seconds_left, description="For how long the new access token is good: at most 900 seconds."
     )

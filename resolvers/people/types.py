@@ -48,6 +48,7 @@ from resolvers.enums import shown
 from resolvers.territory import Division, Grid
 
 if TYPE_CHECKING:
+    from resolvers.identity.accounts import UserAccount
     from resolvers.identity.types import Capacity
 
 for values in (
@@ -499,6 +500,9 @@ class Me:
         limit=50,
         where=lambda item, view: on_these_days(item, view.actor),
         description="The capacities that he may act in today: one of them for each sign-in, by `signInSwitch` or `signInRefresh`.",
+    )
+    account: Annotated[UserAccount, strawberry.lazy("resolvers.identity.accounts")] | None = w.one(
+        "id", target="person_id", description="How he signs in with a password; null for one who does not."
     )
     consents: list[GuardianConsent] = w.many(
         match=lambda item, parent: sa.or_(item.minor_id == parent.id, item.guardian_id == parent.id),

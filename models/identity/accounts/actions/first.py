@@ -77,7 +77,7 @@ async def first_administrator(db: Db, name: str, login: str, *, another: bool, f
             db.now,
             "command.admin",
             audit.DONE,
-            subject_type="Account",
+            subject_type="UserAccount",
             subject=id_,
             detail={"person": person},
         ),

@@ -5,6 +5,8 @@ Each asks again for something that only he knows, so that a token that was left 
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import asyncpg
 import sqlalchemy as sa
 
@@ -63,6 +65,11 @@ async def _proven(db: Db, proof: Proof) -> asyncpg.Record:
     return row
 
 
+def _id(row: asyncpg.Record) -> UUID:
+    found: UUID = row["id"]
+    return found
+
+
 async def _coded(db: Db, row: asyncpg.Record, code: str | None) -> None:
     """Takes a code where an authenticator is confirmed. Raises Kept refusals."""
     if row["totp_confirmed_at"] is None:
@@ -75,18 +82,18 @@ async def _coded(db: Db, row: asyncpg.Record, code: str | None) -> None:
 
 @may(MAY["account.own"])
 @refuses(PasswordRefused, PasswordWeak, TooManyAttempts)
-async def set_password(db: Db, proof: Proof) -> asyncpg.Record:
-    """Sets the new password that `proof` has hashed, and ends the caller's other sign-ins; returns the account."""
+async def set_password(db: Db, proof: Proof) -> UUID:
+    """Sets the new password that `proof` has hashed, and ends the caller's other sign-ins; returns the account's id."""
     row = await _proven(db, proof)
     await throttle.give_back(db, proof.counters)
     await db.one(PASSWORD, person=row["person_id"], hash=proof.fresh)
     await end_sign_ins_of(db, row["person_id"], SignInEnd.PASSWORD_CHANGED, keep=db.actor.sign_in)
-    return row
+    return _id(row)
 
 
 @may(MAY["account.own"])
 @refuses(PasswordRefused, CodeRequired, CodeRefused, TooManyAttempts)
-async def begin_totp(db: Db, proof: Proof, code: str | None) -> tuple[asyncpg.Record, str, str]:
+async def begin_totp(db: Db, proof: Proof, code: str | None) -> tuple[UUID, str, str]:
     """A new authenticator's secret, and what its QR code says: both told once. It counts from its first code on.
 
     Whoever has one already gives a code of it, or a recovery code; it goes on counting until then.
@@ -97,12 +104,12 @@ async def begin_totp(db: Db, proof: Proof, code: str | None) -> tuple[asyncpg.Re
     secret = new_secret()
     who = row["person_id"]
     await db.one(PENDING, person=who, secret=(await db.keys()).seal(Kind.LOGIN, secret, who))
-    return row, secret, uri(secret, await db.value(MASKED, person=who))
+    return row["id"], secret, uri(secret, await db.value(MASKED, person=who))
 
 
 @may(MAY["account.own"])
 @refuses(TotpNotBegun, CodeRefused, PasswordRefused, TooManyAttempts)
-async def confirm_totp(db: Db, proof: Proof, code: str) -> tuple[asyncpg.Record, list[str]]:
+async def confirm_totp(db: Db, proof: Proof, code: str) -> tuple[UUID, list[str]]:
     """Confirms the new authenticator by its first code; new recovery codes, told once.
 
     The sign-in that asks stays as it is: for a capacity that needs a second factor one signs in again.
@@ -116,12 +123,12 @@ async def confirm_totp(db: Db, proof: Proof, code: str) -> tuple[asyncpg.Record,
         raise Kept(CodeRefused())
     await throttle.give_back(db, proof.counters)
     await db.one(CONFIRMED, person=who, step=step)
-    return row, await renew_codes(db, who)
+    return row["id"], await renew_codes(db, who)
 
 
 @may(MAY["account.own"])
 @refuses(PasswordRefused, CodeRequired, CodeRefused, TooManyAttempts, TotpCompulsory)
-async def end_totp(db: Db, proof: Proof, code: str) -> asyncpg.Record:
+async def end_totp(db: Db, proof: Proof, code: str | None) -> UUID:
     """Gives the authenticator up, and its recovery codes. Raises TotpCompulsory for who holds a strong capacity."""
     row = await _proven(db, proof)
     if any(capacity.role in STRONG_ROLES for capacity in await held(db, row["person_id"])):
@@ -130,16 +137,16 @@ async def end_totp(db: Db, proof: Proof, code: str) -> asyncpg.Record:
     await throttle.give_back(db, proof.counters)
     await db.one(WITHOUT_TOTP, person=row["person_id"])
     await db.one(FORGET_CODES, person=row["person_id"])
-    return row
+    return _id(row)
 
 
 @may(MAY["account.own"])
 @refuses(TotpNotBegun, PasswordRefused, CodeRequired, CodeRefused, TooManyAttempts)
-async def renew_recovery_codes(db: Db, proof: Proof, code: str) -> tuple[asyncpg.Record, list[str]]:
+async def renew_recovery_codes(db: Db, proof: Proof, code: str) -> tuple[UUID, list[str]]:
     """Ten new recovery codes, told once, in place of all the old ones; for a code of the authenticator."""
     row = await _proven(db, proof)
     if row["totp_confirmed_at"] is None:
         raise TotpNotBegun()
     await _coded(db, row, code)
     await throttle.give_back(db, proof.counters)
-    return row, await renew_codes(db, row["person_id"])
+    return row["id"], await renew_codes(db, row["person_id"])
