@@ -19,6 +19,7 @@ from strawberry.utils.str_converters import to_camel_case
 from models import audit, audit_flood
 from models.access import Actor
 from models.database import Db, event_rows, transaction
+from models.identity.rules import ApiScope
 from models.pool import LOST, Pool
 from models.problems import Busy, Forbidden, IdempotencyConflict, InvalidInput, Kept, NotFound, Problem
 from models.vault import Keys, UnknownKey
@@ -54,12 +55,19 @@ class Context(Request):
         """The text with its sealed values opened and its secrets told. Whose were opened is kept, for the audit log."""
         async with self.pool.connection() if self.pool.vault.held is None else contextlib.nullcontext() as connection:
             keys = self.pool.vault.held or await self.pool.vault.keys(connection)
+        closed = self._closed
         try:
-            return replaced(text, keys, self.secrets, self.read)
+            return replaced(text, keys, self.secrets, self.read, closed=closed)
         except UnknownKey:  # another process has made a new one
             async with self.pool.connection() as connection:
                 keys = await self.pool.vault.keys(connection, newest=True)
-            return replaced(text, keys, self.secrets, self.read)
+            return replaced(text, keys, self.secrets, self.read, closed=closed)
+
+    @property
+    def _closed(self) -> bool:
+        """Whether sealed values stay closed: to a machine's key that was not given the scope CONTACTS."""
+        scopes: frozenset[str] | None = self.actor.scopes  # type: ignore[attr-defined]
+        return scopes is not None and ApiScope.CONTACTS not in scopes
 
     @property
     def of_others(self) -> list[tuple[str, UUID]]:
@@ -128,14 +136,27 @@ def failure(problem: Exception) -> str:
 MARK = MARK_TEXT.encode()
 
 
-def replaced(text: bytes, keys: Keys, secrets: dict[str, str | list[str]], read: set[tuple[str, UUID]]) -> bytes:
-    """A text with its marks replaced, and, in `read`, whose sealed values they were. Raises UnknownKey, Tampered."""
+def replaced(
+    text: bytes,
+    keys: Keys,
+    secrets: dict[str, str | list[str]],
+    read: set[tuple[str, UUID]],
+    *,
+    closed: bool = False,
+) -> bytes:
+    """A text with its marks replaced, and, in `read`, whose sealed values they were. Raises UnknownKey, Tampered.
+
+    `closed`: sealed values are left out instead, as if they were absent.
+    """
     parts = text.split(MARK)
     for n in range(1, len(parts), 2):
         how, kind, *rest = parts[n].decode("ascii").split(":")
         if how == "?":
             secret = secrets.get(kind)
             parts[n] = b"null" if secret is None else orjson.dumps(secret)
+            continue
+        if closed:
+            parts[n] = b"null"
             continue
         subject = UUID(rest[0])
         plain = keys.open(kind, bytes.fromhex(rest[1]), subject)

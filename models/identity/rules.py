@@ -72,8 +72,6 @@ class ApiScope(enum.StrEnum):
     """What a machine's key may do."""
 
     READ = "READ"
-    ORGANIZATION = "ORGANIZATION"
-    NEEDS = "NEEDS"
     OFFERS = "OFFERS"
     COMMITMENTS = "COMMITMENTS"
     SESSIONS = "SESSIONS"
@@ -86,25 +84,21 @@ labelled(
     ApiScope,
     {
         ApiScope.READ: "查询",
-        ApiScope.ORGANIZATION: "维护机构资料",
-        ApiScope.NEEDS: "提交需求",
-        ApiScope.OFFERS: "发布供给",
-        ApiScope.COMMITMENTS: "对接",
+        ApiScope.OFFERS: "供给",
+        ApiScope.COMMITMENTS: "认领与对接",
         ApiScope.SESSIONS: "组织活动",
-        ApiScope.HOURS: "时长",
-        ApiScope.VOLUNTEERS: "志愿者",
+        ApiScope.HOURS: "签到与时长",
+        ApiScope.VOLUNTEERS: "报名名单",
         ApiScope.CONTACTS: "查看个人信息",
     },
     description="What a machine's key may do. It never may more than the person in whose name it acts.",
     describe={
         ApiScope.READ: "Queries. Plain personal data stay closed without CONTACTS.",
-        ApiScope.ORGANIZATION: "The organization's own entry.",
-        ApiScope.NEEDS: "Needs that the organization reports.",
         ApiScope.OFFERS: "What the organization offers.",
-        ApiScope.COMMITMENTS: "Commitments of the organization, from the claim to the delivery.",
-        ApiScope.SESSIONS: "The organization's sessions: their plan, their roster, who was there.",
-        ApiScope.HOURS: "Hours of the organization's sessions.",
-        ApiScope.VOLUNTEERS: "The organization's volunteers.",
+        ApiScope.COMMITMENTS: "To claim needs, and to take or give up commitments.",
+        ApiScope.SESSIONS: "The organization's activities and sessions.",
+        ApiScope.HOURS: "Who was there, from when to when; hours proposed by hand. People confirm them.",
+        ApiScope.VOLUNTEERS: "Who of those that signed up for a session may come.",
         ApiScope.CONTACTS: "Plain names, phone numbers and addresses, where the organization may have them at all; each reading is on record.",
     },
     colours={ApiScope.CONTACTS: "red"},
