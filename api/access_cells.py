@@ -48,6 +48,9 @@ class Cell:
 
 
 NEVER, ALWAYS, LEADS = Cell(How.NEVER), Cell(How.ALWAYS), Cell(How.LEADS)
+NULL = "NULL"
+"""What the public is: nobody, of nothing, nowhere."""
+COMPARED = (operators.eq, operators.ne, operators.lt, operators.le, operators.gt, operators.ge)
 SEEN = "seen_"
 """The prefix of a table's name where only those of its rows are read that the caller sees."""
 PERSONAL = re.compile(rf"\basker\.(?!now\b)|\b{SEEN}")
@@ -61,7 +64,8 @@ class Looker:
         self.role, self._types = role, types
 
     def __getattr__(self, name: str) -> Any:
-        return sa.literal_column("now" if name == "now" else f"asker.{name}", self._types[name])
+        nobody = NULL if self.role is Role.PUBLIC else f"asker.{name}"
+        return sa.literal_column("now" if name == "now" else nobody, self._types[name])
 
 
 class Reader(Compiler):
@@ -191,10 +195,16 @@ def truth(e: Any, empty: Iterable[str] = ()) -> bool | None:
             return None if of is None else not of
         case elements.BinaryExpression() if e.operator is operators.in_op and nothing(e.right, empty):
             return False
+        case elements.BinaryExpression() if e.operator in COMPARED and NULL in (_name(e.left), _name(e.right)):
+            return False
         case sa.sql.functions.coalesce():
             parts = [truth(clause, empty) for clause in e.clauses]
             return parts[0] if len(set(parts)) == 1 or parts[0] is not None else None
     return None
+
+
+def _name(e: Any) -> Any:
+    return getattr(e, "name", None) if getattr(e, "is_literal", False) else None
 
 
 def nothing(select: Any, empty: Iterable[str]) -> bool:

@@ -15,9 +15,10 @@ import sqlalchemy as sa
 
 from api.app import engine as build_engine
 from models import vault
-from models.access import Actor, Role, seen
+from models.access import STAFF_ROLES, Actor, Role, seen
 from models.database import Db, Seen
 from models.tables import METADATA
+from models.vault import NO_ONE
 from resolvers.engine import words
 from resolvers.engine.engine import Engine
 from tests.conftest import NOW
@@ -52,6 +53,11 @@ def as_api(demo: Demo, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
     return asyncio.run(_connected(demo.api, work))
 
 
+def as_superuser(demo: Demo, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+    """Runs something on a connection that sees all."""
+    return asyncio.run(_connected(demo.superuser, work))
+
+
 async def _connected(url: str, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
     connection = await asyncpg.connect(url, server_settings={"timezone": "Asia/Shanghai", "jit": "off"})
     try:
@@ -62,49 +68,91 @@ async def _connected(url: str, work: Callable[[asyncpg.Connection], Awaitable[T]
 
 @dataclasses.dataclass(frozen=True)
 class Stock:
-    """What is really there, as the superuser sees it."""
+    """What is really there, as the superuser sees it, opened by the vault."""
 
     ids: dict[str, set[UUID]]
     """By table."""
-    names: set[str]
-    """Plain names of everybody, donors included."""
-    phones: set[str]
+    plain: dict[str, set[str]]
+    """By kind of key: every sealed value that there is, opened."""
+    donors: set[str]
+    """Plain names of donors who are people."""
     consented: set[str]
     """Names under which donors allow their gifts to be published."""
-    of: dict[UUID, tuple[str, str | None, str | None]]
+    of: dict[UUID, tuple[str | None, str | None, str | None]]
     """A person's plain name, phone and address."""
+    near: dict[str, set[UUID]]
+    """By demo account: the people whose particulars he may read without a reveal, by D.5 and not by the rules."""
+
+    @property
+    def names(self) -> set[str]:
+        """Plain names of everybody, donors included."""
+        return self.plain["NAME"]
+
+    @property
+    def phones(self) -> set[str]:
+        return self.plain["PHONE"]
 
 
-PEOPLE = (
-    "SELECT p.person_id, p.name, c.phone, c.address FROM person_name p LEFT JOIN person_contact c USING (person_id)"
-)
-
-
-def opened(row: asyncpg.Record, keys: vault.Keys) -> tuple[str, str | None, str | None]:
-    """A person's plain name, phone and address."""
-    whose = row["person_id"]
-
-    def plain(kind: vault.Kind, column: str) -> str | None:
-        return None if row[column] is None else keys.open(kind, row[column], whose)
-
-    name = keys.open(vault.Kind.NAME, row["name"], whose)
-    return name, plain(vault.Kind.PHONE, "phone"), plain(vault.Kind.ADDRESS, "address")
-
-
-DONORS = "SELECT name FROM donor_name WHERE kind = 'PERSON'"
 CONSENTED = "SELECT DISTINCT public_name FROM donation WHERE publish_name AND status = 'RECEIVED'"
+STAFFED = """
+SELECT subject_id FROM need WHERE area LIKE $1 UNION SELECT person_id FROM resident WHERE area LIKE $1
+UNION SELECT volunteer_id FROM attendance WHERE area LIKE $1
+"""
+SERVED = """
+SELECT n.subject_id FROM need n JOIN commitment c ON c.need_id = n.id WHERE c.{column} = $1
+UNION SELECT volunteer_id FROM attendance WHERE organization_id = $1
+"""
+LIVED_WITH = """
+SELECT n.subject_id FROM need n WHERE n.requester_id = $1
+   OR n.household = (SELECT household FROM resident WHERE person_id = $1)
+"""
+
+
+async def near(connection: asyncpg.Connection, actor: Actor) -> set[UUID]:
+    """Of whom somebody may read what needs and attendances say: staff of their area, providers and parties."""
+    asked: tuple[str, Any] | None = None
+    if actor.role in STAFF_ROLES:
+        asked = STAFFED, f"{actor.area}%"
+    elif actor.role is Role.NGO_STAFF:
+        asked = SERVED.format(column="organization_id"), actor.organization
+    elif actor.role is Role.VOLUNTEER:
+        asked = SERVED.format(column="volunteer_person_id"), actor.person
+    elif actor.role is Role.RESIDENT:
+        asked = LIVED_WITH, actor.person
+    return {NO_ONE} if asked is None else {NO_ONE, *[row[0] for row in await connection.fetch(*asked)]}
+
+
+def sealed_columns() -> list[sa.Column[Any]]:
+    """Every column that holds sealed values of people."""
+    every = [c for t in METADATA.sorted_tables for c in t.columns]
+    return [c for c in every if "sealed" in c.info and c.info["subject"] is not None]
+
+
+async def opened(connection: asyncpg.Connection, column: sa.Column[Any]) -> list[tuple[UUID, str]]:
+    """(whose, plain) of every value in a sealed column."""
+    keys = await vault.of(connection).keys(connection)
+    whose, name, table = column.info["subject"], column.name, column.table.name
+    rows = await connection.fetch(f"SELECT {whose}, {name} FROM {table} WHERE {name} IS NOT NULL")
+    return [(row[0] or NO_ONE, keys.open(column.info["sealed"], row[1], row[0] or NO_ONE)) for row in rows]
 
 
 @pytest.fixture(scope="session")
 def stock(demo: Demo, engine: Engine) -> Stock:
     async def read(connection: asyncpg.Connection) -> Stock:
         ids = {t: {r[0] for r in await connection.fetch(f"SELECT id FROM {t}")} for t in prefixes(engine).values()}
-        keys = await vault.load(connection)
-        people = {r["person_id"]: opened(r, keys) for r in await connection.fetch(PEOPLE)}
-        phones = {phone for _, phone, _ in people.values() if phone}
-        names = {name for name, _, _ in people.values()} | {r[0] for r in await connection.fetch(DONORS)}
+        by_column = {(c.table.name, c.name): await opened(connection, c) for c in sealed_columns()}
+        plain: dict[str, set[str]] = {kind.value: set() for kind in vault.Kind}
+        for column in sealed_columns():
+            plain[column.info["sealed"].value] |= {text for _, text in by_column[column.table.name, column.name]}
+        names, phones, addresses = (
+            dict(by_column[c])
+            for c in (("person_name", "name"), ("person_contact", "phone"), ("person_contact", "address"))
+        )
+        of = {id: (names.get(id), phones.get(id), addresses.get(id)) for id in ids["person"]}
+        donors = {name for _, name in by_column["donor_name", "name"]}
         consented = {r[0] for r in await connection.fetch(CONSENTED)}
-        return Stock(ids, names, phones, consented, people)
+        known = {slug: await near(connection, actor) for slug, actor in demo.actors.items()}
+        return Stock(ids, plain, donors, consented, of, known)
 
     return asyncio.run(_connected(demo.superuser, read))
 

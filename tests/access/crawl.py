@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import orjson
@@ -12,9 +13,10 @@ import pytest
 from graphql import GraphQLField, GraphQLSchema, get_named_type, is_abstract_type, is_leaf_type
 
 from models.access import Actor
-from resolvers.context import asker
+from models.pool import Pool
+from resolvers.context import Context, asker
 from resolvers.engine import limits, words
-from resolvers.engine.engine import Engine, Request
+from resolvers.engine.engine import Engine
 from tests.conftest import NOW
 
 GIVEN = {
@@ -27,6 +29,18 @@ GIVEN = {
 """What reports are asked with."""
 
 
+class Held(Pool):
+    """A pool that is one connection."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        super().__init__("postgresql://nowhere", 1)
+        self.held = connection
+
+    @contextlib.asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        yield self.held
+
+
 @contextlib.contextmanager
 def without_limits() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
@@ -36,24 +50,41 @@ def without_limits() -> Iterator[None]:
 
 
 class Crawler:
-    """Asks as one caller, on one connection."""
+    """Asks as one caller, on one connection, with the application's own context: what is sealed is opened as for him."""
 
-    def __init__(self, engine: Engine, actor: Actor, connection: asyncpg.Connection) -> None:
+    def __init__(self, engine: Engine, actor: Actor, connection: asyncpg.Connection, pool: Pool | None = None) -> None:
         self.engine, self.actor, self.connection = engine, actor, connection
+        self.pool = pool or Held(connection)
         self.schema: GraphQLSchema = engine.schema
         self.statements = 0
+        self.opened: set[tuple[str, UUID]] = set()
+        """(kind, person) of every sealed value of others that an answer had."""
 
     async def fetchval(self, sql: str, *args: Any) -> Any:
         self.statements += 1
         return await self.connection.fetchval(sql, *args)
 
+    def context(self, text: str, **variables: Any) -> Context:
+        """A request of this caller."""
+        return Context(
+            text, variables, None, self.actor, asker(self.actor, NOW), self, pool=self.pool, now=NOW, deadline=20.0
+        )
+
     async def ask(self, text: str, **variables: Any) -> Any:
         """The data, by the fast path."""
-        request = Request(text, variables, None, self.actor, asker(self.actor, NOW), self)
-        document = self.engine.document(request)
-        found = await self.engine.fast(request, document, self.engine.coerced(document, request))
+        context = self.context(text, **variables)
+        document = self.engine.document(context)
+        found = await self.engine.fast(context, document, self.engine.coerced(document, context))
         assert found is not None, ("not by the fast path", self.actor, text)
+        self.opened.update(context.of_others)
         return orjson.loads(found)["data"]
+
+    async def answer(self, text: str, **variables: Any) -> Any:
+        """The whole answer, errors included, by whichever path: mutations too."""
+        found = await self.engine.answer(self.context(text, **variables))
+        if isinstance(found, bytes):
+            return orjson.loads(found)
+        return {"data": found.data, **({"errors": [e.formatted for e in found.errors]} if found.errors else {})}
 
     def roots(self) -> dict[str, GraphQLField]:
         """What can be read without an id."""
