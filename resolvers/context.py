@@ -22,7 +22,7 @@ from models.database import Db, event_rows, transaction
 from models.identity.rules import ApiScope
 from models.pool import LOST, Pool
 from models.problems import Busy, Forbidden, IdempotencyConflict, InvalidInput, Kept, NotFound, Problem
-from models.vault import Keys, UnknownKey
+from models.vault import NO_ONE, Keys, UnknownKey
 from resolvers.engine.engine import Outcome, Request, Told, Verb
 from resolvers.engine.plans import MARK as MARK_TEXT
 from resolvers.problems import told
@@ -73,7 +73,7 @@ class Context(Request):
     def of_others(self) -> list[tuple[str, UUID]]:
         """What this request has opened of others than the caller."""
         person: UUID | None = self.actor.person  # type: ignore[attr-defined]
-        return sorted(((kind, who) for kind, who in self.read if who != person), key=str)
+        return sorted(((kind, who) for kind, who in self.read if who not in (person, NO_ONE)), key=str)
 
     def audited(self, action: str, result: str, **more: Any) -> tuple[Any, ...]:
         """The parameters of an audit row about this request."""

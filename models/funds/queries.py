@@ -18,14 +18,15 @@ from models.access import Role, seen
 from models.base import INSTANT, table
 from models.database import Seen, Statement
 from models.exchange.tables import ServiceCategory
-from models.funds.rules import MAY
-from models.funds.tables import Allocation, AllocationLine, Disbursement, Donation, Fund
+from models.funds.rules import FINANCE, MAY
+from models.funds.tables import Allocation, AllocationLine, Disbursement, DisbursementLine, Donation, Fund
+from models.people.conflicts import unconcerned
 from models.people.tables import Membership, Organization
 from models.people.visible import today
 from models.territory.tables import Division
 
 allocation, disbursement, donation = table(Allocation), table(Disbursement), table(Donation)
-fund, line = table(Fund), table(AllocationLine)
+fund, line, held = table(Fund), table(AllocationLine), table(DisbursementLine)
 ID = sa.bindparam("id", type_=sa.Uuid())
 ORGANIZATION = sa.bindparam("organization", type_=sa.Uuid())
 FUND = sa.bindparam("fund", type_=sa.Uuid())
@@ -154,7 +155,7 @@ LINES = Statement(
         line.c.donation_id,
         line.c.fund_id,
         line.c.restricted,
-        (line.c.amount_fen - line.c.consumed_fen - line.c.returned_fen).label("rest"),
+        (line.c.amount_fen - line.c.consumed_fen - line.c.returned_fen - line.c.held_fen).label("rest"),
         donation.c.no,
         donation.c.person_id,
         donation.c.category_code,
@@ -163,10 +164,20 @@ LINES = Statement(
         donation.c.restricted_to,
     )
     .select_from(line.join(donation, donation.c.id == line.c.donation_id))
-    .where(line.c.allocation_id == ID, line.c.amount_fen > line.c.consumed_fen + line.c.returned_fen)
+    .where(
+        line.c.allocation_id == ID,
+        line.c.amount_fen > line.c.consumed_fen + line.c.returned_fen + line.c.held_fen,
+    )
     .order_by(line.c.position)
 )
-"""What an allocation still holds of each gift, in the order in which it is consumed."""
+"""What an allocation still holds of each gift and no payment at the bank does, in the order in which it is consumed."""
+HELD = Statement(
+    sa.select(held.c.line_id, held.c.amount_fen, line.c.fund_id, line.c.restricted)
+    .select_from(held.join(line, line.c.id == held.c.line_id))
+    .where(held.c.disbursement_id == ID)
+    .order_by(line.c.position)
+)
+"""What a payment at the bank holds of its allocation's lines."""
 
 category, division = table(ServiceCategory), table(Division)
 KNOWN = Statement(
@@ -220,7 +231,8 @@ def may_sign(row: Any, view: Any, verb: str, steps: Mapping[tuple[str, Any], Any
         *(view.rows(Membership).c, view.rows(Organization).c),
         *(row.payee_organization_id, view.actor.person, today(view.actor)),
     )
-    return sa.and_(may(row, view.actor, verb, steps, row.payee_person_id, *others), sa.not_(paid))
+    close = unconcerned(view, [row.payee_person_id], [row.payee_organization_id])
+    return sa.and_(may(row, view.actor, verb, steps, row.payee_person_id, *others), sa.not_(paid), *close)
 
 
 def may_confirm(row: Any, viewer: Any) -> Any:
@@ -229,17 +241,18 @@ def may_confirm(row: Any, viewer: Any) -> Any:
         return NO
     possible = row.status == sa.any_(sa.literal_column("ARRAY['PAID', 'NOT_RECEIVED']::text[]"))
     concerned = {
-        Role.FUND_MAKER: row.organization_id == viewer.organization,
+        **dict.fromkeys(FINANCE, row.organization_id == viewer.organization),
         Role.NGO_STAFF: sa.or_(
             row.payee_organization_id == viewer.organization, row.requester_organization_id == viewer.organization
         ),
         Role.RESIDENT: row.payee_person_id == viewer.person,
     }
-    return sa.func.coalesce(sa.and_(possible, concerned.get(viewer.role, sa.true())), NO)
+    another = row.maker_id.is_distinct_from(viewer.person)
+    return sa.func.coalesce(sa.and_(possible, another, concerned.get(viewer.role, sa.true())), NO)
 
 
 def plain_name(names: Any, donor: Any) -> Any:
-    """A donor's plain name among the rows that may be seen."""
+    """A donor's sealed name among the rows that may be seen."""
     return sa.select(names.c.name).where(names.c.donor_id == donor).scalar_subquery()
 
 

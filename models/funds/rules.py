@@ -13,6 +13,7 @@ from typing import TypeVar
 from models.access import FUND_ROLES, Role
 from models.funds.books import Spending
 from models.labels import ahead, label, labelled
+from models.people.rules import AccessPurpose
 from models.problems import InvalidTransition
 
 AUTHORISE_ABOVE_FEN = 10_000_00
@@ -358,12 +359,15 @@ MAY: dict[str, frozenset[Role]] = {
     "disbursement.cancel": MAKER,
     "disbursement.return": MAKER,
     "disbursement.close": MAKER,
-    "disbursement.confirm": MAKER | REQUESTERS | {Role.RESIDENT},
+    "disbursement.confirm": MAKER | CHECKER | AUTHORISER | REQUESTERS | {Role.RESIDENT},
+    "donor.reveal": MAKER | CHECKER | AUTHORISER,
 }
 """Who may take each step; beyond it, the foundation must be his own, and hands that differ must differ."""
 
 FINANCE = FUND_ROLES - {Role.FUND_REPORTER}
-"""The roles of a foundation that see donors' names; its reporter sees them masked."""
+"""The roles of a foundation that may read donors' names, each reading on record; its reporter sees them masked."""
+REVEALED_FOR = frozenset({AccessPurpose.RECEIPT, AccessPurpose.THANKS, AccessPurpose.AUDIT})
+"""What a donor's name is read for."""
 
 
 S = TypeVar("S", bound=enum.StrEnum)

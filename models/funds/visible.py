@@ -3,8 +3,8 @@
 A token is for one capacity: a foundation's people see what is the foundation's, all of it, and their own gifts when
 they come as themselves. So every condition of theirs is one equality, which an index serves.
 
-I21: a donor's name leaves `donor_name` for the finance roles of the foundation that he gave to, and for nobody else;
-an anonymous donor has no row there. A gift whose donor does not consent is seen by that foundation, by its donor and
+I21: a donor's name leaves `donor_name` for the finance roles of the foundation that he gave to, in the answer of the very
+mutation that reveals it (as in `models.people.visible`), and for nobody else; an anonymous donor has no row there. A gift whose donor does not consent is seen by that foundation, by its donor and
 by auditors; `public_name` says nothing of him.
 """
 
@@ -15,7 +15,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from models.access import FUND_ROLES, NOBODY, Role, Viewer, public, visible, within
+from models.base import table
 from models.funds.rules import FINANCE, DonationStatus
+from models.funds.tables import DonorReveal
+from models.people.visible import XID
 
 Shown = sa.ColumnElement[bool] | None
 LOCAL = frozenset({Role.SOCIAL_WORKER, Role.COMMUNITY_STAFF})
@@ -51,8 +54,32 @@ def donor(row: Any, viewer: Viewer) -> Shown:
 
 @visible("donor_name")
 def donor_name(row: Any, viewer: Viewer) -> Shown:
-    """Plain: the foundation's maker, checker and authoriser."""
-    return _foundations(row, viewer) if viewer.role in FINANCE else NOBODY
+    """Plain: one reveal's answer, to the foundation's maker, checker or authoriser."""
+    if viewer.role not in FINANCE:
+        return NOBODY
+    read = table(DonorReveal).alias("read")
+    revealed = sa.exists().where(
+        row.donor_id == sa.any_(read.c.donors),
+        read.c.xid == XID,
+        read.c.at == viewer.now,
+        read.c.actor_id == viewer.person,
+        read.c.organization_id == row.organization_id,
+    )
+    return sa.and_(_foundations(row, viewer), revealed)
+
+
+@visible("donor_reveal")
+def donor_reveal(row: Any, viewer: Viewer) -> Shown:
+    """Who revealed, and auditors."""
+    if viewer.role is Role.AUDITOR:
+        return None
+    return sa.and_(_foundations(row, viewer), row.actor_id == viewer.person) if viewer.role in FINANCE else NOBODY
+
+
+@visible("disbursement_line")
+def disbursement_line(row: Any, viewer: Viewer) -> Shown:
+    """A matter of the verbs: nobody's to read."""
+    return NOBODY
 
 
 @visible("donation", implies=("fund_id",))

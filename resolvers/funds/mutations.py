@@ -12,9 +12,10 @@ from models.funds import actions, inputs
 from models.funds.books import Spending
 from models.funds.restrictions import Restriction as Bounds
 from models.funds.rules import Confirmation, DonationChannel, DonorKind, FundKind
+from models.people.rules import AccessPurpose
 from resolvers.common import MoneyInput
 from resolvers.funds.spending import Allocation, Disbursement
-from resolvers.funds.types import Donation, Fund
+from resolvers.funds.types import Donation, DonorReveal, Fund
 from resolvers.verbs import Call, mutation
 
 DonationId = Annotated[strawberry.ID, strawberry.argument(description="The gift.")]
@@ -334,7 +335,7 @@ class FundsMutation:
     @mutation(
         Disbursement,
         actions.confirm_receipt,
-        description="Writes down what became of a payment: by its payee, by staff of the area, by who asked for it, or by the foundation's maker.",
+        description="Writes down what became of a payment: by its payee, by staff of the area, by who asked for it, or by the foundation's people; not by its maker.",
     )
     async def disbursement_confirm_receipt(
         self,
@@ -358,3 +359,21 @@ class FundsMutation:
     @mutation(Disbursement, actions.close_disbursement, description="Files a payment that its payee has confirmed.")
     async def disbursement_close(self, call: Call, id: DisbursementId) -> UUID:
         return await actions.close_disbursement(call.db, call.id(id, "disbursement"))
+
+    @mutation(
+        DonorReveal,
+        actions.reveal_donors,
+        description="Read the names of up to 100 donors of the foundation, all or none: for a receipt, to thank them, or to check the books. Each reading is on record, and a donor with an account sees who read his. Never replayed.",
+        idempotent=False,
+    )
+    async def donor_reveal(
+        self,
+        call: Call,
+        donors: Annotated[list[strawberry.ID], strawberry.argument(description="Whose names, at most 100.")],
+        purpose: Annotated[AccessPurpose, strawberry.argument(description="RECEIPT, THANKS or AUDIT.")],
+        reason: Annotated[
+            str | None, strawberry.argument(description="What for, in one's own words, at most 200 characters.")
+        ] = None,
+    ) -> UUID:
+        wanted = [call.id(donor, "donor", "donors") for donor in donors]
+        return await actions.reveal_donors(call.db, wanted, purpose, reason)

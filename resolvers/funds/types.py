@@ -22,6 +22,8 @@ from models.funds.rules import (
     DonorKind,
     FundKind,
 )
+from models.people.rules import AccessPurpose
+from models.vault import Kind
 from resolvers.common import Connection, Money, Node, money
 from resolvers.engine import words as w
 from resolvers.enums import shown
@@ -129,9 +131,11 @@ class Donor(Node):
     label: str = w.column(
         tables.Donor.label, description="`张*`, an organization's name, or 匿名 for an anonymous donor, whoever asks."
     )
-    name: str | None = w.expression(
+    name: str | None = w.sealed(
+        Kind.NAME,
         lambda row, view: queries.plain_name(view.rows(tables.DonorName), row.id),
-        description="The plain name: for the foundation's maker, checker and authoriser; null for others, and for anonymous donors.",
+        subject=lambda row: row.id,
+        description="A person's plain name: in the answer of `donorReveal` itself, and null ever after; null for organizations, whose label it is, and for anonymous donors.",
     )
     giver: Organization | None = w.one(
         tables.Donor.giver_organization_id, description="The organization that gives, where it is on record."
@@ -140,6 +144,21 @@ class Donor(Node):
         tables.Donation.donor_id,
         order=(desc(tables.Donation.received_at),),
         description="His gifts to this foundation, newest first.",
+    )
+
+
+@w.entity(tables.DonorReveal, "donor_reveal")
+@strawberry.type(description="One reading of donors' names, of up to 100. Visible to who read, and to auditors.")
+class DonorReveal(Node):
+    at: datetime = w.column(tables.DonorReveal.at, description="When.")
+    actor: Person | None = w.one(tables.DonorReveal.actor_id, description="Who read, masked.")
+    purpose: AccessPurpose = w.column(tables.DonorReveal.purpose, description="What for.")
+    reason: str | None = w.column(tables.DonorReveal.reason, description="What for, in the reader's words.")
+    donors: list[Donor] = w.many(
+        match=lambda item, parent: item.id == sa.any_(parent.donors),
+        order=(tables.Donor.id,),
+        limit=100,
+        description="Whose names. They are here in the answer of `donorReveal` itself.",
     )
 
 

@@ -17,6 +17,7 @@ from models.funds.actions.disbursements import (
     reject_disbursement,
     submit_disbursement,
 )
+from models.funds.actions.donors import reveal_donors
 from models.funds.actions.gifts import create_fund, record_donation, reverse_donation
 from models.funds.actions.payments import (
     fail_disbursement,
@@ -42,6 +43,7 @@ __all__ = [
     "reject_allocation",
     "reject_disbursement",
     "return_disbursement",
+    "reveal_donors",
     "reverse_donation",
     "settle_disbursement",
     "submit_allocation",

@@ -14,6 +14,7 @@ from models import clock
 from models.access import Role, may, seen
 from models.base import INSTANT, table
 from models.database import Db, Seen, Statement
+from models.exchange.actions import show_to_foundation
 from models.exchange.kinds import Sensitivity
 from models.exchange.tables import Need
 from models.funds import inputs, queries
@@ -23,6 +24,8 @@ from models.funds.problems import InsufficientFunds, MakerIsChecker, OpenDisburs
 from models.funds.restrictions import Purpose, Restriction, Share, take
 from models.funds.rules import ALLOCATION_STEPS, LINES_AT_MOST, MAY, AllocationStatus, same_hands, step
 from models.funds.tables import Allocation, AllocationLine, Disbursement, Donation
+from models.people.actions.interests import no_conflict
+from models.people.problems import ConflictOfInterest
 from models.people.rules import OrganizationKind
 from models.people.tables import Organization
 from models.problems import Fen, Forbidden, InvalidInput, InvalidTransition, NotFound, refuses
@@ -37,10 +40,11 @@ allocation, disbursement, donation, line = (
 need, organization = table(Need), table(Organization)
 
 A_NEED = Seen(
-    lambda viewer: sa.select(need.c.id, need.c.category_code, need.c.area, need.c.sensitivity).where(
+    lambda viewer: sa.select(need.c.id, need.c.category_code, need.c.area, need.c.sensitivity, need.c.subject_id).where(
         need.c.id == queries.ID, *seen(need, "need", viewer)
     )
 )
+SUBJECT = Statement(sa.select(need.c.subject_id).where(need.c.id == queries.ID))
 A_FOUNDATION = Seen(
     lambda viewer: sa.select(organization.c.id).where(
         organization.c.id == queries.ID,
@@ -241,7 +245,7 @@ async def _named(db: Db, plan: Any, named: Sequence[UUID], day: date) -> Sequenc
 
 
 @may(MAY["allocation.create"])
-@refuses(RestrictionViolation, InsufficientFunds)
+@refuses(RestrictionViolation, InsufficientFunds, ConflictOfInterest)
 async def create_allocation(db: Db, given: AllocationInput) -> UUID:
     """Plans a spending. A maker's draft chooses and binds its gifts at once; a request of others does so on submission."""
     given = inputs.allocation(given)
@@ -254,6 +258,9 @@ async def create_allocation(db: Db, given: AllocationInput) -> UUID:
         wanted = await db.one(A_NEED, id=given.need)
         if wanted is None:
             raise NotFound("该需求")
+        await no_conflict(db, concerns=[wanted["subject_id"]])
+        if wanted["sensitivity"] == Sensitivity.NORMAL:
+            await show_to_foundation(db, wanted, foundation)
         its_area = wanted["area"][:12]
         if given.category not in (None, wanted["category_code"]) or given.area not in (None, its_area):
             raise InvalidInput(field="need", reason="服务类别或受益地区与所为的需求不一致，可以不填。")
@@ -307,13 +314,14 @@ async def _foundation(db: Db, given: AllocationInput) -> UUID:
 
 
 @may(MAY["allocation.submit"])
-@refuses(InvalidTransition, RestrictionViolation, InsufficientFunds)
+@refuses(InvalidTransition, RestrictionViolation, InsufficientFunds, ConflictOfInterest)
 async def submit_allocation(db: Db, id: UUID) -> UUID:
     """Hands a draft in for approval; a request that came from outside gets its gifts now."""
     plan = await own(db, id)
     await db.all(queries.LOCK_FUNDS, organization=plan["organization_id"], fund=plan["fund_id"])
     plan = await lock(db, id)
     after = step(ALLOCATION_STEPS, "submit", plan["status"])
+    await _unconcerned(db, plan)
     if not await db.value(LINED, id=id):
         await hold(db, plan)
     await move(db, id, after, submitter=db.actor.person, submitted=db.now)
@@ -321,15 +329,22 @@ async def submit_allocation(db: Db, id: UUID) -> UUID:
     return id
 
 
+async def _unconcerned(db: Db, plan: Any) -> None:
+    """Raises ConflictOfInterest when the actor is who a plan is for, or close to him, or of the organization that asks."""
+    for_whom = None if plan["need_id"] is None else await db.value(SUBJECT, id=plan["need_id"])
+    await no_conflict(db, concerns=[for_whom], organizations=[plan["requester_organization_id"]])
+
+
 @may(MAY["allocation.approve"])
-@refuses(InvalidTransition, MakerIsChecker)
+@refuses(InvalidTransition, MakerIsChecker, ConflictOfInterest)
 async def approve_allocation(db: Db, id: UUID) -> UUID:
-    """Approves a plan; not by whoever asked for it or handed it in (I17)."""
+    """Approves a plan; not by whoever asked for it or handed it in, nor by who has an interest in it (I17)."""
     await own(db, id)
     plan = await lock(db, id)
     after = step(ALLOCATION_STEPS, "approve", plan["status"])
     if db.actor.person in (plan["requested_by"], plan["submitted_by"]):
         raise MakerIsChecker()
+    await _unconcerned(db, plan)
     await move(db, id, after, approver=db.actor.person, approved=db.now)
     db.tell("allocation.approved", id, area=plan["area"])
     return id

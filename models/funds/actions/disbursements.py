@@ -23,6 +23,7 @@ from models.funds.rules import (
     ALLOCATION_STEPS,
     CONFIRMING,
     DISBURSEMENT_STEPS,
+    FINANCE,
     MAY,
     AllocationStatus,
     Confirmation,
@@ -32,6 +33,8 @@ from models.funds.rules import (
     step,
 )
 from models.funds.tables import Allocation, AllocationLine, Disbursement, Donation, SpendTrace
+from models.people.actions.interests import no_conflict
+from models.people.problems import ConflictOfInterest
 from models.people.tables import Membership, Organization, Resident
 from models.problems import Fen, Forbidden, InvalidInput, InvalidTransition, NotFound, refuses
 from models.rules_text import clean
@@ -168,7 +171,8 @@ async def not_of_payee(db: Db, payee: UUID | None, acting: list[UUID]) -> None:
 
 
 async def hands(db: Db, payment: Any, *more: UUID | None) -> None:
-    """Raises MakerIsChecker when one person would act twice, PayeeIsApprover when the payee would act (I17)."""
+    """Raises MakerIsChecker when one person would act twice, PayeeIsApprover when the payee would act,
+    ConflictOfInterest when somebody close to him would (I17)."""
     acting = [payment["maker_id"], payment["checker_id"], payment["authoriser_id"], *more]
     if same_hands(*acting):
         raise MakerIsChecker()
@@ -176,10 +180,12 @@ async def hands(db: Db, payment: Any, *more: UUID | None) -> None:
     if payment["payee_person_id"] in acted:
         raise PayeeIsApprover()
     await not_of_payee(db, payment["payee_organization_id"], acted)
+    paid = {"concerns": [payment["payee_person_id"]], "organizations": [payment["payee_organization_id"]]}
+    await no_conflict(db, acting=acted, **paid)
 
 
 @may(MAY["disbursement.create"])
-@refuses(InvalidTransition, AllocationExceeded, PayeeIsApprover)
+@refuses(InvalidTransition, AllocationExceeded, PayeeIsApprover, ConflictOfInterest)
 async def create_disbursement(db: Db, given: DisbursementInput) -> UUID:
     """Plans a payment out of an approved allocation, as its maker."""
     given = inputs.disbursement(given)
@@ -201,6 +207,7 @@ async def create_disbursement(db: Db, given: DisbursementInput) -> UUID:
     if person == db.actor.person:
         raise PayeeIsApprover()
     await not_of_payee(db, given.payee_organization, [db.actor.person])
+    await no_conflict(db, concerns=[person], organizations=[given.payee_organization])
     made: UUID = await db.value(
         INSERT,
         id=given.allocation,
@@ -226,14 +233,14 @@ async def submit_disbursement(db: Db, id: UUID) -> UUID:
 
 
 @may(MAY["disbursement.approve"])
-@refuses(InvalidTransition, MakerIsChecker, PayeeIsApprover)
+@refuses(InvalidTransition, MakerIsChecker, PayeeIsApprover, ConflictOfInterest)
 async def approve_disbursement(db: Db, id: UUID) -> UUID:
     """Checks a payment, as somebody else than its maker."""
     return await _signed(db, id, "approve", CHECK, "disbursement.approved")
 
 
 @may(MAY["disbursement.authorise"])
-@refuses(InvalidTransition, MakerIsChecker, PayeeIsApprover)
+@refuses(InvalidTransition, MakerIsChecker, PayeeIsApprover, ConflictOfInterest)
 async def authorise_disbursement(db: Db, id: UUID) -> UUID:
     """Authorises a payment, as somebody else than its maker and its checker."""
     return await _signed(db, id, "authorise", AUTHORISE, "disbursement.authorised")
@@ -267,9 +274,10 @@ async def cancel_disbursement(db: Db, id: UUID) -> UUID:
 
 
 @may(MAY["disbursement.confirm"])
-@refuses(InvalidTransition)
+@refuses(InvalidTransition, ConflictOfInterest)
 async def confirm_receipt(db: Db, id: UUID, outcome: Confirmation, note: str | None = None) -> UUID:
-    """Writes down what became of a payment: by its payee, by staff of the area, by who asked for it, or by its maker."""
+    """Writes down what became of a payment: by its payee, by staff of the area, by who asked for it, or by the foundation's
+    people; not by its maker, who would vouch for himself."""
     note = inputs.optional(note, "note", most=500)
     if outcome is not Confirmation.RECEIVED_CONFIRMED and note is None:
         raise InvalidInput(field="note", reason="请说明存在的问题。")
@@ -278,6 +286,7 @@ async def confirm_receipt(db: Db, id: UUID, outcome: Confirmation, note: str | N
         raise NotFound("该笔支出")
     if not _concerned(db, payment):
         raise Forbidden()
+    await no_conflict(db, made_by=[payment["maker_id"]])
     payment = await db.one(queries.LOCK_DISBURSEMENT, id=id)
     assert payment is not None
     after: DisbursementStatus = step(DISBURSEMENT_STEPS, CONFIRMING[outcome], payment["status"])
@@ -289,7 +298,7 @@ async def confirm_receipt(db: Db, id: UUID, outcome: Confirmation, note: str | N
 def _concerned(db: Db, payment: Any) -> bool:
     """Whether the actor, who sees a payment, may say that it came."""
     actor = db.actor
-    if actor.role is Role.FUND_MAKER:
+    if actor.role in FINANCE:
         return bool(payment["organization_id"] == actor.organization)
     if actor.role is Role.NGO_STAFF:
         return actor.organization in (payment["payee_organization_id"], payment["requester_organization_id"])

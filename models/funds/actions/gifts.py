@@ -26,9 +26,12 @@ from models.funds.problems import (
 from models.funds.restrictions import Restriction, bound
 from models.funds.rules import DONATION_STEPS, MAY, DonationStatus, DonorKind, same_hands, step
 from models.funds.tables import Donation, Donor, DonorName, Fund
+from models.people.actions.interests import no_conflict
+from models.people.problems import ConflictOfInterest
 from models.people.tables import Organization, Person
 from models.problems import Fen, Forbidden, InvalidInput, NotFound, refuses
 from models.rules_text import clean
+from models.vault import Kind
 
 donation, donor, donor_name, fund = table(Donation), table(Donor), table(DonorName), table(Fund)
 organization, person = table(Organization), table(Person)
@@ -90,7 +93,7 @@ INSERT_NAME = Statement(
         donor_id=queries.ID,
         kind=sa.bindparam("kind", type_=sa.Text()),
         organization_id=queries.ORGANIZATION,
-        name=sa.bindparam("name", type_=sa.Text()),
+        name=sa.bindparam("name", type_=sa.LargeBinary()),
     )
 )
 A_PERSON = Statement(sa.select(person.c.id).where(person.c.id == queries.ID))
@@ -196,13 +199,20 @@ async def create_fund(db: Db, given: FundInput) -> UUID:
     return made
 
 
+async def _name(db: Db, found: Any) -> str | None:
+    """A donor's plain name: a person's is sealed for him, an organization's is its label, an anonymous one has none."""
+    if found["kind"] == DonorKind.ORGANIZATION:
+        return str(found["label"])
+    return None if found["name"] is None else (await db.keys()).open(Kind.NAME, found["name"], found["id"])
+
+
 async def _donor(db: Db, given: DonationInput) -> tuple[UUID, UUID | None, DonorKind, str | None]:
     """The donor of a gift, found or written down: id, account, kind, and his plain name."""
     if given.donor is not None:
         found = await db.one(A_DONOR, id=given.donor)
         if found is None:
             raise NotFound("该捐赠人")
-        return found["id"], found["person_id"], DonorKind(found["kind"]), found["name"]
+        return found["id"], found["person_id"], DonorKind(found["kind"]), await _name(db, found)
     giver = given.giver
     assert giver is not None
     name = giver.name
@@ -219,9 +229,9 @@ async def _donor(db: Db, given: DonationInput) -> tuple[UUID, UUID | None, Donor
     if made is None:  # he gave before
         found = await db.one(KNOWN_DONOR, **own, **who)
         assert found is not None
-        return found["id"], found["person_id"], giver.kind, found["name"]
-    if name is not None:
-        await db.one(INSERT_NAME, **own, id=made, name=name)
+        return found["id"], found["person_id"], giver.kind, await _name(db, found)
+    if name is not None and giver.kind is DonorKind.PERSON:
+        await db.one(INSERT_NAME, **own, id=made, name=(await db.keys()).seal(Kind.NAME, name, made))
     return made, giver.person, giver.kind, name
 
 
@@ -300,9 +310,10 @@ def _where_and_when(row: Any) -> tuple[Any, Any, Any]:
 
 
 @may(MAY["donation.reverse"])
-@refuses(AlreadyReversed, DonationInUse, MakerIsChecker)
+@refuses(AlreadyReversed, DonationInUse, MakerIsChecker, ConflictOfInterest)
 async def reverse_donation(db: Db, id: UUID, reason: str) -> UUID:
-    """Takes back a gift that was recorded by mistake, by a balanced posting; somebody else than its recorder does it."""
+    """Takes back a gift that was recorded by mistake, by a balanced posting; somebody else than its recorder does it, and
+    nobody who is its donor, or close to him."""
     reason = clean(reason, "reason", most=500, least=2)
     seen_gift = await db.one(queries.PEEK_DONATION, id=id)
     if seen_gift is None:
@@ -315,6 +326,7 @@ async def reverse_donation(db: Db, id: UUID, reason: str) -> UUID:
     after = step(DONATION_STEPS, "reverse", found["status"])
     if same_hands(found["recorded_by"], db.actor.person):
         raise MakerIsChecker()
+    await no_conflict(db, concerns=[found["person_id"]])
     if found["allocated_fen"] or found["refunded_fen"]:
         raise DonationInUse(allocated=Fen(found["allocated_fen"]), spent=Fen(found["spent_fen"]))
     await db.one(REVERSE, id=id, status=after, reason=reason)

@@ -30,12 +30,14 @@ from models.funds.rules import (
     DisbursementStatus,
     step,
 )
-from models.funds.tables import Allocation, AllocationLine, Disbursement, Donation, SpendTrace
+from models.funds.tables import Allocation, AllocationLine, Disbursement, DisbursementLine, Donation, SpendTrace
+from models.people.actions.interests import no_conflict
+from models.people.problems import ConflictOfInterest
 from models.problems import Fen, InvalidTransition, refuses
 from models.rules_text import clean
 
 allocation, disbursement, donation = table(Allocation), table(Disbursement), table(Donation)
-line, trace = table(AllocationLine), table(SpendTrace)
+line, trace, held = table(AllocationLine), table(SpendTrace), table(DisbursementLine)
 
 HAND = moving(handed_at=NOW, attempts=disbursement.c.attempts + 1)
 SETTLE = moving(paid_at=sa.bindparam("paid_at", type_=INSTANT), bank_ref=sa.bindparam("bank_ref", type_=sa.Text()))
@@ -84,13 +86,20 @@ TRACE = Statement(
         include_defaults=False,
     )
 )
-AT_THE_BANK = Statement(
-    sa.select(sa.func.coalesce(sa.func.sum(disbursement.c.amount_fen), sa.literal_column("0"))).where(
-        disbursement.c.allocation_id == queries.ID,
-        disbursement.c.status == sa.literal_column(f"'{DisbursementStatus.PAYING.value}'"),
+HOLD = Statement(
+    sa.insert(held).from_select(
+        ["disbursement_id", "line_id", "amount_fen"],
+        sa.select(queries.ID, shares.c.line_id, shares.c.fen),
+        include_defaults=False,
     )
 )
-"""How much of an allocation is handed over and neither settled nor failed."""
+KEEP = Statement(sa.update(line).where(line.c.id == shares.c.line_id).values(held_fen=line.c.held_fen + shares.c.fen))
+LET_GO = Statement(
+    sa.update(line)
+    .where(held.c.line_id == line.c.id, held.c.disbursement_id == queries.ID)
+    .values(held_fen=line.c.held_fen - held.c.amount_fen)
+)
+UNHOLD = Statement(sa.delete(held).where(held.c.disbursement_id == queries.ID))
 KEPT = ("donation_id", "disbursement_id", "line_id", "fund_id", *COPIED, "donor_person_id")
 UNTRACE = Statement(
     sa.insert(trace).from_select(
@@ -120,47 +129,60 @@ def admitted(lines: Sequence[Any], amount_fen: int, plan: Any, on: date) -> list
     return taken
 
 
+async def let_go(db: Db, id: UUID) -> None:
+    """A payment is at the bank no more: what it held of its allocation's lines is free again."""
+    await db.one(LET_GO, id=id)
+    await db.one(UNHOLD, id=id)
+
+
+async def _unconcerned(db: Db, payment: Any) -> None:
+    """Raises ConflictOfInterest when the actor is paid, or is close to, or of, whoever is (I17)."""
+    await no_conflict(db, concerns=[payment["payee_person_id"]], organizations=[payment["payee_organization_id"]])
+
+
 @may(MAY["disbursement.pay"])
-@refuses(InvalidTransition, AuthorisationRequired, RestrictionViolation)
+@refuses(InvalidTransition, AuthorisationRequired, RestrictionViolation, ConflictOfInterest)
 async def pay_disbursement(db: Db, id: UUID) -> UUID:
     """Hands a payment to the bank, for the first time or again after a failure. No money has moved yet.
 
-    The gifts must admit it today, also those that are its turn only when what is at the bank already is settled.
+    The gifts whose turn it is must admit it today. It holds them until it settles or fails: no other payment takes them.
     """
     payment, plan = await locked(db, id)
     after = step(DISBURSEMENT_STEPS, "pay", payment["status"])
     if payment["needs_authoriser"] and payment["authoriser_id"] is None:
         raise AuthorisationRequired(threshold=Fen(AUTHORISE_ABOVE_FEN))
-    ahead = await db.value(AT_THE_BANK, id=plan["id"])
-    admitted(await db.all(queries.LINES, id=plan["id"]), ahead + payment["amount_fen"], plan, clock.day(db.now))
+    await _unconcerned(db, payment)
+    taken = admitted(await db.all(queries.LINES, id=plan["id"]), payment["amount_fen"], plan, clock.day(db.now))
+    chosen = {"lines": [s.of["id"] for s in taken], "amounts": [s.fen for s in taken]}
+    await db.one(HOLD, id=id, **chosen)
+    await db.one(KEEP, **chosen)
     await db.one(HAND, id=id, status=after)
     db.tell("disbursement.handed", id, area=plan["area"])
     return id
 
 
 @may(MAY["disbursement.settle"])
-@refuses(InvalidTransition, BankRefUsed, RestrictionViolation)
+@refuses(InvalidTransition, BankRefUsed, ConflictOfInterest)
 async def settle_disbursement(db: Db, id: UUID, bank_ref: str, paid_at: datetime | None = None) -> UUID:
-    """Writes down that the bank paid: posts it, and traces it to the gifts, line by line, in the allocation's order.
+    """Writes down that the bank paid: posts it, and traces it to the gifts that it has held since it was handed over.
 
-    What counts for a gift's window is the day on which the payment was handed to the bank, when the gifts were asked
-    whether they admit it: the money has left, and a bank that settles after a gift's last day changes nothing. Where
-    another payment took or gave back a line meanwhile, lines that do not admit that day are passed over.
+    What counts for a gift's window is the day of that, when the gifts were asked whether they admit it: the money has
+    left, and a bank that settles after a gift's last day changes nothing.
     """
     bank_ref = clean(bank_ref, "bankRef", most=100, least=2)
     payment, plan = await locked(db, id, money=True)
     after = step(DISBURSEMENT_STEPS, "settle", payment["status"])
     paid_at = inputs.happened(paid_at, db.now, "paidAt", since=payment["handed_at"])
-    day, amount_fen = clock.day(payment["handed_at"]), payment["amount_fen"]
-    lines = await db.all(queries.LINES, id=plan["id"])
-    fit = [r for r in lines if restriction(r).admits(Purpose(plan["category_code"], plan["area"], day))]
-    taken = admitted(fit if sum(r["rest"] for r in fit) >= amount_fen else lines, amount_fen, plan, day)
+    await _unconcerned(db, payment)
+    taken = await db.all(queries.HELD, id=id)
+    await let_go(db, id)
     try:
         await db.one(SETTLE, id=id, status=after, paid_at=paid_at, bank_ref=bank_ref)
     except asyncpg.UniqueViolationError:
         raise BankRefUsed() from None
-    await db.one(TRACE, id=id, on=day, lines=[s.of["id"] for s in taken], amounts=[s.fen for s in taken])
-    parts = [Part(s.of["fund_id"], s.fen, s.of["restricted"]) for s in taken]
+    chosen = {"lines": [h["line_id"] for h in taken], "amounts": [h["amount_fen"] for h in taken]}
+    await db.one(TRACE, id=id, on=clock.day(payment["handed_at"]), **chosen)
+    parts = [Part(h["fund_id"], h["amount_fen"], h["restricted"]) for h in taken]
     entries = spending(parts, Spending(payment["spending"]))
     await post(db, plan["organization_id"], TxnKind.SPENDING, paid_at, entries, disbursement=id)
     db.tell("disbursement.paid", id, area=plan["area"], amount_fen=payment["amount_fen"])
@@ -174,6 +196,7 @@ async def fail_disbursement(db: Db, id: UUID, reason: str) -> UUID:
     reason = clean(reason, "reason", most=500, least=2)
     payment, plan = await locked(db, id)
     after = step(DISBURSEMENT_STEPS, "fail", payment["status"])
+    await let_go(db, id)
     await db.one(EXPLAIN, id=id, status=after, reason=reason)
     db.tell("disbursement.failed", id, area=plan["area"])
     return id
