@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from typing import Any
 
 from api.commands.database import connected, owner, up_to_date
 from api.noting import noted
@@ -30,8 +31,8 @@ def admin(args: argparse.Namespace, settings: Settings) -> int:
     login = args.phone or args.email or _asked("Phone number or e-mail address")
     with connected(settings) as ready:
         up_to_date(ready)
-        with noted(ready, "admin", another=args.another):
-            masked, token = asyncio.run(_made(ready, name, login, another=args.another))
+        with noted(ready, "admin", another=args.another) as detail:
+            masked, token = asyncio.run(_made(ready, name, login, detail, another=args.another))
         print(STEPS.format(name=name, token=token, login=masked))
     return 0
 
@@ -42,7 +43,7 @@ def _asked(what: str) -> str:
     return input(f"{what}: ")
 
 
-async def _made(settings: Settings, name: str, login: str, *, another: bool) -> tuple[str, str]:
+async def _made(settings: Settings, name: str, login: str, detail: dict[str, Any], *, another: bool) -> tuple[str, str]:
     """The login, masked, and the invitation's token."""
     import asyncpg
 
@@ -57,7 +58,10 @@ async def _made(settings: Settings, name: str, login: str, *, another: bool) -> 
     try:
         async with connection.transaction():
             db = Db(connection, Actor(Role.ADMIN), clock.now())
-            _, token = await first_administrator(db, name, login, another=another, fictional=not settings.production)
+            account, person, token = await first_administrator(
+                db, name, login, another=another, fictional=not settings.production
+            )
+        detail.update(account=account, person=person)
         return mask_login(*read_login(login, fictional=not settings.production)), token
     except AdministratorExists:
         raise Trouble("There is an administrator already: he invites others, or say --another.") from None

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models import audit, clock
+from models import clock
 from models.access import Role
 from models.base import INSTANT, table
 from models.database import Db, Statement
@@ -46,8 +46,10 @@ class AdministratorExists(Exception):
     """Somebody administers the platform already and has an account, or holds an invitation to it."""
 
 
-async def first_administrator(db: Db, name: str, login: str, *, another: bool, fictional: bool) -> tuple[UUID, str]:
-    """A new person who administers the whole platform: his account's id, and the invitation to it.
+async def first_administrator(
+    db: Db, name: str, login: str, *, another: bool, fictional: bool
+) -> tuple[UUID, UUID, str]:
+    """A new person who administers the whole platform: his account's id, his own, and the invitation.
 
     `another`: also when there is one already. Raises AdministratorExists, InvalidInput, LoginTaken.
     """
@@ -70,16 +72,4 @@ async def first_administrator(db: Db, name: str, login: str, *, another: bool, f
     )
     await db.one(ACTS, id=person)
     id_, token = await write_invited(db, person, kind, plain, anew=True)
-    await audit.write(
-        db.connection,
-        *audit.row(
-            db.actor,
-            db.now,
-            "command.admin",
-            audit.DONE,
-            subject_type="UserAccount",
-            subject=id_,
-            detail={"person": person},
-        ),
-    )
-    return id_, token
+    return id_, person, token
