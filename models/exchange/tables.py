@@ -33,6 +33,11 @@ def numbered(prefix: str, sequence: str) -> Any:
     return Field(default=None, sa_type=sa.Text, sa_column_kwargs={"server_default": default})
 
 
+def about() -> Any:
+    """The person whom a row's sealed words are about; nobody by default."""
+    return Field(default=vault.NO_ONE, sa_column_kwargs={"server_default": sa.text(f"'{vault.NO_ONE}'")})
+
+
 class ServiceCategory(Table, table=True):
     """服务类别: a tree of two levels; a child's code is its parent's, a dot, and a word of its own."""
 
@@ -103,7 +108,7 @@ class Need(Table, table=True):
     title: str = text()
     note: bytes | None = sealed(vault.Kind.CARE, "subject_id", optional=True)
     """Particulars: what somebody's condition is. Sealed; nothing is looked for in it."""
-    subject_id: UUID
+    subject_id: UUID = about()
     """The person whom its sealed words are about: the beneficiary's; `vault.NO_ONE` for a place or a group."""
     kind: Kind = choice(Kind)
     category_id: UUID = to("service_category.id", index=False)
@@ -311,7 +316,7 @@ class Commitment(Table, table=True):
     """The need's."""
     sensitivity: Sensitivity = choice(Sensitivity, default=Sensitivity.NORMAL)
     """The need's."""
-    subject_id: UUID
+    subject_id: UUID = about()
     """The need's."""
     qty: int
     qty_delivered: int = count(0)

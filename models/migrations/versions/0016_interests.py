@@ -5,6 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 from models.events import Xid8
+from models.vault import NO_ONE
 
 revision = "0016"
 down_revision = "0015"
@@ -136,7 +137,7 @@ def upgrade() -> None:
         op.drop_column(table, column)
         op.add_column(table, sa.Column(column, sa.LargeBinary(), nullable=True))
     for table in ("need", "commitment"):
-        op.add_column(table, sa.Column("subject_id", sa.Uuid(), nullable=False))
+        op.add_column(table, sa.Column("subject_id", sa.Uuid(), server_default=sa.text(f"'{NO_ONE}'"), nullable=False))
     person("verified_by", "need")
     person("assigned_to", "need")
     op.create_check_constraint(op.f("ck_need_second_person"), "need", "verified_by <> requester_id")
