@@ -29,6 +29,7 @@ CHUNK = 5_000
 
 OLD = (
     ("idempotency_record", "at", timedelta(days=7)),
+    ("sign_in_throttle", "at", timedelta(days=2)),
     ("pgqueuer_log", "created", timedelta(days=30)),
     ("pgqueuer_statistics", "created", timedelta(days=90)),
 )

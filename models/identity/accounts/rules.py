@@ -67,7 +67,7 @@ def mask_login(kind: LoginKind, login: str) -> str:
 
 
 GUESSES = 10
-"""Failures that strangers have against one account, or one known device against its own, in one window."""
+"""Failures that strangers have against one login, or one known device against its own account, in one window."""
 GUESSES_FROM_ADDRESS = 30
 """Failures that strangers have from one network address, against whatever accounts, in one window."""
 WINDOW = timedelta(minutes=15)

@@ -91,4 +91,4 @@ class SignInThrottle(Table, table=True):
     """How many locks in a row there have been."""
     locked_until: datetime | None = instant(optional=True)
     at: datetime = instant()
-    """When it was last touched: it is swept a day later."""
+    """When it was last touched: two days later it is swept."""

@@ -1,6 +1,6 @@
 """How many guesses are left, and to whom: counted before a password is looked at, given back when it was right.
 
-Counting first is what holds when twenty guesses come at once. Strangers are counted by the account that they guess at,
+Counting first is what holds when twenty guesses come at once. Strangers are counted by the login that they guess at,
 all together, and by their network address; a device that signed in to the account before is counted by itself alone
 (OWASP, "Slow down online guessing attacks with device cookies"). So whoever locks strangers out of an account does not
 lock out its owner.
@@ -66,12 +66,16 @@ def counted(was: Count, now: datetime, most: int) -> tuple[Count, bool]:
     return dataclasses.replace(present, locks=locks + 1, locked_until=until), False
 
 
-def of_strangers(keys: Keys, account: str, address: str | None) -> tuple[Counter, ...]:
-    """By what strangers are counted: their address, then the account (a person's id, or a login that nobody has)."""
-    by_account = Counter(_key(keys, f"account {account}"), GUESSES)
+def of_strangers(keys: Keys, login: str, address: str | None) -> tuple[Counter, ...]:
+    """By what strangers are counted: their address, then the login, whether anybody has it or not.
+
+    By the login, not its account: if an e-mail address were locked by guesses at a phone number, that would tell whose
+    it is.
+    """
+    by_login = Counter(_key(keys, f"login {login}"), GUESSES)
     if address is None:
-        return (by_account,)
-    return (Counter(_key(keys, f"address {network(address)}"), GUESSES_FROM_ADDRESS), by_account)
+        return (by_login,)
+    return (Counter(_key(keys, f"address {network(address)}"), GUESSES_FROM_ADDRESS), by_login)
 
 
 def of_device(keys: Keys, nonce: bytes) -> tuple[Counter, ...]:

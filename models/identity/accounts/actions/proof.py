@@ -78,19 +78,16 @@ async def prove_login(
 
     Raises InvalidInput for what cannot be a login, Busy.
     """
-    kind, plain = read_login(given, fictional=fictional)
-    del kind
+    _, plain = read_login(given, fictional=fictional)
 
     async def begin(db: Db) -> tuple[Proof, str | None]:
         keys = await db.keys()
-        indexes = keys.indexes(Kind.LOGIN, plain)
-        found = await db.one(BY_LOGIN, indexes=indexes)
+        found = await db.one(BY_LOGIN, indexes=keys.indexes(Kind.LOGIN, plain))
         nonce = device_of(keys, found["person_id"], device) if found else None
         if nonce is not None:
             counters = throttle.of_device(keys, nonce)
         else:
-            whose = str(found["person_id"]) if found else indexes[-1].hex()
-            counters = throttle.of_strangers(keys, whose, asking.address)
+            counters = throttle.of_strangers(keys, plain, asking.address)
         wait = await throttle.guess(db, counters)
         proof = Proof(found["person_id"] if found else None, counters, wait, known=nonce is not None)
         return proof, found["password_hash"] if found else None
