@@ -30,7 +30,7 @@ from api.databases import Databases
 from api.errors import Failure
 from api.logs import traced
 from models import audit, audit_flood, clock
-from models.access import PUBLIC_ACTOR, Actor
+from models.access import PUBLIC_ACTOR, Actor, Role
 from models.identity.rules import ApiScope
 from models.pool import LOST
 from models.problems import Busy
@@ -185,7 +185,7 @@ class Door:
             wal = await self.databases.position()
         elif document.kind is OperationType.QUERY:
             answer = await self._watched(context, document, receive)
-            if context.read:
+            if context.read or actor.role is Role.AUDITOR:
                 await context.note_reading()
             wal = seen
         else:

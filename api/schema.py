@@ -6,12 +6,14 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from resolvers.activity import ActivityMutation, ActivityQuery
+from resolvers.audit import AuditQuery
 from resolvers.exchange import ExchangeMutation, ExchangeQuery
 from resolvers.funds import FundsMutation, FundsQuery
 from resolvers.identity import IdentityMutation, IdentityQuery
 from resolvers.identity.accounts import AccountsMutation, AccountsQuery
 from resolvers.identity.wechat import WechatMutation
 from resolvers.people import PeopleMutation, PeopleQuery
+from resolvers.people.break_glass import BreakGlassMutation, BreakGlassQuery
 from resolvers.people.interests import InterestMutation, InterestQuery
 from resolvers.reports import ReportsQuery
 from resolvers.scalars import SCALARS
@@ -24,12 +26,14 @@ class Query(
     TerritoryQuery,
     PeopleQuery,
     InterestQuery,
+    BreakGlassQuery,
     IdentityQuery,
     AccountsQuery,
     ExchangeQuery,
     ActivityQuery,
     FundsQuery,
     ReportsQuery,
+    AuditQuery,
     SystemQuery,
 ):
     pass
@@ -39,6 +43,7 @@ class Query(
 class Mutation(
     PeopleMutation,
     InterestMutation,
+    BreakGlassMutation,
     IdentityMutation,
     AccountsMutation,
     WechatMutation,

@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
 from models import audit, clock
+from models.access import NOBODY, Role, Viewer, visible
 from models.base import READ_ONLY, Table, check, instant
 from models.events import Xid8
 from models.vault import Keys, Kind
@@ -75,6 +76,24 @@ class AuditArchive(Table, table=True):
     proof: bytes
     """An HMAC over the month and the count: a month that somebody else dropped has none."""
     key: UUID
+
+
+@visible("audit_seal")
+@visible("audit_archive")
+def audit_seal(row: Any, viewer: Viewer) -> sa.ColumnElement[bool] | None:
+    """Auditors."""
+    return None if viewer.role is Role.AUDITOR else NOBODY
+
+
+NEWEST = 100
+"""Seals that an auditor is shown."""
+
+
+def newest(view: Any) -> sa.Select[Any]:
+    """The newest seals, the newest first, without what they hold."""
+    seal = view.rows(AuditSeal)
+    hash_ = sa.func.encode(seal.c.hash, sa.literal_column("'hex'")).label("hash")
+    return sa.select(seal.c.n, seal.c.at, seal.c.month, seal.c.count, hash_).order_by(seal.c.n.desc()).limit(NEWEST)
 
 
 Place = tuple[int, int, UUID]

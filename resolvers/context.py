@@ -17,7 +17,7 @@ import structlog
 from strawberry.utils.str_converters import to_camel_case
 
 from models import audit, audit_flood
-from models.access import Actor
+from models.access import Actor, Role
 from models.database import Db, event_rows, transaction
 from models.identity.rules import ApiScope
 from models.pool import LOST, Pool
@@ -104,7 +104,10 @@ class Context(Request):
             log.warning("not on the audit log", action=action, result=code, request_id=self.request_id)
 
     async def note_reading(self) -> None:
-        """Writes which personal data of others this request has opened, before they are sent (I27)."""
+        """Writes which personal data of others this request has opened, before they are sent (I27), and that an auditor
+        read the log: he looks at nobody unseen."""
+        if self.actor.role is Role.AUDITOR and "auditEvents" in self.text:
+            await self.note("audit.read", audit.DONE)
         if found := self.of_others:
             detail = {"kinds": sorted({kind for kind, _ in found}), "persons": sorted({str(who) for _, who in found})}
             await self.note("personalData.read", audit.DONE, detail=detail)

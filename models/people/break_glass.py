@@ -6,12 +6,16 @@ reveal is a row of `pii_access` that the person sees, and every step stands on t
 
 from __future__ import annotations
 
+import enum
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from models.base import Table, check, choice, chosen, instant, key, text, to
+from models.access import Viewer
+from models.base import Table, check, choice, chosen, instant, key, table, text, to
+from models.labels import labelled
 from models.people.rules import AccessPurpose
 
 OPEN_FOR = timedelta(hours=1)
@@ -20,6 +24,34 @@ WAITS_FOR = timedelta(hours=24)
 """How long a request may be agreed to."""
 MOST = 20
 """People in one request."""
+
+
+class BreakGlassState(enum.StrEnum):
+    """How far a request has come."""
+
+    REQUESTED = "REQUESTED"
+    OPEN = "OPEN"
+    OVER = "OVER"
+
+
+labelled(
+    BreakGlassState,
+    {
+        BreakGlassState.REQUESTED: "待同意",
+        BreakGlassState.OPEN: "已开启",
+        BreakGlassState.OVER: "已结束",
+    },
+    description="How far a request to break the glass has come.",
+    describe={
+        BreakGlassState.REQUESTED: "Another administrator has not yet agreed.",
+        BreakGlassState.OPEN: "Agreed to: for an hour the contacts of its people may be revealed by who asked.",
+        BreakGlassState.OVER: "Refused, withdrawn, ended, or its time is over.",
+    },
+    next={
+        BreakGlassState.REQUESTED: {BreakGlassState.OPEN, BreakGlassState.OVER},
+        BreakGlassState.OPEN: {BreakGlassState.OVER},
+    },
+)
 
 
 class BreakGlass(Table, table=True):
@@ -56,3 +88,28 @@ class BreakGlassPerson(Table, table=True):
     id: UUID = key()
     break_glass_id: UUID = to("break_glass.id", index=False)
     person_id: UUID = to("person.id")
+
+
+def open_now(row: Any, now: Any) -> sa.ColumnElement[bool]:
+    """Whether a request has been agreed to and its hour is not over."""
+    return sa.and_(row.until > now, sa.or_(row.ended_at.is_(None), row.ended_at > now))
+
+
+def state(row: Any, now: Any) -> sa.ColumnElement[Any]:
+    """How far a request has come."""
+    waits = sa.and_(row.approved_at.is_(None), row.ended_at.is_(None), row.requested_at > now - WAITS_FOR)
+    return sa.case(
+        (open_now(row, now), BreakGlassState.OPEN.value),
+        (waits, BreakGlassState.REQUESTED.value),
+        else_=BreakGlassState.OVER.value,
+    )
+
+
+def unlocked(viewer: Viewer) -> sa.Select[Any]:
+    """The people whose contact the asking administrator may reveal, because another one has agreed."""
+    request, about = table(BreakGlass).alias("request"), table(BreakGlassPerson).alias("about")
+    return (
+        sa.select(about.c.person_id)
+        .join(request, request.c.id == about.c.break_glass_id)
+        .where(request.c.requested_by == viewer.person, open_now(request.c, viewer.now))
+    )

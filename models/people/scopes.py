@@ -94,7 +94,9 @@ MAY: dict[str, frozenset[Role]] = {
             Role.GRID_OFFICER,
             Role.COMMUNITY_STAFF,
             Role.NGO_STAFF,
+            Role.ADMIN,
         }
     ),
+    "break_glass": frozenset({Role.ADMIN}),
 }
 """Which roles may take each step; whose, and where, is checked beside it."""

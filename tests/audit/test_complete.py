@@ -115,7 +115,9 @@ async def test_jobs_that_did_something_or_failed_stand_there(
     async def called(db: Db, event: Told) -> None:
         db.detail["count"] = 7
 
-    does = Duties(tuple(Periodic(f.__name__, "* * * * * *", f) for f in (busy, idle, broken)), {"thing.happened": called})
+    does = Duties(
+        tuple(Periodic(f.__name__, "* * * * * *", f) for f in (busy, idle, broken)), {"thing.happened": called}
+    )
     async with working(committed, does):
         subject = await happen(plain, datetime.now().astimezone())
         await eventually(lambda: _has(plain, 3))
