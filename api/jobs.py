@@ -132,12 +132,14 @@ async def _purge(connection: asyncpg.Connection, table: str, at: str, before: da
 def duties() -> Duties:
     """What this platform's workers do. No event calls for work of its own yet: verbs do at once what must be done."""
     from models.exchange.actions import expire_needs, expire_offers, lapse_due_holds
+    from models.identity.wechat.sweep import sweep_wechat
 
     return Duties(
         periodic=(
             Periodic("lapse_due_holds", "* * * * *", by_system(lapse_due_holds)),
             Periodic("expire_needs", "* * * * *", by_system(expire_needs)),
             Periodic("expire_offers", "* * * * *", by_system(expire_offers)),
+            Periodic("sweep_wechat", "*/5 * * * *", by_system(sweep_wechat)),
             Periodic("upkeep", "20 19 * * *", upkeep, as_owner=True),  # 03:20 in Shanghai
             Periodic("archive_audit", "40 19 2 * *", archive_audit, as_owner=True),
         ),

@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from api.jobs import SYSTEM
 from models import vault
 from models.access import PUBLIC_ACTOR, Actor, Role
 from models.activity import actions as serving
@@ -33,6 +34,7 @@ from models.identity.wechat.problems import (
     WechatCodeUsed,
     WechatTaken,
 )
+from models.identity.wechat.sweep import sweep_wechat
 from models.people.actions import ResidentInput, register_resident
 from models.people.problems import OwnCase
 from models.people.rules import VolunteerRegistration
@@ -490,12 +492,14 @@ async def test_what_has_served_is_forgotten(there: There) -> None:
     counts = (
         "SELECT (SELECT count(*) FROM login_code), (SELECT count(*) FROM claim_try), (SELECT count(*) FROM bound_phone)"
     )
-    await actions.sweep(there.c, NOW + timedelta(minutes=5))
-    assert tuple(await there.c.fetchrow(counts)) == (1, 1, 1)
-    await actions.sweep(there.c, NOW + timedelta(minutes=6))
-    assert tuple(await there.c.fetchrow(counts)) == (0, 1, 1)
-    await actions.sweep(there.c, NOW + timedelta(days=31))
-    assert tuple(await there.c.fetchrow(counts)) == (0, 0, 0)
+    for later, gone, left in (
+        ({"minutes": 4}, 0, (1, 1, 1)),
+        ({"minutes": 5}, 1, (0, 1, 1)),
+        ({"days": 30}, 2, (0, 0, 0)),
+        ({"days": 30}, 0, (0, 0, 0)),
+    ):
+        assert await sweep_wechat(there.as_(SYSTEM, **later)) == gone
+        assert tuple(await there.c.fetchrow(counts)) == left
 
 
 def test_what_is_said_of_tables_is_said_of_tables_that_there_are() -> None:
