@@ -15,6 +15,7 @@ from resolvers.identity.wechat import WechatMutation
 from resolvers.people import PeopleMutation, PeopleQuery
 from resolvers.people.break_glass import BreakGlassMutation, BreakGlassQuery
 from resolvers.people.interests import InterestMutation, InterestQuery
+from resolvers.privacy import PrivacyMutation, PrivacyQuery
 from resolvers.reports import ReportsQuery
 from resolvers.scalars import SCALARS
 from resolvers.system import SystemQuery
@@ -33,6 +34,7 @@ class Query(
     ActivityQuery,
     FundsQuery,
     ReportsQuery,
+    PrivacyQuery,
     AuditQuery,
     SystemQuery,
 ):
@@ -50,6 +52,7 @@ class Mutation(
     ExchangeMutation,
     ActivityMutation,
     FundsMutation,
+    PrivacyMutation,
 ):
     pass
 

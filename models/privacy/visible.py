@@ -13,7 +13,7 @@ from models.access import NOBODY, Role, Viewer, public, visible, within
 from models.base import table
 from models.people.tables import Person
 from models.people.visible import today
-from models.privacy.rules import CHILD
+from models.privacy.rules import CHILD, RequestKind
 from models.privacy.tables import Guardianship
 
 Shown = sa.ColumnElement[bool] | None
@@ -58,9 +58,9 @@ def guardianship(row: Any, viewer: Viewer) -> Shown:
     return sa.or_(mine, within(row.area, viewer)) if viewer.role is Role.COMMUNITY_STAFF else mine
 
 
-def _requested(row: Any, viewer: Viewer) -> sa.ColumnElement[bool]:
+def _requested(row: Any, viewer: Viewer, *more: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     """The person, a child's guardian, community staff of the area; an administrator what lies in no area."""
-    mine = own(row.person_id, viewer)
+    mine = sa.or_(own(row.person_id, viewer), *more)
     if viewer.role is Role.COMMUNITY_STAFF:
         return sa.or_(mine, within(row.area, viewer))
     if viewer.role is Role.ADMIN:
@@ -70,8 +70,14 @@ def _requested(row: Any, viewer: Viewer) -> sa.ColumnElement[bool]:
 
 @visible("subject_request")
 def subject_request(row: Any, viewer: Viewer) -> Shown:
-    """The person, a child's guardian, community staff of the area, and auditors, who count them."""
-    return None if viewer.role is Role.AUDITOR else _requested(row, viewer)
+    """The person, a child's guardian, community staff of the area, and auditors, who count them.
+
+    Who had a child erased sees what came of it, though there is no child any more.
+    """
+    if viewer.role is Role.AUDITOR:
+        return None
+    hand = sa.or_(row.made_by == viewer.person, row.cosigned_by == viewer.person)
+    return _requested(row, viewer, sa.and_(row.kind == sa.literal_column(f"'{RequestKind.DELETE.value}'"), hand))
 
 
 @visible("correction")

@@ -1,6 +1,7 @@
 """Consents and their texts, guardians, and the requests of data subjects; who does not wish to be matched or shared."""
 
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -88,7 +89,7 @@ END $$
 
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
-    flag = {"server_default": sa.text("false"), "nullable": False}
+    flag: dict[str, Any] = {"server_default": sa.text("false"), "nullable": False}
     op.add_column("person", sa.Column("no_sharing", sa.Boolean(), **flag))
     op.add_column("resident", sa.Column("no_matching", sa.Boolean(), **flag))
     op.add_column("resident", sa.Column("no_care", sa.Boolean(), **flag))
