@@ -151,9 +151,8 @@ async def open_sign_in(
     """Begins a sign-in for somebody who has just proven who he is; `strong`: by a second factor too.
 
     He acts as `acting` if he has that capacity, else as the last time that he came this way, else as the first that he
-    has: who is staff at a desk stays a resident on his phone. Raises InvalidInput
-    for a device's name, SecondFactorRequired when he asks for a role that needs one, CapacityNotHeld when he has none
-    at all because his data were erased.
+    has: who is staff at a desk stays a resident on his phone. Raises InvalidInput for a device's name,
+    SecondFactorRequired when he asks for a role that needs one, CapacityNotHeld when his data were erased.
     """
     last, has, now = await db.one(LAST, person=person, method=method, strong=strong), await held(db, person), db.now
     wanted = acting if acting is not None and any(acting.fits(c) for c in has) else None
