@@ -157,7 +157,7 @@ def _routes(settings: Settings, databases: Databases, tokens: Tokens, made: Engi
         Route("/readyz", readyz),
         Route("/metrics", counted),
         *pages.routes(settings.mode.value),
-        *downloads.routes(databases.primary, tokens),
+        *downloads.routes(databases.primary, tokens, given_clock=not settings.production, proxies=settings.proxies),
     ]
     if settings.mode is not Mode.PRODUCTION:
         routes.append(Route("/demo/token/{role}", _demo_token(databases, tokens)))

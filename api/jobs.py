@@ -133,6 +133,7 @@ def duties() -> Duties:
     """What this platform's workers do. No event calls for work of its own yet: verbs do at once what must be done."""
     from models.exchange.actions import expire_needs, expire_offers, lapse_due_holds
     from models.identity.wechat.sweep import sweep_wechat
+    from models.privacy.actions import close_files, forget_grants, forget_proposals
 
     return Duties(
         periodic=(
@@ -140,6 +141,9 @@ def duties() -> Duties:
             Periodic("expire_needs", "* * * * *", by_system(expire_needs)),
             Periodic("expire_offers", "* * * * *", by_system(expire_offers)),
             Periodic("sweep_wechat", "*/5 * * * *", by_system(sweep_wechat)),
+            Periodic("close_files", "10 * * * *", by_system(close_files)),
+            Periodic("forget_proposals", "15 19 * * *", by_system(forget_proposals)),
+            Periodic("forget_grants", "17 19 * * *", by_system(forget_grants)),
             Periodic("upkeep", "20 19 * * *", upkeep, as_owner=True),  # 03:20 in Shanghai
             Periodic("archive_audit", "40 19 2 * *", archive_audit, as_owner=True),
         ),
