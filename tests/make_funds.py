@@ -9,6 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
+from models import vault
 from models.access import Actor, Role
 from models.database import Db
 from models.funds import actions
@@ -61,6 +62,44 @@ async def person(connection: asyncpg.Connection, area: str = COMMUNITY, name: st
         area,
     )
     return made
+
+
+async def resident(connection: asyncpg.Connection, who: UUID, household: str = "h") -> UUID:
+    """Somebody lives in the community; nothing is known of his need of care."""
+    care = (await vault.load(connection)).seal(vault.Kind.CARE, "[]", who)
+    made: UUID = await connection.fetchval(
+        "INSERT INTO resident (person_id, area, community_id, household, care, created_at)"
+        " SELECT $1, code, id, $3, $4, now() FROM division WHERE code = $2 RETURNING id",
+        who,
+        COMMUNITY,
+        household,
+        care,
+    )
+    return made
+
+
+async def need(connection: asyncpg.Connection, now: datetime, requester: UUID, **over: Any) -> UUID:
+    """An open need of the community's, for nobody in particular."""
+    values = {"status": "OPEN", "sensitivity": "NORMAL", "subject_id": vault.NO_ONE, **over}
+    made: UUID = await connection.fetchval(
+        "INSERT INTO need (title, kind, category_id, category_code, requester_id, submitted_via, community_id, area, unit,"
+        " qty_total, due_at, answer_due_at, created_at, status, sensitivity, subject_id) SELECT '轮椅坡道', 'CASH_AID',"
+        " s.id, s.code, $1, 'COUNTER', d.id, d.code, 'HOUSEHOLD', 1, $3, $3, $3, $4, $5, $6"
+        " FROM service_category s, division d WHERE s.code = 'DISABLED.AIDS' AND d.code = $2 RETURNING id",
+        requester,
+        COMMUNITY,
+        now,
+        *(values["status"], values["sensitivity"], values["subject_id"]),
+    )
+    return made
+
+
+async def asked(connection: asyncpg.Connection, need: UUID, foundation: UUID, by: UUID, now: datetime) -> None:
+    """A foundation was asked to pay for a need."""
+    await connection.execute(
+        "INSERT INTO need_foundation (need_id, organization_id, asked_by, asked_at) VALUES ($1, $2, $3, $4)",
+        *(need, foundation, by, now),
+    )
 
 
 async def organization(connection: asyncpg.Connection, name: str, kind: str = "FOUNDATION") -> UUID:

@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from models import vault
 from models.access import Actor, Role
 from models.funds import actions
 from models.funds.inputs import AllocationInput, DonationInput, DonorInput
@@ -28,6 +29,7 @@ from models.funds.problems import (
     RestrictionViolation,
 )
 from models.funds.rules import Confirmation, DonationChannel, DonorKind, FundKind
+from models.people.problems import ConflictOfInterest
 from models.problems import Forbidden, InvalidInput, InvalidTransition, NotFound
 from tests import make_funds as make
 from tests.make_funds import COMMUNITY, DISABLED, ELDERLY, HEPING, POVERTY, SHENHE, Books
@@ -327,12 +329,8 @@ async def test_nobody_approves_a_payment_to_himself(books: Books) -> None:
     fund = await books.fund()
     await books.gift(fund, 500)
     plan = await books.approved(500)
-    resident = await books.connection.fetchval(
-        "INSERT INTO resident (person_id, area, community_id, household, created_at)"
-        " SELECT $1, code, id, 'h', now() FROM division WHERE code = $2 RETURNING id",
-        books.at.checker.person,
-        COMMUNITY,
-    )
+    assert books.at.checker.person is not None
+    resident = await make.resident(books.connection, books.at.checker.person)
     payment = await books.payment(plan, 500, payee_resident=resident)
     await actions.submit_disbursement(books.db(books.at.maker), payment)
     await refused(books, PayeeIsApprover, actions.approve_disbursement(books.db(books.at.checker), payment))
@@ -412,12 +410,15 @@ async def test_job_seven_a_batch_with_one_failure(books: Books) -> None:
     await refused(books, InvalidTransition, actions.settle_disbursement(books.db(books.at.maker), failed, "BK-25"))
     assert (await books.balance(fund))["spent_fen"] == 3_000_000
     assert await books.connection.fetchval("SELECT attempts FROM disbursement WHERE id = $1", failed) == 2
-    maker = books.db(books.at.maker)
+    done = Confirmation.RECEIVED_CONFIRMED
+    await refused(books, ConflictOfInterest, actions.confirm_receipt(books.db(books.at.maker), payments[0], done))
+    checker = books.db(books.at.checker)
     for payment in payments[:22]:
-        await actions.confirm_receipt(maker, payment, Confirmation.RECEIVED_CONFIRMED)
-    await refused(books, InvalidInput, actions.confirm_receipt(maker, payments[22], Confirmation.RECEIVED_WITH_ISSUES))
-    await actions.confirm_receipt(maker, payments[22], Confirmation.RECEIVED_WITH_ISSUES, "少收一百元")
-    await actions.confirm_receipt(maker, payments[23], Confirmation.NOT_RECEIVED, "未到账")
+        await actions.confirm_receipt(checker, payment, done)
+    wrong = Confirmation.RECEIVED_WITH_ISSUES
+    await refused(books, InvalidInput, actions.confirm_receipt(checker, payments[22], wrong))
+    await actions.confirm_receipt(checker, payments[22], wrong, "少收一百元")
+    await actions.confirm_receipt(checker, payments[23], Confirmation.NOT_RECEIVED, "未到账")
     counts = await books.connection.fetch("SELECT status, count(*) FROM disbursement GROUP BY status")
     assert dict(counts) == {"RECEIVED_CONFIRMED": 22, "RECEIVED_WITH_ISSUES": 1, "NOT_RECEIVED": 1, "PAID": 1}
     await checked(books.connection)
@@ -517,13 +518,18 @@ async def test_the_same_donor_is_one_donor(books: Books, connection: asyncpg.Con
     await books.gift(fund, 3, by=DonorInput(DonorKind.ORGANIZATION, organization=company), publish_name=True)
     hidden = await books.gift(fund, 4, by=DonorInput(DonorKind.ANONYMOUS, person=who))
     donors = await connection.fetch(
-        "SELECT d.kind, d.label, n.name FROM donor d LEFT JOIN donor_name n ON n.donor_id = d.id ORDER BY d.id"
+        "SELECT d.id, d.kind, d.label, n.name FROM donor d LEFT JOIN donor_name n ON n.donor_id = d.id ORDER BY d.id"
     )
-    assert [tuple(r) for r in donors] == [
-        ("PERSON", "钱*", "钱试验"),
-        ("ORGANIZATION", "试验企业", "试验企业"),
-        ("ANONYMOUS", "匿名", None),
+    assert [tuple(r)[1:3] for r in donors] == [
+        ("PERSON", "钱*"),
+        ("ORGANIZATION", "试验企业"),
+        ("ANONYMOUS", "匿名"),
     ]
+    assert [r["name"] is None for r in donors] == [False, True, True]
+    keys = await vault.load(connection)
+    assert keys.open(vault.Kind.NAME, donors[0]["name"], donors[0]["id"]) == "钱试验"
+    with pytest.raises(vault.Tampered):
+        keys.open(vault.Kind.NAME, donors[0]["name"], donors[1]["id"])
     shown = await connection.fetch("SELECT public_name FROM donation ORDER BY id")
     assert [r[0] for r in shown] == ["爱心人士", "爱心人士", "试验企业", "匿名"]
     assert await connection.fetchval("SELECT count(*) FROM donation WHERE person_id = $1", who) == 3

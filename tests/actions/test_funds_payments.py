@@ -13,6 +13,7 @@ from models.funds import actions
 from models.funds.inputs import DonationInput, DonorInput
 from models.funds.problems import MakerIsChecker
 from models.funds.rules import Confirmation, DonationChannel, DonorKind
+from models.people.problems import ConflictOfInterest
 from models.problems import Forbidden, InvalidInput, InvalidTransition, NotFound
 from tests import make_funds as make
 from tests.make_funds import COMMUNITY, Books
@@ -93,12 +94,7 @@ async def test_the_payee_and_those_around_him_confirm(books: Books, connection: 
     await books.gift(await books.fund(), 500)
     plan = await books.approved(500, area=COMMUNITY)
     payee = await make.person(connection)
-    resident = await connection.fetchval(
-        "INSERT INTO resident (person_id, area, community_id, household, created_at)"
-        " SELECT $1, code, id, 'h', now() FROM division WHERE code = $2 RETURNING id",
-        payee,
-        COMMUNITY,
-    )
+    resident = await make.resident(connection, payee)
     company = await make.organization(connection, "试验供应社", "SOCIAL_ORG")
     to_resident = await books.paid(plan, 1, payee_resident=resident)
     to_company = await books.paid(plan, 1, payee_organization=company)
@@ -111,7 +107,9 @@ async def test_the_payee_and_those_around_him_confirm(books: Books, connection: 
     for actor, payment in ((himself, to_supplier), (employee, to_resident), (elsewhere, to_resident)):
         with pytest.raises(NotFound):
             await actions.confirm_receipt(books.db(actor), payment, DONE)
-    for actor in (books.at.checker, Actor(Role.VOLUNTEER, payee, None, COMMUNITY), Actor()):
+    with pytest.raises(ConflictOfInterest):
+        await actions.confirm_receipt(books.db(books.at.maker), to_supplier, DONE)
+    for actor in (books.at.reporter, Actor(Role.VOLUNTEER, payee, None, COMMUNITY), Actor()):
         with pytest.raises(Forbidden):
             await actions.confirm_receipt(books.db(actor), to_resident, DONE)
     assert {await status(books, p) for p in (to_resident, to_company, to_supplier)} == {"PAID"}

@@ -154,6 +154,8 @@ async def test_no_trace_leads_outside_its_gifts_restriction(books: Books) -> Non
     payment = await books.signed(plan, 100)
     await actions.pay_disbursement(books.db(books.at.maker), payment)
     connection, today = books.connection, books.now.date()
+    await connection.execute("UPDATE allocation_line SET held_fen = 0")
+    await connection.execute("DELETE FROM disbursement_line")
     await connection.execute(
         "UPDATE disbursement SET status = 'PAID', paid_at = $2, bank_ref = 'x' WHERE id = $1", payment, books.now
     )
