@@ -45,7 +45,7 @@ class TooManyAttempts(Problem):
 
     says = "尝试次数过多，请稍后再试。"
     retry = Retry.LATER
-    retry_after_seconds: int  # type: ignore[misc]
+    retry_after_seconds: int | None = None  # type: ignore[misc]
     """How long to wait."""
 
 
