@@ -8,7 +8,7 @@ import sys
 
 import httpx
 
-from tests.scenarios import five_parties, need_to_hours, restricted_gifts
+from tests.scenarios import five_parties, need_to_hours, restricted_gifts, who_may_see
 from tests.scenarios.client import Api, Documents
 
 
@@ -20,6 +20,8 @@ async def main(address: str) -> None:
         spent = await restricted_gifts.play(Api(http, Documents("restricted_gifts"), restricted_gifts.RECEIVED))
         assert spent["statement"] == restricted_gifts.STATEMENT, spent
         print("限定捐赠：", json.dumps(spent["statement"], ensure_ascii=False))
+        seen = await who_may_see.play(Api(http, Documents("who_may_see"), None))
+        print("谁能看到：", json.dumps(seen, ensure_ascii=False))
         print("五方联通：", json.dumps(await five_parties.play(http), ensure_ascii=False, indent=1))
 
 

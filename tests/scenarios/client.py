@@ -44,11 +44,11 @@ def _reached(text: str, fragments: dict[str, str]) -> list[str]:
 
 @dataclasses.dataclass
 class Api:
-    """The API at an address; `at` is the clock that its requests carry."""
+    """The API at an address; `at` is the clock that its requests carry, the machine's own if it is None."""
 
     http: httpx.AsyncClient
     documents: Documents
-    at: str
+    at: str | None
 
     async def sign_in(self, slug: str) -> str:
         """A demo account's token."""
@@ -57,12 +57,12 @@ class Api:
         found: str = answer.json()["token"]
         return found
 
-    async def send(self, token: str | None, name: str, key: str | None = None, **variables: Any) -> Any:
+    async def send(self, token: str | None, name: str, /, key: str | None = None, **variables: Any) -> Any:
         """The data of one operation of the file; `key` is made when it declares one and none is given."""
         text = self.documents[name]
         if "$key: String!" in text:
             variables["key"] = key or f"scenario-{uuid.uuid4()}"
-        headers = {"x-wushe-now": self.at}
+        headers = {} if self.at is None else {"x-wushe-now": self.at}
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
         answer = await self.http.post("/graphql", json={"query": text, "variables": variables}, headers=headers)
@@ -70,12 +70,12 @@ class Api:
         assert "errors" not in told, (name, told["errors"])
         return told["data"]
 
-    async def do(self, token: str, name: str, key: str | None = None, **variables: Any) -> Any:
+    async def do(self, token: str | None, name: str, /, key: str | None = None, **variables: Any) -> Any:
         """The outcome of a mutation, or its refusal: the one field of the answer."""
         (outcome,) = (await self.send(token, name, key, **variables)).values()
         return outcome
 
-    async def done(self, token: str, name: str, **variables: Any) -> Any:
+    async def done(self, token: str | None, name: str, /, **variables: Any) -> Any:
         """The outcome of a mutation that must succeed."""
         outcome = await self.do(token, name, **variables)
         assert "code" not in outcome, (name, outcome)

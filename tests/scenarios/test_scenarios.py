@@ -10,15 +10,17 @@ from typing import Any
 
 import pytest_asyncio
 
+from api.wechat.fake import Fake
 from tests.demo import Demo
-from tests.scenarios import five_parties, need_to_hours, restricted_gifts
+from tests.scenarios import five_parties, need_to_hours, restricted_gifts, who_may_see
 from tests.scenarios.client import Api, Documents
-from tests.site import Site, served
+from tests.site import Site
+from tests.wechat import served_with_wechat
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def site(demo_of_module: Demo) -> AsyncIterator[Site]:
-    async with served(demo_of_module.api) as found:
+    async with served_with_wechat(demo_of_module.api, Fake()) as found:
         yield found
 
 
@@ -41,6 +43,16 @@ async def test_restricted_gifts_are_spent_to_the_last_fen(site: Site) -> None:
     assert total.endswith("0.00,100000.00,60000.00,0.00,40000.00"), total
     nobody = await site.client.get("/reports/fund-statement.csv", params=asked)
     assert nobody.status_code == 403
+
+
+async def test_who_may_see_a_phone_number_and_when(site: Site) -> None:
+    played = await who_may_see.play(Api(site.client, Documents("who_may_see"), None))
+    told = played["told"]
+    assert told == ["NOT_FOUND"] * 4 + [played["number"]] * 2 + ["NOT_FOUND"] * 2
+    for row in played["readers"]:
+        assert (row["role"], row["purpose"], row["fields"]) == ("VOLUNTEER", "SERVICE", ["NAME", "PHONE"])
+        assert row["subject"]["id"] == played["mother"]
+    assert len(played["readers"]) == 2
 
 
 async def test_one_query_links_the_five_parties(site: Site) -> None:
