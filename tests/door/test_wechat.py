@@ -14,6 +14,8 @@ import pytest
 from api.settings import FAKE_WECHAT
 from api.wechat import fake as platform
 from models import clock
+from models.access import Claims, Role
+from tests import make_people as make
 from tests.site import Site
 from tests.wechat import served_with_wechat, sign_in
 
@@ -275,6 +277,107 @@ async def test_a_number_that_wechat_does_not_tell_is_not_bound(
 async def test_nobody_binds_a_number_without_a_sign_in(site: Site) -> None:
     told = (await site.ask(BIND, {"code": "phone-10012345678-1", "key": "key-number-1"}))["phoneBind"]
     assert told["code"] == "FORBIDDEN"
+
+
+# Becoming one person.
+
+CLAIM = """
+mutation($name: String!, $card: String) {
+  personClaim(name: $name, idNumber: $card) {
+    __typename
+    ... on SignIn { id role accessToken refreshToken }
+    ... on ClaimMismatch { left }
+    ... on BothHaveHistory { where }
+    ... on Problem { code message }
+  }
+}"""
+MERGE = """
+mutation($from: ID!, $into: ID!, $key: String!) {
+  personMerge(from: $from, into: $into, reason: "本人到场", idempotencyKey: $key) {
+    __typename ... on Person { id name state } ... on Problem { code }
+  }
+}"""
+
+
+async def proven(site: Site, code: str, number: str = "10012345678") -> str:
+    """The access token of a user who has proven a number."""
+    token: str = (await sign_in(site, code))["accessToken"]
+    asked = {"code": f"phone-{number}-{code}", "key": f"key-{code}"}
+    assert (await site.ask(BIND, asked, token=token))["phoneBind"]["__typename"] == "PhoneBinding"
+    return token
+
+
+async def test_a_record_is_claimed_by_number_and_name(
+    site: Site, wechat: platform.Fake, rows: asyncpg.Connection
+) -> None:
+    town = await make.town(rows)
+    grandmother = await make.resident(rows, town, "李奶奶", phone="10012345678")
+    token = await proven(site, "code-li-1")
+    asked = {"name": "李某", "card": None}
+    told = (await site.ask(CLAIM, asked, token=token))["personClaim"]
+    assert (told["code"], told["left"]) == ("CLAIM_MISMATCH", 4)
+    assert "李" not in told["message"] and await rows.fetchval("SELECT count(*) FROM claim_try") == 1
+    was = (await site.ask(ME, token=token))["me"]["id"]
+    told = (await site.ask(CLAIM, {**asked, "name": "李奶奶"}, token=token))["personClaim"]
+    assert (told["__typename"], told["role"]) == ("SignIn", "RESIDENT")
+    me = (await site.ask(ME, token=told["accessToken"]))["me"]
+    assert me == {"id": f"person_{grandmother.person}", "name": "李奶奶", "phone": "10012345678"}
+    assert (await refresh(site, told["refreshToken"]))["__typename"] == "SignIn"
+    # Two rows on the audit log: the failure, and both ids of what was done.
+    noted = await rows.fetch("SELECT result, detail FROM audit_event WHERE action = 'personClaim' ORDER BY id")
+    assert [row["result"] for row in noted] == ["CLAIM_MISMATCH", "DONE"]
+    detail = json.loads(noted[1]["detail"])
+    assert (f"person_{detail['from']}", f"person_{detail['into']}") == (was, me["id"])
+    assert "李" not in noted[0]["detail"] + noted[1]["detail"]
+    # The user is she from now on.
+    again = await sign_in(site, wechat.login_code("li"))
+    assert (await site.ask(ME, token=again["accessToken"]))["me"]["id"] == me["id"]
+
+
+async def test_of_two_users_who_claim_a_record_at_once_one_has_it(site: Site, rows: asyncpg.Connection) -> None:
+    town = await make.town(rows)
+    await make.resident(rows, town, "李奶奶", phone="10012345678")
+    tokens = [await proven(site, f"code-user{n}-1") for n in range(4)]
+    told = await asyncio.gather(
+        *(site.ask(CLAIM, {"name": "李奶奶"}, token=token) for token in tokens),
+    )
+    names = sorted(t["personClaim"]["__typename"] for t in told)
+    assert names == [*["ClaimNeedsStaff"] * 3, "SignIn"]
+    assert await rows.fetchval("SELECT count(*) FROM person_merge") == 1
+
+
+async def test_one_user_who_claims_twice_at_once_claims_once(site: Site, rows: asyncpg.Connection) -> None:
+    town = await make.town(rows)
+    await make.resident(rows, town, "李奶奶", phone="10012345678")
+    token = await proven(site, "code-li-1")
+    told = await asyncio.gather(*(site.ask(CLAIM, {"name": "李奶奶"}, token=token) for _ in range(3)))
+    assert sorted(t["personClaim"]["__typename"] for t in told) == ["Forbidden", "Forbidden", "SignIn"]
+    assert await rows.fetchval("SELECT count(*) FROM person_merge") == 1
+
+
+async def test_six_wrong_names_at_once_are_five_tries(site: Site, rows: asyncpg.Connection) -> None:
+    town = await make.town(rows)
+    await make.resident(rows, town, "李奶奶", phone="10012345678")
+    token = await proven(site, "code-li-1")
+    told = await asyncio.gather(*(site.ask(CLAIM, {"name": f"张{n}"}, token=token) for n in range(8)))
+    left = sorted(t["personClaim"].get("left", -1) for t in told)
+    assert left == [-1, -1, -1, 0, 1, 2, 3, 4]
+
+
+async def test_staff_merge_over_http(site: Site, rows: asyncpg.Connection) -> None:
+    town = await make.town(rows)
+    grandmother = await make.resident(rows, town, "李奶奶", phone="10012345678")
+    staff = await make.staff(rows, Role.COMMUNITY_STAFF, area=make.Town.COMMUNITY)
+    membership = await rows.fetchval("SELECT id FROM membership WHERE person_id = $1", staff.person)
+    token = await proven(site, "code-li-1")
+    me = (await site.ask(ME, token=token))["me"]["id"]
+    asked = {"from": me, "into": f"person_{grandmother.person}", "key": "key-merge-1"}
+    assert (await site.ask(MERGE, asked, token=token))["personMerge"]["code"] == "FORBIDDEN"
+    clerk = site.token(Claims(staff.person, Role.COMMUNITY_STAFF, membership))
+    for _ in range(2):
+        told = (await site.ask(MERGE, asked, token=clerk))["personMerge"]
+        assert told == {"__typename": "Person", "id": asked["into"], "name": "李*", "state": "PRESENT"}
+    assert await rows.fetchval("SELECT count(*) FROM person_merge") == 1
 
 
 async def test_no_log_line_tells_a_code_or_a_number(

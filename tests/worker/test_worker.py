@@ -294,7 +294,10 @@ async def test_upkeep_makes_partitions_and_forgets_what_is_old(
     await plain.execute(put, "gone", datetime(2031, 3, 8, 3, 19, 59, tzinfo=clock.SHANGHAI))
     await happen(plain, datetime(2031, 4, 30, 23, 59, tzinfo=clock.SHANGHAI))  # April is in the default one already
     owner = server.owner_url(await plain.fetchval("SELECT current_database()"))
-    for expected in ({"idempotency_record": 1, "sign_in_throttle": 0, "pgqueuer_log": 0, "pgqueuer_statistics": 0}, None):
+    for expected in (
+        {"idempotency_record": 1, "sign_in_throttle": 0, "pgqueuer_log": 0, "pgqueuer_statistics": 0},
+        None,
+    ):
         done = await upkeep(Tools(pool, owner, now))
         assert expected is None or done == expected
     assert await plain.fetch("SELECT key FROM idempotency_record") == [("kept",)]

@@ -84,9 +84,9 @@ async def claim_record(db: Db, name: str, id_number: str | None = None) -> Opene
     used = await db.value(TRIES_OF, person=me, since=since)
     if used >= TRIES:
         raise ClaimTriesExhausted()
-    candidates, proof = await _candidates(db, me, number)
-    if not await locked(db, [me]):
+    if not await locked(db, [me]):  # he has just become somebody else
         raise Forbidden()
+    candidates, proof = await _candidates(db, me, number)
     await _not_worn_out(db, candidates, since)
     known = await names(db, candidates)
     matching = [record for record in candidates if known.get(record) == plain]
