@@ -286,6 +286,7 @@ async def _replay(context: Context, verb: Verb, key: tuple[str, str, str, bytes]
     """The outcome that a key has already, read again; None when it has none."""
     if key is None:
         return None
+    context.secrets.clear()  # what was told by the attempt that was undone is worth nothing
     async with context.pool.connection() as connection:
         found = await connection.fetchrow(FIND, *key[:3])
         if found is None:
