@@ -152,13 +152,13 @@ ENGINE = engine_of(Query, Mutation)
 ASK = """
 mutation ($persons: [ID!]!, $why: String!) {
   breakGlassRequest(persons: $persons, purpose: EMERGENCY, reason: $why, idempotencyKey: "break-glass-1") {
-    ... on BreakGlass { id state requestedBy { maskedName } persons { person { maskedName } } approvedBy { id } until }
+    ... on BreakGlass { id state requestedBy { name } persons { person { name } } approvedBy { id } until }
   }
 }
 """
 AGREE = """
 mutation ($id: ID!) { breakGlassApprove(id: $id, idempotencyKey: "break-glass-2") {
-  __typename ... on BreakGlass { state until approvedBy { maskedName } } } }
+  __typename ... on BreakGlass { state until approvedBy { name } } } }
 """
 REVEAL = """
 mutation ($persons: [ID!]!) { contactReveal(input: {persons: $persons, purpose: EMERGENCY, fields: [NAME, PHONE]}) {
@@ -174,13 +174,13 @@ async def test_over_graphql_it_is_told_read_and_audited(pool: Pool, now: datetim
     persons = [f"person_{whom}"]
     made = (await ask(Actor(Role.ADMIN, one), ASK, persons=persons, why=WHY))["breakGlassRequest"]
     assert made["state"] == "REQUESTED" and made["approvedBy"] is None
-    assert made["persons"] == [{"person": {"maskedName": "钱*"}}]
+    assert made["persons"] == [{"person": {"name": "钱*"}}]
     agreed = (await ask(Actor(Role.ADMIN, other), AGREE, id=made["id"]))["breakGlassApprove"]
     assert agreed == {
         "__typename": "BreakGlass",
         "state": "OPEN",
         "until": "2026-11-02T11:00:00.000+08:00",
-        "approvedBy": {"maskedName": "钱*"},
+        "approvedBy": {"name": "钱*"},
     }
     told = (await ask(Actor(Role.ADMIN, one), REVEAL, persons=persons))["contactReveal"]
     assert told == {"__typename": "ContactReveal", "contacts": [{"name": "钱2", "phone": "10012345602"}]}

@@ -37,7 +37,7 @@ ENGINE = engine_of(Query, Mutation)
 READ = """
 query ($filter: AuditEventFilter, $first: Int) { auditEvents(filter: $filter, first: $first) {
   totalCount
-  edges { node { at action result role area person { maskedName } subjectType subject address request detail } }
+  edges { node { at action result role area person { name } subjectType subject address request detail } }
 } }
 """
 
@@ -82,7 +82,7 @@ async def test_an_auditor_reads_it_all_the_latest_first(ask: Asked, pool: Pool, 
     assert answer["auditEvents"]["totalCount"] == 3
     assert told(answer) == ["needVerify DONE", "needClose FORBIDDEN"]
     node = answer["auditEvents"]["edges"][1]["node"]
-    assert node["person"] == {"maskedName": "李*"}
+    assert node["person"] == {"name": "李*"}
     assert (node["subjectType"], node["subject"], node["address"]) == ("Need", str(one), "203.0.113.7")
     assert (node["request"], json.loads(node["detail"]), node["role"]) == ("request-1", {"n": 1}, "COMMUNITY_STAFF")
 

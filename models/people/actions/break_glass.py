@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql
 from models.access import may, seen
 from models.base import INSTANT, table
 from models.database import Db, Seen, Statement
+from models.labels import label
 from models.people.break_glass import MOST, OPEN_FOR, BreakGlass, BreakGlassPerson, BreakGlassState, state
 from models.people.problems import OwnCase
 from models.people.rules import AccessPurpose
@@ -101,7 +102,7 @@ async def _load(db: Db, id: UUID, *states: BreakGlassState) -> asyncpg.Record:
         raise NotFound(what="该申请")
     found = BreakGlassState(row["state"])
     if found not in states:
-        raise InvalidTransition(status=found.value, label=BreakGlassState.LABELS[found])  # type: ignore[attr-defined]
+        raise InvalidTransition(status=found.value, label=label(found))
     return row
 
 
