@@ -119,6 +119,7 @@ class Door:
         began = time.perf_counter()
         spec = False
         wal: bytes | None = None
+        after: int | None = None
         try:
             spec = _accepts_spec(headers.get(b"accept"))
             text, variables, name = await _operation(scope, headers, receive)
@@ -130,6 +131,7 @@ class Door:
             if failed.failure is errors.UNAUTHENTICATED:
                 await self._turned_away(scope, request_id, failed.detail)
             status, body = self._failure(failed.failure, request_id, failed.detail)
+            after = failed.failure.retry_after_seconds
         except Refused as refused:
             status, body = _refused(refused, request_id, spec)
         except BaseException as error:
@@ -139,7 +141,8 @@ class Door:
             if failure is errors.INTERNAL:
                 log.error("bug", request_id=request_id, error=traced(error))
             status, body = self._failure(failure, request_id)
-        await _send(send, headers, status, body, SPEC if spec else PLAIN, request_id, wal)
+            after = failure.retry_after_seconds
+        await _send(send, headers, status, body, SPEC if spec else PLAIN, request_id, wal, after)
         metrics.ended(str(status), began)
 
     async def _answer(
@@ -443,7 +446,14 @@ def _result(result: ExecutionResult, request_id: str, spec: bool) -> tuple[int, 
 
 
 async def _send(
-    send: Send, headers: dict[bytes, bytes], status: int, body: bytes, media: bytes, request_id: str, wal: bytes | None
+    send: Send,
+    headers: dict[bytes, bytes],
+    status: int,
+    body: bytes,
+    media: bytes,
+    request_id: str,
+    wal: bytes | None,
+    after: int | None,
 ) -> None:
     out = [(b"content-type", media), (b"cache-control", b"no-store"), (b"x-request-id", request_id.encode())]
     if len(body) >= GZIP_FROM and b"gzip" in headers.get(b"accept-encoding", b""):
@@ -454,8 +464,8 @@ async def _send(
         out.append((WAL, wal))
     if status == 405:
         out.append((b"allow", b"GET, POST"))
-    if status == 503:
-        out.append((b"retry-after", b"1"))
+    if after is not None:
+        out.append((b"retry-after", str(after).encode()))
     out.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": out})
     await send({"type": "http.response.body", "body": body})
