@@ -132,6 +132,7 @@ async def _purge(connection: asyncpg.Connection, table: str, at: str, before: da
 def duties() -> Duties:
     """What this platform's workers do. No event calls for work of its own yet: verbs do at once what must be done."""
     from models.exchange.actions import expire_needs, expire_offers, lapse_due_holds
+    from models.identity.sweep import sweep_sign_ins
     from models.identity.wechat.sweep import sweep_wechat
     from models.privacy.actions import close_files, forget_grants, forget_proposals
 
@@ -140,6 +141,7 @@ def duties() -> Duties:
             Periodic("lapse_due_holds", "* * * * *", by_system(lapse_due_holds)),
             Periodic("expire_needs", "* * * * *", by_system(expire_needs)),
             Periodic("expire_offers", "* * * * *", by_system(expire_offers)),
+            Periodic("sweep_sign_ins", "25 * * * *", by_system(sweep_sign_ins)),
             Periodic("sweep_wechat", "*/5 * * * *", by_system(sweep_wechat)),
             Periodic("close_files", "10 * * * *", by_system(close_files)),
             Periodic("forget_proposals", "15 19 * * *", by_system(forget_proposals)),
