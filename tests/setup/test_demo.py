@@ -52,11 +52,7 @@ class Demo:
         return time.monotonic() - self.begun
 
     def ask(self, path: str, body: object = None) -> bytes:
-        address, text = f"http://127.0.0.1:{self.port}{path}", None if body is None else json.dumps(body).encode()
-        asked = urllib.request.Request(address, text, {} if text is None else {"Content-Type": "application/json"})
-        with urllib.request.urlopen(asked, timeout=10) as answer:
-            found: bytes = answer.read()
-            return found
+        return asked(f"http://127.0.0.1:{self.port}{path}", body)
 
     def server(self) -> int:
         found = postmaster.pid(place.find(self.data).data)
@@ -73,6 +69,12 @@ def test_a_demo_from_its_first_start_to_one_after_a_kill(folder: Path, tmp_path:
     first.until_ready()
     assert "community-staff" in first.said()
     assert json.loads(first.ask("/graphql", {"query": "{ __typename }"})) == {"data": {"__typename": "Query"}}
+
+    # A front-end developer signs in by the fake WeChat that came along.
+    [fake] = re.findall(r"WeChat +(http://\S+)/fake/login", first.said())
+    code = json.loads(asked(f"{fake}/fake/login?name=li"))["code"]
+    sign_in = f'mutation {{ signInWithWechat(code: "{code}") {{ ... on SignIn {{ role }} }} }}'
+    assert json.loads(first.ask("/graphql", {"query": sign_in})) == {"data": {"signInWithWechat": {"role": "PERSON"}}}
 
     # A second one on the same data says so, at once, and harms nothing.
     other = Demo(folder, tmp_path / "other")
@@ -108,6 +110,14 @@ def test_a_demo_from_its_first_start_to_one_after_a_kill(folder: Path, tmp_path:
     server = fourth.server()
     assert fourth.ends(signal.SIGTERM) == 0
     assert not alive(server)
+
+
+def asked(address: str, body: object = None) -> bytes:
+    text = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(address, text, {} if text is None else {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        found: bytes = answer.read()
+        return found
 
 
 def alive(pid: int) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from api.settings import Mode, Settings, Trouble
+from api.settings import FAKE_WECHAT, Mode, Settings, Trouble
 
 MASTER = base64.b64encode(bytes(range(32))).decode()
 GIVEN = {"WUSHE_MODE": "production", "WUSHE_MASTER_KEY": MASTER, "DATABASE_URL": "postgresql://api:p@db/wushe"}
@@ -65,12 +65,32 @@ def test_production_with_its_keys() -> None:
         ),
         ({**GIVEN, "WUSHE_MASTER_KEY": ""}, "Production mode needs WUSHE_MASTER_KEY."),
         ({**GIVEN, "DATABASE_URL": ""}, "Production mode needs DATABASE_URL."),
+        ({"WUSHE_WECHAT_APPID": "wx1"}, "WUSHE_WECHAT_APPID and WUSHE_WECHAT_SECRET: give both, or neither."),
+        (
+            {"WUSHE_WECHAT_URL": "api.weixin.qq.com"},
+            "WUSHE_WECHAT_URL is 'api.weixin.qq.com': it must look like https://api.weixin.qq.com.",
+        ),
+        (
+            {**GIVEN, "WUSHE_WECHAT_URL": "http://fake:8001"},
+            "Production mode needs a WUSHE_WECHAT_URL that begins with https://.",
+        ),
+        ({"WECHAT_PORT": "0"}, "WECHAT_PORT is '0': it must be a whole number from 1 to 65535."),
     ],
 )
 def test_a_bad_value_is_named(wrong: dict[str, str], sentence: str) -> None:
     with pytest.raises(Trouble) as raised:
         Settings.from_env(wrong)
     assert str(raised.value) == sentence
+
+
+def test_a_mini_program_and_its_fake(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("of the mini-program\n")
+    assert Settings.from_env({}).wechat_appid is None
+    found = Settings.from_env({"WUSHE_WECHAT_APPID": "wx1", "WUSHE_WECHAT_SECRET_FILE": str(secret)})
+    assert (found.wechat_url, found.wechat_secret) == ("https://api.weixin.qq.com", "of the mini-program")
+    faking = Settings.from_env({}).faking("http://127.0.0.1:8001")
+    assert (faking.wechat_url, faking.wechat_appid, faking.wechat_secret) == ("http://127.0.0.1:8001", *FAKE_WECHAT)
 
 
 def test_a_relative_folder_is_the_callers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
