@@ -232,7 +232,10 @@ async def perform(verb: Verb) -> Outcome | Told:
 
 
 def allowed(context: Context, verb: Verb) -> None:
-    """Raises Forbidden for what the caller's API key has no scope for."""
+    """Raises Forbidden for a role that may not call it, before anything is done; and for what a key has no scope for."""
+    may: frozenset[Any] = verb.word.does.may  # type: ignore[union-attr]
+    if context.actor.role not in may:
+        raise Forbidden()
     scopes: frozenset[str] | None = context.actor.scopes  # type: ignore[attr-defined]
     if scopes is not None and scope_of(verb.name) not in scopes:
         raise Forbidden()
