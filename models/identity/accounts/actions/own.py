@@ -55,8 +55,6 @@ MASKED = Statement(sa.select(login.c.masked).where(login.c.person_id == WHOSE).o
 
 async def _proven(db: Db, proof: Proof) -> asyncpg.Record:
     """The caller's account, locked, if he gave his password where he was asked for it. Raises Kept refusals."""
-    if proof.wait is not None:
-        raise Kept(TooManyAttempts(retry_after_seconds=proof.wait))
     row = await db.one(LOCK, person=proof.person)
     if row is None:
         raise NotFound(what="您的账号")

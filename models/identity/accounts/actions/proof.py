@@ -15,7 +15,7 @@ from models.identity.accounts import throttle
 from models.identity.accounts.codes import device_of, token_hash
 from models.identity.accounts.passwords import check_password, prepared
 from models.identity.accounts.ports import Asking, Passwords
-from models.identity.accounts.problems import InvitationInvalid, PasswordWeak
+from models.identity.accounts.problems import InvitationInvalid, PasswordWeak, TooManyAttempts
 from models.identity.accounts.rules import read_login
 from models.identity.accounts.tables import Account, AccountLogin
 from models.identity.accounts.throttle import Counter
@@ -60,8 +60,6 @@ class Proof:
     """Whose account it was made at; None for a login that nobody has."""
     counters: tuple[Counter, ...]
     """What it was taken from."""
-    wait: int | None = None
-    """Seconds to wait, when there was no guess left; nothing was looked at then."""
     right: bool = False
     hash: str | None = None
     """The stored hash that the password was compared with: the verb makes sure that it is still the one."""
@@ -76,11 +74,11 @@ async def prove_login(
 ) -> Proof:
     """Takes a guess and compares a password, for whoever comes. An unknown login costs what a known one does.
 
-    Raises InvalidInput for what cannot be a login, Busy.
+    Raises InvalidInput for what cannot be a login, TooManyAttempts when no guess is left (nothing is looked at then), Busy.
     """
     _, plain = read_login(given, fictional=fictional)
 
-    async def begin(db: Db) -> tuple[Proof, str | None]:
+    async def begin(db: Db) -> tuple[Proof, str | None, int | None]:
         keys = await db.keys()
         found = await db.one(BY_LOGIN, indexes=keys.indexes(Kind.LOGIN, plain))
         nonce = device_of(keys, found["person_id"], device) if found else None
@@ -88,32 +86,31 @@ async def prove_login(
             counters = throttle.of_device(keys, nonce)
         else:
             counters = throttle.of_strangers(keys, plain, asking.address)
-        wait = await throttle.guess(db, counters)
-        proof = Proof(found["person_id"] if found else None, counters, wait, known=nonce is not None)
-        return proof, found["password_hash"] if found else None
+        proof = Proof(found["person_id"] if found else None, counters, known=nonce is not None)
+        return proof, found["password_hash"] if found else None, await throttle.guess(db, counters)
 
-    proof, known = await transaction(asking.pool, asking.actor, asking.now, begin)
-    if proof.wait is not None:
-        return proof
+    proof, known, wait = await transaction(asking.pool, asking.actor, asking.now, begin)
+    if wait is not None:
+        raise TooManyAttempts(retry_after_seconds=wait)
     return await _compared(asking, passwords, proof, known, password)
 
 
 async def prove_again(asking: Asking, passwords: Passwords, password: str | None) -> Proof:
     """Takes a guess for somebody who is signed in, and compares his password if he is asked for it.
 
-    Raises NotFound for one who has no account, Busy.
+    Raises NotFound for one who has no account, TooManyAttempts, Busy.
     """
 
-    async def begin(db: Db) -> tuple[Proof, str | None]:
+    async def begin(db: Db) -> tuple[Proof, str | None, int | None]:
         counters = throttle.of_session(await db.keys(), db.actor.sign_in or db.actor.person)
         found = await db.one(OWN, person=db.actor.person)
         if found is None:
             raise NotFound(what="您的账号")
-        return Proof(found["person_id"], counters, await throttle.guess(db, counters)), found["password_hash"]
+        return Proof(found["person_id"], counters), found["password_hash"], await throttle.guess(db, counters)
 
-    proof, known = await transaction(asking.pool, asking.actor, asking.now, begin)
-    if proof.wait is not None:
-        return proof
+    proof, known, wait = await transaction(asking.pool, asking.actor, asking.now, begin)
+    if wait is not None:
+        raise TooManyAttempts(retry_after_seconds=wait)
     if password is None:
         return dataclasses.replace(proof, right=True, hash=known)
     return await _compared(asking, passwords, proof, known, password)

@@ -59,8 +59,6 @@ async def sign_in(
     """
     if proof.person is not None:
         db.detail["person"] = proof.person
-    if proof.wait is not None:
-        raise Kept(TooManyAttempts(retry_after_seconds=proof.wait))
     row = await db.one(LOCK, person=proof.person) if proof.right else None
     if row is None or row["password_hash"] != proof.hash or row["disabled_at"] is not None:
         raise Kept(SignInRefused())
