@@ -81,18 +81,26 @@ class ParticipationLine:
     )
     month: date | None = w.named("month", description="The month's first day; null where it is not by month.")
     sessions: int = w.named("sessions", description="Service sessions that took place. 场次。")
-    person_times: int = w.named("person_times", description="How often somebody came as a volunteer. 人次。")
-    persons: int = w.named(
+    person_times: int | None = w.named("person_times", description="How often somebody came as a volunteer. 人次。")
+    persons: int | None = w.named(
         "persons", description="How many different volunteers came; does not add up over lines. 人数。"
     )
-    served_registered: int = w.named(
+    served_registered: int | None = w.named(
         "served_registered", description="People served who are on record, once for each session."
     )
-    served_unregistered: int = w.named("served_unregistered", description="People served who walked in.")
-    minutes: int = w.named("minutes", description="Minutes credited, less those reversed, booked in this period.")
-    minutes_system: int = w.named("minutes_system", description="Of these, resting on check-in and check-out.")
-    minutes_confirmed: int = w.named("minutes_confirmed", description="Of these, corrected by staff.")
-    minutes_manual: int = w.named("minutes_manual", description="Of these, proposed by hand and approved by another.")
+    served_unregistered: int | None = w.named("served_unregistered", description="People served who walked in.")
+    minutes: int | None = w.named(
+        "minutes", description="Minutes credited, less those reversed, booked in this period."
+    )
+    minutes_system: int | None = w.named("minutes_system", description="Of these, resting on check-in and check-out.")
+    minutes_confirmed: int | None = w.named("minutes_confirmed", description="Of these, corrected by staff.")
+    minutes_manual: int | None = w.named(
+        "minutes_manual", description="Of these, proposed by hand and approved by another."
+    )
+    suppressed: bool = w.named(
+        "suppressed",
+        description="Whether some of the line's counts are withheld, and null: those under five, and those from which one could be reckoned. Staff who see the people themselves are told all.",
+    )
 
 
 @strawberry.type(description="How far the needs submitted in one division and month have come.")
@@ -104,17 +112,21 @@ class NeedFunnelLine:
     month: date | None = w.named(
         "month", description="The first day of the month of submission; null where it is not by month."
     )
-    submitted: int = w.named("submitted", description="Needs submitted.")
-    verified: int = w.named("verified", description="Of these, verified and opened.")
-    matched: int = w.named("matched", description="Of these, some quantity is held by a commitment.")
-    delivered: int = w.named("delivered", description="Of these, the whole quantity is delivered.")
-    closed: int = w.named("closed", description="Of these, closed.")
-    unmet: int = w.named("unmet", description="Of these, expired, or open and past due.")
+    submitted: int | None = w.named("submitted", description="Needs submitted.")
+    verified: int | None = w.named("verified", description="Of these, verified and opened.")
+    matched: int | None = w.named("matched", description="Of these, some quantity is held by a commitment.")
+    delivered: int | None = w.named("delivered", description="Of these, the whole quantity is delivered.")
+    closed: int | None = w.named("closed", description="Of these, closed.")
+    unmet: int | None = w.named("unmet", description="Of these, expired, or open and past due.")
     median_hours_to_verify: Decimal | None = w.named(
         "median_hours_to_verify", description="Half of the verified ones were opened within so many hours."
     )
     median_hours_to_close: Decimal | None = w.named(
         "median_hours_to_close", description="Half of the closed ones were closed within so many hours."
+    )
+    suppressed: bool = w.named(
+        "suppressed",
+        description="Whether some of the line's counts are withheld, and null: those under five, and those from which one could be reckoned. Staff who see the people themselves are told all.",
     )
 
 

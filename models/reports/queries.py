@@ -22,6 +22,7 @@ from models.funds.tables import (
     LedgerTxn,
     SpendTrace,
 )
+from models.reports.small_cells import guarded
 from models.reports.tables import ATTENDANCE_FACT, HOUR_FACT, NEED_FACT, SESSION_FACT
 from models.territory.queries import under
 
@@ -275,20 +276,19 @@ def five_society_participation(
         part(came, person_times=sa.func.count(), persons=sa.func.count(sa.distinct(came.c.volunteer_id))),
         part(hour, minutes=sa.func.sum(hour.c.minutes), **of_trust),
     ).subquery("counted")
-    return _ordered(counted, [whole(sa.func.sum(counted.c[name])).label(name) for name in ACTIVITY])
+    lines = _lines(counted, [whole(sa.func.sum(counted.c[name])).label(name) for name in ACTIVITY])
+    minutes = [name for name in ACTIVITY if name.startswith("minutes")]  # of one person they are his
+    people = ("person_times", "persons", "served_registered", "served_unregistered")
+    return guarded(view.actor, lines, GROUPS, people, dict.fromkeys(minutes, "persons"))
 
 
 GROUPS = ("division_code", "category_code", "month")
 
 
-def _ordered(rows: Any, measures: list[Any]) -> sa.Select[Any]:
-    """A report's lines, by month, division and category."""
+def _lines(rows: Any, measures: list[Any]) -> sa.Select[Any]:
+    """A report's lines by division, category and month."""
     groups = [rows.c[name] for name in GROUPS]
-    return (
-        sa.select(*groups, *measures)
-        .group_by(*groups)
-        .order_by(rows.c.month, rows.c.division_code, rows.c.category_code)
-    )
+    return sa.select(*groups, *measures).group_by(*groups)
 
 
 def need_funnel(
@@ -320,7 +320,7 @@ def need_funnel(
         return sa.cast(sa.func.round(sa.cast(median, sa.Numeric()), 2), sa.Numeric(20, 2))
 
     opened, closed = c.opened_at.is_not(None), c.status == "CLOSED"
-    return _ordered(
+    lines = _lines(
         rows,
         [
             sa.func.count().label("submitted"),
@@ -333,6 +333,9 @@ def need_funnel(
             median_hours(c.closed_at, closed).label("median_hours_to_close"),
         ],
     )
+    steps = ("submitted", "verified", "matched", "delivered", "closed", "unmet")
+    speeds = {"median_hours_to_verify": "verified", "median_hours_to_close": "closed"}
+    return guarded(view.actor, lines, GROUPS, steps, speeds)
 
 
 class Looking:

@@ -1,6 +1,6 @@
 """Whose counts somebody may see: his area's, his organization's, or all (docs/domain.md).
 
-Counts of restricted needs are counts too. Cells under five are not yet suppressed for anybody.
+Counts of restricted needs are counts too. What is told of small cells, and to whom: `small_cells`.
 """
 
 from __future__ import annotations

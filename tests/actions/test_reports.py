@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import random
 import statistics
@@ -415,7 +416,7 @@ async def test_participation_is_what_the_rows_say(
     by_category: bool,
     by_month: bool,
 ) -> None:
-    viewer = await a_city(connection, now)
+    viewer = dataclasses.replace(await a_city(connection, now), role=Role.COMMUNITY_STAFF)  # who is told small cells
     since, until = date(2026, 8, 3), date(2026, 10, 20)
     values = {
         "since": since,
@@ -473,7 +474,7 @@ async def test_the_funnel_is_what_the_rows_say(
     by_category: bool,
     by_month: bool,
 ) -> None:
-    viewer = await a_city(connection, now)
+    viewer = dataclasses.replace(await a_city(connection, now), role=Role.COMMUNITY_STAFF)  # who is told small cells
     since, until = date(2026, 8, 3), date(2026, 10, 20)
     values = {
         "since": since,
@@ -547,3 +548,37 @@ async def test_counts_are_for_those_whose_area_it_is(connection: asyncpg.Connect
         assert whole[0][name] <= together if name == "persons" else whole[0][name] == together
     own = await Db(connection, Actor(Role.DISTRICT_VIEWER, city.person, None, HEPING), now).all(PARTICIPATION, **span)
     assert [dict(r) for r in own] == [dict(parts[0])]
+
+
+@pytest.mark.parametrize("statement", [PARTICIPATION, FUNNEL])
+@pytest.mark.parametrize(
+    "role",
+    [Role.CITY_VIEWER, Role.DISTRICT_VIEWER, Role.PARTY_SECRETARY, Role.FUND_REPORTER, Role.AUDITOR, Role.ADMIN],
+)
+async def test_small_cells_are_for_those_who_see_the_people(
+    connection: asyncpg.Connection, now: datetime, statement: Seen, role: Role
+) -> None:
+    """I30: the others get null for a count under five, and for those from which one could be reckoned."""
+    city = await a_city(connection, now)
+    span = {"since": date(2026, 1, 1), "until": now.date(), "level": "COMMUNITY", "area": None}
+    span |= {"by_category": True, "by_month": True}
+    full = await Db(connection, dataclasses.replace(city, role=Role.COMMUNITY_STAFF), now).all(statement, **span)
+    told = await Db(connection, dataclasses.replace(city, role=role), now).all(statement, **span)
+    assert not any(line["suppressed"] for line in full)
+    if role is Role.FUND_REPORTER:  # sees what his own foundation did only: nothing here
+        assert told == []
+        return
+    groups = ("division_code", "category_code", "month")
+    assert [tuple(line[g] for g in groups) for line in told] == [tuple(line[g] for g in groups) for line in full]
+    people = ("person_times", "persons") if statement is PARTICIPATION else ("submitted", "verified", "closed")
+    seen_small = 0
+    for line, whole in zip(told, full, strict=True):
+        for name in people:
+            if 0 < whole[name] < 5:
+                seen_small += 1
+                assert line[name] is None and line["suppressed"]
+            elif line[name] is not None:
+                assert line[name] == whole[name]
+        if statement is PARTICIPATION and line["persons"] in (None, 0):
+            assert not line["minutes"]
+    assert seen_small > 3

@@ -1,4 +1,4 @@
-"""Seals of the audit log, and the breaking of the glass."""
+"""Seals of the audit log, the breaking of the glass, and which cells of reports are too small to be told."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,6 +12,44 @@ depends_on = None
 INSTANT = postgresql.TIMESTAMP(timezone=True)
 KEPT = ("audit_event", "audit_event_pdefault", "audit_seal", "audit_archive")
 PURPOSES = ("SERVICE", "VISIT", "VERIFICATION", "COMPLAINT", "EMERGENCY", "OTHER")
+
+HIDDEN_CELLS = """
+CREATE FUNCTION hidden_cells(counts bigint[], divisions text[], categories text[], months date[]) RETURNS boolean[]
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    hidden boolean[];
+    more bigint[];
+BEGIN
+    SELECT array_agg(c BETWEEN 1 AND 4 ORDER BY n) INTO hidden FROM unnest(counts) WITH ORDINALITY AS t (c, n);
+    IF hidden IS NULL OR NOT true = ANY (hidden) THEN
+        RETURN hidden;
+    END IF;
+    LOOP
+        WITH cell AS (
+            SELECT t.n, t.c, t.h, total.way, total.d, total.k, total.m
+            FROM unnest(counts, hidden, divisions, categories, months) WITH ORDINALITY AS t (c, h, d, k, m, n)
+            CROSS JOIN LATERAL (
+                VALUES (1, left(t.d, 4), t.k, t.m), (2, left(t.d, 6), t.k, t.m), (3, left(t.d, 9), t.k, t.m),
+                    (4, t.d, NULL::text, t.m), (5, t.d, t.k, NULL::date)
+            ) AS total (way, d, k, m)
+        ), ranked AS (
+            SELECT n, h, c > 0 AS present,
+                count(*) FILTER (WHERE h) OVER whole AS closed,
+                sum(c) FILTER (WHERE h) OVER whole AS together,
+                row_number() OVER (PARTITION BY way, d, k, m, h, c > 0 ORDER BY c, n) AS place
+            FROM cell
+            WINDOW whole AS (PARTITION BY way, d, k, m)
+        )
+        SELECT array_agg(DISTINCT n) INTO more FROM ranked
+        WHERE NOT h AND present AND place = 1 AND closed > 0 AND (closed = 1 OR together < 5);
+        EXIT WHEN more IS NULL;
+        SELECT array_agg(h OR n = ANY (more) ORDER BY n) INTO hidden FROM unnest(hidden) WITH ORDINALITY AS t (h, n);
+    END LOOP;
+    RETURN hidden;
+END
+$$
+"""
+"""The law of `models.reports.small_cells`, where reports are counted."""
 
 
 def upgrade() -> None:
@@ -78,9 +116,7 @@ def upgrade() -> None:
             sa.ForeignKeyConstraint([c], ["person.id"], name=op.f(f"fk_break_glass_{c}"))
             for c in ("requested_by", "approved_by", "ended_by")
         ),
-        sa.CheckConstraint(
-            f"purpose IN ({', '.join(repr(p) for p in PURPOSES)})", name=op.f("ck_break_glass_purpose")
-        ),
+        sa.CheckConstraint(f"purpose IN ({', '.join(repr(p) for p in PURPOSES)})", name=op.f("ck_break_glass_purpose")),
         sa.CheckConstraint("approved_by <> requested_by", name=op.f("ck_break_glass_two")),
         sa.CheckConstraint(
             "num_nonnulls(approved_by, approved_at, until) IN (0, 3)", name=op.f("ck_break_glass_approved")
@@ -102,10 +138,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("break_glass_id", "person_id", name=op.f("uq_break_glass_person_break_glass_id_person_id")),
     )
     op.create_index("ix_break_glass_person_person_id", "break_glass_person", ["person_id"])
+    op.execute(HIDDEN_CELLS)
 
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
+    op.execute("DROP FUNCTION hidden_cells")
     op.drop_table("break_glass_person")
     op.drop_table("break_glass")
     op.drop_table("audit_archive")
