@@ -142,7 +142,7 @@ class ExchangeMutation:
         social_worker: Annotated[
             strawberry.ID | None,
             strawberry.argument(description="A social worker who serves in its community; null: nobody's case."),
-        ],
+        ] = None,
     ) -> UUID:
         worker = optional(social_worker, "social_worker", "socialWorker")
         return await actions.assign_need(call.db, call.id(id, "need"), worker)
