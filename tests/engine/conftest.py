@@ -16,7 +16,7 @@ from tests.engine import domain, reference, rows
 from tests.engine import tables as t
 from tests.engine.rows import World
 from tests.engine.tables import Actor
-from tests.server import Server
+from tests.server import Server, own
 
 WORLDS = 6
 
@@ -61,8 +61,8 @@ def engine_url(server: Server, worker: str, worlds: list[World], broken_world: W
 
     asyncio.run(
         server._execute(
-            f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)',
-            f'CREATE DATABASE "{name}" TEMPLATE template0 OWNER wushe_owner',
+            f'DROP DATABASE IF EXISTS "{own(name)}" WITH (FORCE)',
+            f'CREATE DATABASE "{own(name)}" TEMPLATE template0 OWNER wushe_owner',
         )
     )
     asyncio.run(fill())
