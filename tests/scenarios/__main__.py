@@ -8,7 +8,7 @@ import sys
 
 import httpx
 
-from tests.scenarios import five_parties, need_to_hours, restricted_gifts, who_may_see
+from tests.scenarios import five_parties, need_to_hours, restricted_gifts, rights, who_may_see
 from tests.scenarios.client import Api, Documents
 
 
@@ -22,6 +22,8 @@ async def main(address: str) -> None:
         print("限定捐赠：", json.dumps(spent["statement"], ensure_ascii=False))
         seen = await who_may_see.play(Api(http, Documents("who_may_see"), None))
         print("谁能看到：", json.dumps(seen, ensure_ascii=False))
+        owned = await rights.play(Api(http, Documents("rights"), None))
+        print("本人权利：", json.dumps(owned["adult"]["after"], ensure_ascii=False), owned["child"]["states"])
         print("五方联通：", json.dumps(await five_parties.play(http), ensure_ascii=False, indent=1))
 
 

@@ -40,6 +40,9 @@ async def play(http: httpx.AsyncClient, weeks: int = 0) -> Any:
     provided = [(ngo, by_ngo["id"]), (volunteer, alone["id"])]
     await need_to_hours.serve(api, at, provided, ("CONFIRMED", "SYSTEM"))
 
+    (office, *_) = (await api.send(await api.sign_in("fund-maker"), "Organization"))["me"]["memberships"]
+    asked = await api.done(staff, "AskFoundation", id=need, foundation=office["organization"]["id"])
+    assert asked["foundations"] == [{"organization": {"id": office["organization"]["id"]}}]
     await restricted_gifts.play(Api(http, Documents("restricted_gifts"), restricted_gifts.RECEIVED), need=need)
     walk = Api(http, Documents("five_parties"), at("2 18:00"))
     return (await walk.send(staff, "FiveParties", need=need))["need"]

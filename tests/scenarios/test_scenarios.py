@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest_asyncio
 
 from api.wechat.fake import Fake
+from models.privacy.export.categories import Category
 from tests.demo import Demo
-from tests.scenarios import five_parties, need_to_hours, restricted_gifts, who_may_see
+from tests.scenarios import five_parties, need_to_hours, restricted_gifts, rights, who_may_see
 from tests.scenarios.client import Api, Documents
 from tests.site import Site
 from tests.wechat import served_with_wechat
@@ -53,6 +55,51 @@ async def test_who_may_see_a_phone_number_and_when(site: Site) -> None:
         assert (row["role"], row["purpose"], row["fields"]) == ("VOLUNTEER", "SERVICE", ["NAME", "PHONE"])
         assert row["subject"]["id"] == played["mother"]
     assert len(played["readers"]) == 2
+
+
+async def test_what_is_known_of_me_and_that_it_goes(site: Site, demo_of_module: Demo) -> None:
+    played = await rights.play(Api(site.client, Documents("rights"), None))
+    adult, child = played["adult"], played["child"]
+
+    told = adult["file"]["categories"]
+    assert list(told) == [category.value[0] for category in Category] and len(told) == 12
+    name, number, address = adult["plain"]
+    assert told["identity"]["person"]["name"] == name
+    assert (told["contact"]["contact"]["phone"], told["contact"]["contact"]["address"]) == (number, address)
+    assert [entry["minutes"] for entry in told["hours"]["entries"]] == [150]
+
+    served = {"status": "CONFIRMED", "creditedMinutes": 150, "entries": rights.CREDIT}
+    for when, name, state in (("before", "周*", "PRESENT"), ("after", "已注销用户", "PSEUDONYM")):
+        volunteer = adult[when].pop("volunteer")
+        assert adult[when] == served and (volunteer["name"], volunteer["state"]) == (name, state)
+    gone = {"name": "已注销用户", "phone": None, "fullName": None, "state": "PSEUDONYM", "resident": None}
+    assert adult["node"] == gone
+    assert any(line.startswith("时长分录 1 条") for line in adult["kept"])
+    assert adult["number_is_free"]
+
+    assert child["states"] == ["WAITING_COSIGN", "GIVEN", "WAITING_COSIGN", "IN_PROGRESS"]
+    assert child["cosigned_by"] == "林*"
+    assert child["file"]["categories"]["identity"]["person"]["name"] == rights.CHILD
+    await _nowhere(demo_of_module, adult["plain"])
+
+
+async def _nowhere(demo: Demo, plain: tuple[str, ...]) -> None:
+    """None of these stands in any table."""
+    connection = await asyncpg.connect(demo.superuser)
+    try:
+        tables = await connection.fetch(
+            "SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = 'public' AND c.relkind = 'r'"
+        )
+        for table in tables:
+            found = await connection.fetchval(
+                f"SELECT count(*) FROM {table['name']} t WHERE EXISTS"
+                " (SELECT FROM unnest($1::text[]) plain WHERE strpos(t::text, plain) > 0)",
+                list(plain),
+            )
+            assert found == 0, table["name"]
+    finally:
+        await connection.close()
 
 
 async def test_one_query_links_the_five_parties(site: Site) -> None:

@@ -8,7 +8,6 @@ her mother; what volunteers see of it before they are confirmed, while they serv
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import secrets
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from models.people.identity import check_digit
 from tests.scenarios.client import Api
 from tests.scenarios.need_to_hours import PROVIDERS, clock
+from tests.scenarios.phones import Phone, a_code, a_number, prove
 
 MOTHER, DAUGHTER = "李淑贞", "赵明玥"
 NOTE = "老人髋关节术后，行动不便，需要搀扶上下楼"
@@ -28,7 +28,7 @@ async def play(api: Api, weeks: int = 4) -> dict[str, Any]:
     api.at = at("1 08:00")
     staff = await api.sign_in("community-staff")
     home = (await api.send(await api.sign_in("resident"), "Home"))["me"]["resident"]
-    number = f"11{secrets.randbelow(10**9):09d}"
+    number = a_number()
     mother, daughter = await _register(api, staff, home, number)
 
     phone = await _come_by_wechat(api, number)
@@ -69,24 +69,9 @@ async def _register(api: Api, staff: str, home: Any, number: str) -> tuple[Any, 
     return mother, await api.done(staff, "Register", input={**where, "person": person, "householdOf": mother["id"]})
 
 
-@dataclasses.dataclass
-class Phone:
-    """A mini-program that stays signed in: an access token lasts 15 minutes, so it refreshes."""
-
-    api: Api
-    refresh: str
-
-    async def token(self) -> str:
-        """An access token of now."""
-        fresh = await self.api.done(None, "Refresh", token=self.refresh)
-        self.refresh = fresh["refreshToken"]
-        found: str = fresh["accessToken"]
-        return found
-
-
 async def _come_by_wechat(api: Api, number: str) -> Phone:
     """The daughter signs in for the first time, and becomes the person on record."""
-    code = f"code-{secrets.token_hex(6)}"
+    code = a_code()
     signed = await api.done(None, "WechatSignIn", code=code)
     assert (signed["role"], signed["secondFactor"]) == ("PERSON", False)
     again = await api.done(None, "WechatSignIn", code=code)  # the answer was lost
@@ -95,7 +80,7 @@ async def _come_by_wechat(api: Api, number: str) -> Phone:
 
     early = await api.do(token, "Claim", name=DAUGHTER)
     assert early["code"] == "PHONE_NOT_PROVEN"
-    bound = await api.done(token, "BindPhone", code=f"phone-{number}-{secrets.token_hex(4)}")
+    bound = await prove(api, token, number)
     assert bound == {"phoneMasked": f"{number[:3]}****{number[-4:]}", "recordsFound": True}
     for wrong in ("赵明月", MOTHER):  # her mother's record has the number too, as a relative's
         assert "code" in await api.do(token, "Claim", name=wrong), wrong
@@ -109,7 +94,7 @@ async def _come_by_card(api: Api, staff: str, mother: str) -> Phone:
     number = f"219999{'19440301'}{secrets.randbelow(1000):03d}"
     number += check_digit(number)
     await api.done(staff, "Document", id=mother, number=number)
-    signed = await api.done(None, "WechatSignIn", code=f"code-{secrets.token_hex(6)}")
+    signed = await api.done(None, "WechatSignIn", code=a_code())
     refused = await api.do(signed["accessToken"], "Claim", name=DAUGHTER, idNumber=number)
     assert "code" in refused
     claimed = await api.done(signed["accessToken"], "Claim", name=MOTHER, idNumber=number)
