@@ -75,7 +75,7 @@ def guarded(
         return sa.select(*rows.c, sa.false().label("suppressed")).order_by(*(rows.c[n] for n in order))
     rows = lines.subquery("lines")
     place = sa.func.row_number().over(order_by=[rows.c[n] for n in order]).label("place")
-    line = sa.select(*rows.c, place).cte("line")
+    line = sa.select(*rows.c, place).cte()
 
     def listed(name: str) -> Any:
         return sa.func.array_agg(postgresql.aggregate_order_by(line.c[name], line.c.place))

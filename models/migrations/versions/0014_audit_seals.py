@@ -29,9 +29,11 @@ BEGIN
             SELECT t.n, t.c, t.h, total.way, total.d, total.k, total.m
             FROM unnest(counts, hidden, divisions, categories, months) WITH ORDINALITY AS t (c, h, d, k, m, n)
             CROSS JOIN LATERAL (
-                VALUES (1, left(t.d, 4), t.k, t.m), (2, left(t.d, 6), t.k, t.m), (3, left(t.d, 9), t.k, t.m),
-                    (4, t.d, NULL::text, t.m), (5, t.d, t.k, NULL::date)
-            ) AS total (way, d, k, m)
+                VALUES (1, left(t.d, 4), t.k, t.m, length(t.d) > 4), (2, left(t.d, 6), t.k, t.m, length(t.d) > 6),
+                    (3, left(t.d, 9), t.k, t.m, length(t.d) > 9),
+                    (4, t.d, NULL::text, t.m, true), (5, t.d, t.k, NULL::date, true)
+            ) AS total (way, d, k, m, wider)
+            WHERE total.wider
         ), ranked AS (
             SELECT n, h, c > 0 AS present,
                 count(*) FILTER (WHERE h) OVER whole AS closed,
