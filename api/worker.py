@@ -30,7 +30,7 @@ from pgqueuer.types import Channel
 
 from api import metrics
 from api.jobs import SYSTEM, Called, Duties, Periodic, Tools, duties
-from api.logs import traced
+from api.logs import heed, traced
 from api.settings import Settings
 from models import audit, audit_seal, clock
 from models.database import Db, transaction
@@ -68,7 +68,7 @@ async def run(settings: Settings, does: Duties | None = None) -> None:
     """Works until cancelled. `does`: other duties than the platform's, for tests."""
     assert settings.database_url is not None
     does = duties() if does is None else does
-    heed(logging.getLogger("pgqueuer"))
+    heed(logging.getLogger())
     if settings.owner_url is None and (left := [p.name for p in does.periodic if p.as_owner]):
         log.warning("this worker has no DATABASE_OWNER_URL and leaves some jobs to others", jobs=left)
     pool = Pool(
@@ -259,20 +259,3 @@ def read(payload: bytes) -> Told:
     """The event in a job's payload."""
     said: dict[str, Any] = orjson.loads(payload)
     return Told(**{**said, "at": datetime.fromisoformat(said["at"]), "subject": UUID(said["subject"])})
-
-
-class _Heeded(logging.Handler):
-    """What pgqueuer logs, in our form: its message, and where an exception was raised, without the values at hand."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        problem = record.exc_info[1] if record.exc_info else None
-        more = {} if problem is None else {"error": traced(problem)}
-        log.log(record.levelno, record.getMessage(), **more)
-
-
-def heed(logger: logging.Logger) -> None:
-    """Sends a library's warnings and errors into our log."""
-    if not any(isinstance(handler, _Heeded) for handler in logger.handlers):
-        handler = _Heeded()
-        handler.setLevel(logging.WARNING)
-        logger.addHandler(handler)

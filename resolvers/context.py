@@ -22,7 +22,7 @@ from models.database import Db, event_rows, transaction
 from models.identity.rules import ApiScope
 from models.pool import LOST, Pool
 from models.problems import Busy, Forbidden, IdempotencyConflict, InvalidInput, Kept, NotFound, Problem
-from models.vault import NO_ONE, Keys, UnknownKey
+from models.vault import NO_ONE, Keys, Kind, UnknownKey
 from resolvers.engine.engine import Outcome, Request, Told, Verb
 from resolvers.engine.plans import MARK as MARK_TEXT
 from resolvers.problems import told
@@ -245,8 +245,8 @@ def _action(verb: Verb) -> str:
     return to_camel_case(verb.name)
 
 
-def _key(verb: Verb) -> tuple[str, str, str, bytes] | None:
-    """(actor, mutation, key, hash of the arguments); None for a mutation that takes no key."""
+def _key(verb: Verb) -> tuple[str, str, str, str] | None:
+    """(actor, mutation, key, the arguments, written); None for a mutation that takes no key."""
     if not verb.word.idempotent:
         return None
     key = verb.arguments.pop("idempotency_key")
@@ -254,10 +254,10 @@ def _key(verb: Verb) -> tuple[str, str, str, bytes] | None:
         raise InvalidInput(field="idempotencyKey", reason="幂等键须为 8 至 100 个可见的 ASCII 字符。")
     given = {k: v for k, v in verb.given.items() if k != "idempotencyKey"}
     written = orjson.dumps(given, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
-    return str(verb.request.actor.person), verb.name, key, hashlib.sha256(written).digest()  # type: ignore[attr-defined]
+    return str(verb.request.actor.person), verb.name, key, hashlib.sha256(written).hexdigest()  # type: ignore[attr-defined]
 
 
-async def _work(context: Context, verb: Verb, key: tuple[str, str, str, bytes] | None) -> Outcome | Told:
+async def _work(context: Context, verb: Verb, key: tuple[str, str, str, str] | None) -> Outcome | Told:
     until = asyncio.get_running_loop().time() + context.deadline  # for all tries of it together
 
     async def work(db: Db) -> Outcome | Told:
@@ -274,7 +274,8 @@ async def _work(context: Context, verb: Verb, key: tuple[str, str, str, bytes] |
                 _action(verb), audit.DONE, subject_type=verb.word.outcome, subject=outcome, detail=db.detail
             )
             if key is not None:
-                record = (*event_rows(db), *key, verb.word.outcome, outcome, *row[1:])
+                hashed = (await db.keys()).index(Kind.INDEX, key[3])
+                record = (*event_rows(db), *key[:3], hashed, verb.word.outcome, outcome, *row[1:])
                 await db.connection.execute(RECORD, *record)
             else:
                 await audit.write(db.connection, *row)
@@ -285,7 +286,7 @@ async def _work(context: Context, verb: Verb, key: tuple[str, str, str, bytes] |
     return await transaction(context.pool, actor, context.now, work)
 
 
-async def _replay(context: Context, verb: Verb, key: tuple[str, str, str, bytes] | None) -> Outcome | Told | None:
+async def _replay(context: Context, verb: Verb, key: tuple[str, str, str, str] | None) -> Outcome | Told | None:
     """The outcome that a key has already, read again; None when it has none."""
     if key is None:
         return None
@@ -294,7 +295,8 @@ async def _replay(context: Context, verb: Verb, key: tuple[str, str, str, bytes]
         found = await connection.fetchrow(FIND, *key[:3])
         if found is None:
             return None
-        if found["arguments_hash"] == key[3]:
+        keys = await context.pool.vault.keys(connection)
+        if found["arguments_hash"] in keys.indexes(Kind.INDEX, key[3]):
             return await verb.payload(connection, found["outcome_type"], found["outcome_id"])
     await context.refused(_action(verb), IdempotencyConflict.code)
     return told(IdempotencyConflict())

@@ -115,6 +115,7 @@ QUIET: dict[str, Any] = {
     "http": "httptools",
     "access_log": False,
     "log_level": "warning",
+    "log_config": None,  # its warnings go where ours do (api/logs.py)
     "server_header": False,
     "proxy_headers": False,  # whom to believe is said by WUSHE_PROXIES (api/address.py)
 }

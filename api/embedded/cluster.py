@@ -40,6 +40,10 @@ SETTINGS = {
     "wal_keep_size": "256MB",
     "hot_standby": "on",
     "log_min_messages": "warning",
+    "log_error_verbosity": "terse",  # the details of an error quote keys and rows, and so may a statement's context
+    "log_min_error_statement": "panic",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
     "unix_socket_permissions": "0700",
 }
 """What differs from PostgreSQL's defaults. `start` takes more, or other values."""
