@@ -53,7 +53,8 @@ async def test_two_commitments_close_a_need_of_two(scene: Scene) -> None:
         await actions.confirm_commitment(scene.as_("staff"), made, social_worker=scene.n.social_worker)
     grants = await scene.c.fetch("SELECT * FROM contact_grant ORDER BY id")
     assert [(g["viewer_person_id"], g["subject_id"], g["until"]) for g in grants] == [
-        (scene.n.people[who], scene.n.people["grandmother"], END + timedelta(hours=24)) for who in ("wang", "zhao")
+        (scene.n.people[who], scene.n.people["grandmother"], END + timedelta(hours=24))
+        for who in ("social_worker", "wang", "social_worker", "zhao")
     ]
     assert await scene.c.fetchval("SELECT count(*) FROM booking") == 2
     scene.now = END

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -107,9 +107,9 @@ SEEN = {
     "officer": (1, 1, 0, 0, 2, 0),
     "staff_there": (0, 0, 0, 0, 0, 0),
     "ngo": (1, 0, 0, 0, 1, 1),
-    "viewer": (1, 1, 0, 0, 2, 0),
+    "viewer": (0, 0, 0, 0, 0, 0),
     "viewer_elsewhere": (0, 0, 0, 0, 0, 0),
-    "reporter": (1, 0, 0, 0, 0, 0),
+    "reporter": (0, 0, 0, 0, 0, 0),
     "admin": (1, 0, 0, 0, 0, 0),
 }
 
@@ -142,20 +142,31 @@ async def test_who_sees_what(scene: Scene, ask: Asked, name: str) -> None:
     assert [need["note"] for need in seen if need] == ["三楼，行动不便" if may_read else None] * sum(map(bool, seen))
 
 
-async def test_a_provider_reads_the_note_once_both_have_said_yes(scene: Scene, ask: Asked) -> None:
+async def test_a_provider_reads_particulars_from_confirmed_until_a_day_after(scene: Scene, ask: Asked) -> None:
     need = await scene.need(beneficiary=scene.n.residents["grandmother"])
     made = await actions.claim_need(scene.as_("wang"), need)
-    text = "query ($id: ID!) { need(id: $id) { note beneficiary { id } } }"
-    assert (await ask(scene.n.actor("wang"), text, id=gid("need", need)))["need"] == {"note": None, "beneficiary": None}
+    text = "query ($id: ID!) { need(id: $id) { note beneficiary { id } grid { id } requester { id } } }"
+    nothing = {"note": None, "beneficiary": None, "grid": None, "requester": None}
+
+    async def reads(at: datetime = NOW) -> Any:
+        return (await ask(scene.n.actor("wang"), text, at, id=gid("need", need)))["need"]
+
+    assert await reads() == nothing
     await actions.accept_commitment(scene.as_("daughter"), made)
-    answer = (await ask(scene.n.actor("wang"), text, id=gid("need", need)))["need"]
-    assert answer == {"note": "三楼，行动不便", "beneficiary": None}
+    assert await reads() == nothing
     await actions.confirm_commitment(scene.as_("staff"), made)
-    answer = (await ask(scene.n.actor("wang"), text, id=gid("need", need)))["need"]
-    assert answer["beneficiary"] == {"id": gid("resident", scene.n.residents["grandmother"])}
-    after = END + timedelta(hours=24)
-    answer = (await ask(scene.n.actor("wang"), text, after, id=gid("need", need)))["need"]
-    assert answer["beneficiary"] is None
+    all_of_it = {
+        "note": "三楼，行动不便",
+        "beneficiary": {"id": gid("resident", scene.n.residents["grandmother"])},
+        "grid": {"id": gid("grid", scene.n.grid)},
+        "requester": None,
+    }
+    assert await reads() == all_of_it
+    closes = END + timedelta(hours=24)
+    assert await reads(closes - timedelta(seconds=1)) == all_of_it
+    assert await reads(closes) == nothing
+    await actions.cancel_commitment(scene.as_("daughter"), made, "改日再约")
+    assert await reads() == nothing
 
 
 @pytest.mark.parametrize(
@@ -176,7 +187,7 @@ async def test_no_filter_tells_of_a_grid_that_its_field_hides(scene: Scene, ask:
     answer = await ask(scene.n.actor(name), text, code=GRID, grid=gid("grid", scene.n.grid), community=HERE)
     told = int(name in ("daughter", "staff", "officer"))
     assert answer["by_code"]["totalCount"] == answer["by_id"]["totalCount"] == told
-    assert answer["community"]["totalCount"] == 1
+    assert answer["community"]["totalCount"] == int(name not in ("viewer", "reporter"))
     assert answer["commitments"]["totalCount"] == (2 if name in ("staff", "officer") else 0)
 
 
@@ -273,7 +284,7 @@ async def edit_need(db: Db, id: UUID) -> None:
 
 async def edit_offer(db: Db, id: UUID) -> None:
     version = await db.connection.fetchval("SELECT version FROM offer WHERE id = $1", id)
-    await actions.edit_offer(db, id, version, {"note": "自带轮椅"})
+    await actions.edit_offer(db, id, version, {"qty_total": 9})
 
 
 VERBS: dict[str, Any] = {

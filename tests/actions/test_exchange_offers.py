@@ -175,10 +175,14 @@ async def test_edits(scene: Scene) -> None:
     await actions.publish_offer(scene.as_("staff_there"), offer)
     async with refused(scene, Forbidden):
         await actions.edit_offer(scene.as_("wang"), offer, 3, {"note": "改"})
-    for field, change in (("title", {"title": "别的"}), ("areas", {"areas": [scene.n.communities[HERE]]})):
+    for field, change in (
+        ("title", {"title": "别的"}),
+        ("note", {"note": "另收费用"}),
+        ("areas", {"areas": [scene.n.communities[HERE]]}),
+    ):
         async with refused(scene, InvalidInput, field=field):
             await actions.edit_offer(scene.as_("ngo"), offer, 3, change)
-    await actions.edit_offer(scene.as_("ngo"), offer, 3, {"title": "陪诊两小时", "qty_total": 20, "note": "自带轮椅"})
+    await actions.edit_offer(scene.as_("ngo"), offer, 3, {"title": "陪诊两小时", "qty_total": 20})
     await actions.withdraw_offer(scene.as_("ngo"), offer)
     async with refused(scene, InvalidTransition, status="WITHDRAWN"):
         await actions.edit_offer(scene.as_("ngo"), offer, 5, {"note": None})
