@@ -20,7 +20,7 @@ class OldConsentText(Problem):
 
 
 @dataclasses.dataclass(eq=False)
-class NotAGuardian(Problem):
+class NotGuardian(Problem):
     """Only a guardian whom the community's staff has verified acts for a child, and only until it is 14."""
 
     says = "您不是该儿童经社区核实的监护人，或其已满十四周岁。"

@@ -13,7 +13,7 @@ from models.base import INSTANT, table
 from models.database import Db, Seen, Statement
 from models.privacy.actions.effects import turn_off, turn_on
 from models.privacy.actions.subjects import Subject, the_subject, the_ward
-from models.privacy.problems import NotAGuardian, OldConsentText
+from models.privacy.problems import NotGuardian, OldConsentText
 from models.privacy.rules import LIVE_CONSENTS, MAY, ConsentPurpose, ConsentState, consent_step
 from models.privacy.tables import Consent, ConsentText
 from models.problems import InvalidTransition, NotFound, refuses
@@ -73,11 +73,11 @@ END = Statement(
 
 
 @may(MAY["consent.give"])
-@refuses(OldConsentText, NotAGuardian)
+@refuses(OldConsentText, NotGuardian)
 async def give_consent(db: Db, purpose: ConsentPurpose, version: str, person: UUID | None = None) -> UUID:
     """Agrees to the text in force for a purpose; a child's consent waits for a guardian. Returns the consent's id.
 
-    `person`: a child under 14, for its guardian. Again changes nothing. Raises OldConsentText, NotAGuardian.
+    `person`: a child under 14, for its guardian. Again changes nothing. Raises OldConsentText, NotGuardian.
     """
     subject = await the_subject(db, person)
     if version != (current := await db.value(IN_FORCE, purpose=purpose)):
@@ -123,7 +123,7 @@ async def _give(
 
 
 @may(MAY["consent.cosign"])
-@refuses(NotAGuardian, InvalidTransition, OldConsentText)
+@refuses(NotGuardian, InvalidTransition, OldConsentText)
 async def cosign_consent(db: Db, id: UUID) -> UUID:
     """A guardian co-signs what a child under 14 agreed to: from now on it holds. Raises NotFound besides."""
     found = await db.one(ONE, id=id)
@@ -141,12 +141,12 @@ async def cosign_consent(db: Db, id: UUID) -> UUID:
 
 
 @may(MAY["consent.withdraw"])
-@refuses(NotAGuardian)
+@refuses(NotGuardian)
 async def withdraw_consent(db: Db, purpose: ConsentPurpose, person: UUID | None = None) -> UUID:
     """Withdraws a consent, or refuses what was never agreed to: the use ends at once. Returns the consent's id.
 
     Whoever withdraws from the privacy policy withdraws from everything. A child may do so by itself: what protects it
-    waits for nobody. Raises NotAGuardian.
+    waits for nobody. Raises NotGuardian.
     """
     subject = await the_subject(db, person)
     return await withdraw(db, subject, purpose)

@@ -18,7 +18,7 @@ from models.privacy.actions.consents import withdraw
 from models.privacy.actions.corrections import CorrectionInput, propose, write
 from models.privacy.actions.erasure import erase_person
 from models.privacy.actions.subjects import Subject, the_subject, the_ward
-from models.privacy.problems import ErasureBlocked, NotAGuardian, RequestPending
+from models.privacy.problems import ErasureBlocked, NotGuardian, RequestPending
 from models.privacy.rules import (
     CODE_WORD,
     EXPORT_DAYS,
@@ -53,7 +53,7 @@ ONE = Seen(
     )
 )
 AGAIN = Statement(sa.select(asked).where(asked.c.id == sa.bindparam("id", type_=sa.Uuid())).with_for_update())
-_COLUMNS = ("kind", "state", "person_id", "made_by", "area", "received_at", "due_at", "cancel_open")
+_COLUMNS = ("kind", "state", "person_id", "made_by", "area", "received_at", "due_at", "cancel_open", "kept")
 INSERT = Statement(
     sa.insert(asked)
     .values({name: sa.bindparam(name, type_=asked.c[name].type) for name in _COLUMNS})
@@ -87,7 +87,7 @@ FINISH = Statement(
 
 
 @may(MAY["request.make"])
-@refuses(NotAGuardian, RequestPending)
+@refuses(NotGuardian, RequestPending)
 async def make_request(
     db: Db,
     kind: RequestKind,
@@ -100,7 +100,7 @@ async def make_request(
 
     A file and a restriction are answered at once, a correction by the community's staff. A child's request waits for a
     guardian; `person` is a child, for its guardian. A file that may still be fetched is given again. Raises
-    InvalidInput, NotAGuardian, RequestPending.
+    InvalidInput, NotGuardian, RequestPending.
     """
     if kind is RequestKind.DELETE:
         raise InvalidInput(field="kind", reason="注销账户请使用 accountErase，并输入确认文字。")
@@ -124,12 +124,12 @@ async def make_request(
 
 
 @may(MAY["account.erase"])
-@refuses(NotAGuardian, ErasureBlocked)
+@refuses(NotGuardian, ErasureBlocked)
 async def erase_account(db: Db, confirm: str, person: UUID | None = None, *, cancel_open: bool = False) -> UUID:
     """Erases one's own account and personal fields, at once and for good; returns the request's id.
 
     `confirm` is the words 注销账户. A child's erasure waits for a guardian; `person` is a child, for its guardian.
-    `cancel_open`: what is open is cancelled as far as that goes. Raises InvalidInput, NotAGuardian, ErasureBlocked.
+    `cancel_open`: what is open is cancelled as far as that goes. Raises InvalidInput, NotGuardian, ErasureBlocked.
     """
     if confirm.strip() != CODE_WORD:
         raise InvalidInput(field="confirm", reason=f"请输入“{CODE_WORD}”以确认。")
@@ -156,6 +156,7 @@ async def _insert(db: Db, subject: Subject, kind: RequestKind, *, cancel: bool =
         received_at=db.now,
         due_at=due(db.now),
         cancel_open=cancel,
+        kept=[],
     )
     db.detail.update(kind=kind.value, person=str(subject.id), waits=subject.waits)
     db.tell(f"subject_request.{state.value.lower()}", id_, area=subject.area, kind=kind.value)
@@ -188,7 +189,7 @@ async def _go_on(db: Db, id: UUID, kind: RequestKind, subject: Subject, *, cance
 
 
 @may(MAY["request.cosign"])
-@refuses(NotAGuardian, InvalidTransition, ErasureBlocked)
+@refuses(NotGuardian, InvalidTransition, ErasureBlocked)
 async def cosign_request(db: Db, id: UUID) -> UUID:
     """A guardian co-signs what a child under 14 asked for: from now on it is handled. Raises NotFound besides."""
     found = await _seen(db, id)
@@ -208,7 +209,7 @@ async def _cosigned(db: Db, row: asyncpg.Record, subject: Subject) -> UUID:
 
 
 @may(MAY["request.withdraw"])
-@refuses(NotAGuardian, InvalidTransition)
+@refuses(NotGuardian, InvalidTransition)
 async def withdraw_request(db: Db, id: UUID) -> UUID:
     """The person, or a child's guardian, takes a request back before it is answered. Raises NotFound besides."""
     found = await _seen(db, id)

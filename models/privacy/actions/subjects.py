@@ -12,7 +12,7 @@ from models.base import table
 from models.database import Db, Seen
 from models.people.rules import PersonState
 from models.people.tables import Person
-from models.privacy.problems import NotAGuardian
+from models.privacy.problems import NotGuardian
 from models.privacy.rules import is_child
 from models.privacy.visible import wards
 
@@ -49,19 +49,19 @@ class Subject:
 
 
 async def the_subject(db: Db, person: UUID | None = None) -> Subject:
-    """The caller himself, or the child whose verified guardian he is, locked. Raises NotAGuardian."""
+    """The caller himself, or the child whose verified guardian he is, locked. Raises NotGuardian."""
     wanted = person or db.actor.person
     row = None if wanted is None else await db.one(SUBJECT, person=wanted)
     himself = row is not None and row["id"] == db.actor.person
     if row is None or not (himself or row["ward"]):
-        raise NotAGuardian()
+        raise NotGuardian()
     child = is_child(row["birth_date"], db.now)
     return Subject(row["id"], row["area"], row["birth_date"], child, None if himself else db.actor.person)
 
 
 async def the_ward(db: Db, person: UUID) -> Subject:
-    """The child whose verified guardian the caller is, locked. Raises NotAGuardian, also for the child himself."""
+    """The child whose verified guardian the caller is, locked. Raises NotGuardian, also for the child himself."""
     found = await the_subject(db, person)
     if found.guardian is None:
-        raise NotAGuardian()
+        raise NotGuardian()
     return found

@@ -24,7 +24,7 @@ def unit(column: str) -> str:
 
 
 def place(column: str) -> str:
-    """The name of a division or grid by its code."""
+    """The name of the division that an area, a qualified column, lies in."""
     return f"(SELECT name FROM division WHERE code = left({column}, 12))"
 
 
@@ -103,7 +103,7 @@ SOURCES: tuple[Source, ...] = (
         "volunteer",
         "志愿者登记",
         "Registration as a volunteer",
-        f"""SELECT volunteer_no, state, state_reason, {place("area")} AS community, skills, categories, no_matching,
+        f"""SELECT volunteer_no, state, state_reason, {place("volunteer.area")} AS community, skills, categories, no_matching,
         created_at AS recorded_at FROM volunteer WHERE person_id = $1""",
         ("volunteer.person_id",),
         one=True,
