@@ -32,6 +32,8 @@ from models.identity.accounts.problems import (
     TotpCompulsory,
     TotpNotBegun,
 )
+from models.identity.capacities import Acting
+from models.identity.problems import SecondFactorRequired
 from models.people.problems import OwnCase, ScopeExceeded
 from models.pool import Pool
 from models.problems import Busy, InvalidTransition, Kept, NotFound, Problem
@@ -317,6 +319,17 @@ async def test_right_sign_ins_use_no_guess_up(world: World, officer: Actor) -> N
         await world.enter()
     (counts,) = await world.fetch("SELECT max(guesses) AS most FROM sign_in_throttle")
     assert counts["most"] == 0
+
+
+async def test_a_capacity_that_needs_a_code_uses_no_guess_up(world: World, officer: Actor) -> None:
+    for _ in range(12):
+        proof = await actions.prove_login(
+            world.asking(STRANGER), world.hasher, "10100000001", PASSWORD, None, fictional=True
+        )
+        with pytest.raises(SecondFactorRequired):
+            await world.do(STRANGER, actions.sign_in, proof, None, acting=Acting(Role.FUND_MAKER))
+        with pytest.raises(TotpNotBegun):
+            await world.confirm(officer, "000000")
 
 
 async def test_a_full_line_is_busy_and_uses_no_guess_up(world: World, officer: Actor) -> None:

@@ -14,9 +14,11 @@ Shown = sa.ColumnElement[bool] | None
 
 
 def colleagues(viewer: Viewer) -> sa.Select[Any]:
-    """The people who have, or had, a capacity for the asker's organization."""
+    """The people who have a capacity for the asker's organization."""
     with_us = table(Membership).alias("with_us")
-    return sa.select(with_us.c.person_id).where(with_us.c.organization_id == viewer.organization)
+    return sa.select(with_us.c.person_id).where(
+        with_us.c.organization_id == viewer.organization, with_us.c.revoked_at.is_(None)
+    )
 
 
 @visible("account")

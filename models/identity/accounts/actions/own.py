@@ -5,6 +5,7 @@ Each asks again for something that only he knows, so that a token that was left 
 
 from __future__ import annotations
 
+from typing import NoReturn
 from uuid import UUID
 
 import asyncpg
@@ -31,7 +32,7 @@ from models.identity.accounts.tables import Account, AccountLogin
 from models.identity.actions.sign_ins import end_sign_ins_of
 from models.identity.capacities import held
 from models.identity.rules import STRONG_ROLES, SignInEnd
-from models.problems import Kept, NotFound, refuses
+from models.problems import Kept, NotFound, Problem, refuses
 from models.vault import Kind
 
 account, login = table(Account), table(AccountLogin)
@@ -68,12 +69,18 @@ def _id(row: asyncpg.Record) -> UUID:
     return found
 
 
-async def _coded(db: Db, row: asyncpg.Record, code: str | None) -> None:
+async def _no_guess(db: Db, proof: Proof, problem: Problem) -> NoReturn:
+    """Refuses what guessed at nothing."""
+    await throttle.give_back(db, proof.counters)
+    raise Kept(problem)
+
+
+async def _coded(db: Db, row: asyncpg.Record, proof: Proof, code: str | None) -> None:
     """Takes a code where an authenticator is confirmed. Raises Kept refusals."""
     if row["totp_confirmed_at"] is None:
         return
     if not (code or "").strip():
-        raise Kept(CodeRequired())
+        await _no_guess(db, proof, CodeRequired())
     if not await right_code(db, row, code or ""):
         raise Kept(CodeRefused())
 
@@ -97,7 +104,7 @@ async def begin_totp(db: Db, proof: Proof, code: str | None) -> tuple[UUID, str,
     Whoever has one already gives a code of it, or a recovery code; it goes on counting until then.
     """
     row = await _proven(db, proof)
-    await _coded(db, row, code)
+    await _coded(db, row, proof, code)
     await throttle.give_back(db, proof.counters)
     secret = new_secret()
     who = row["person_id"]
@@ -114,7 +121,7 @@ async def confirm_totp(db: Db, proof: Proof, code: str) -> tuple[UUID, list[str]
     """
     row = await _proven(db, proof)
     if row["totp_pending"] is None:
-        raise TotpNotBegun()
+        await _no_guess(db, proof, TotpNotBegun())
     who = row["person_id"]
     step = step_of((await db.keys()).open(Kind.LOGIN, row["totp_pending"], who), code, db.now)
     if step is None:
@@ -130,8 +137,8 @@ async def end_totp(db: Db, proof: Proof, code: str | None) -> UUID:
     """Gives the authenticator up, and its recovery codes. Raises TotpCompulsory for who holds a strong capacity."""
     row = await _proven(db, proof)
     if any(capacity.role in STRONG_ROLES for capacity in await held(db, row["person_id"])):
-        raise TotpCompulsory()
-    await _coded(db, row, code)
+        await _no_guess(db, proof, TotpCompulsory())
+    await _coded(db, row, proof, code)
     await throttle.give_back(db, proof.counters)
     await db.one(WITHOUT_TOTP, person=row["person_id"])
     await db.one(FORGET_CODES, person=row["person_id"])
@@ -144,7 +151,7 @@ async def renew_recovery_codes(db: Db, proof: Proof, code: str) -> tuple[UUID, l
     """Ten new recovery codes, told once, in place of all the old ones; for a code of the authenticator."""
     row = await _proven(db, proof)
     if row["totp_confirmed_at"] is None:
-        raise TotpNotBegun()
-    await _coded(db, row, code)
+        await _no_guess(db, proof, TotpNotBegun())
+    await _coded(db, row, proof, code)
     await throttle.give_back(db, proof.counters)
     return row["id"], await renew_codes(db, row["person_id"])

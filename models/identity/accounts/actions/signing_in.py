@@ -75,9 +75,12 @@ async def sign_in(
         await throttle.give_back(db, proof.counters)
     if proof.fresh is not None:
         await db.one(REHASH, person=row["person_id"], hash=proof.fresh)
-    opened = await open_sign_in(
-        db, row["person_id"], SignInMethod.PASSWORD, strong=strong, device=device, acting=acting
-    )
+    try:
+        opened = await open_sign_in(
+            db, row["person_id"], SignInMethod.PASSWORD, strong=strong, device=device, acting=acting
+        )
+    except (CapacityNotHeld, SecondFactorRequired) as problem:  # he has proven who he is: no guess is used up
+        raise Kept(problem) from None
     token = known_by if proof.known and known_by else new_device(await db.keys(), row["person_id"])
     return opened, token
 
