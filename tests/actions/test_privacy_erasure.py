@@ -27,6 +27,7 @@ from resolvers.exchange import ExchangeMutation, ExchangeQuery
 from resolvers.funds import FundsMutation, FundsQuery
 from resolvers.people import PeopleMutation, PeopleQuery
 from resolvers.privacy import PrivacyMutation, PrivacyQuery
+from resolvers.system import SystemQuery
 from resolvers.territory import TerritoryQuery
 from tests.asking import Asked, engine_of
 from tests.make_people import Town, as_resident, insert, membership, resident, staff, town
@@ -35,7 +36,7 @@ from tests.server import Server
 
 
 @strawberry.type
-class Query(TerritoryQuery, PeopleQuery, ExchangeQuery, ActivityQuery, FundsQuery, PrivacyQuery):
+class Query(TerritoryQuery, PeopleQuery, ExchangeQuery, ActivityQuery, FundsQuery, PrivacyQuery, SystemQuery):
     pass
 
 
