@@ -15,6 +15,7 @@ import pytest_asyncio
 from graphql import GraphQLNonNull
 
 from api.app import engine
+from api.logs import configure
 from models import clock
 from models.access import Claims, Role
 from models.identity.rules import ApiScope
@@ -260,6 +261,7 @@ async def test_a_key_opens_graphql_only(place: Place) -> None:
 
 
 async def test_no_key_is_stored_or_logged(place: Place, capfd: pytest.CaptureFixture[str]) -> None:
+    configure("debug")
     key = (await place.key(ApiScope.READ))["secret"]
     await place.site.post(ME, token=key)
     await place.site.post("{ nope }", token=key)
@@ -268,6 +270,7 @@ async def test_no_key_is_stored_or_logged(place: Place, capfd: pytest.CaptureFix
     tables = ["api_key", "audit_event", "idempotency_record", "event"]
     dump = str([[tuple(r) for r in await place.sql(f"SELECT t::text FROM {t} t")] for t in tables])
     said = "".join(capfd.readouterr())
+    configure("error")
     for secret in (key, key.rpartition("_")[2]):
         assert secret not in dump and secret not in said
 

@@ -17,6 +17,7 @@ import pytest
 import pytest_asyncio
 
 from api.auth import NotSignedIn
+from api.logs import configure
 from models import clock, vault
 from models.access import PUBLIC_ACTOR, Claims, Role
 from models.database import transaction
@@ -402,6 +403,7 @@ async def test_nobody_sees_anothers_sign_in(place: Place) -> None:
 
 
 async def test_no_token_is_stored_or_logged(place: Place, capfd: pytest.CaptureFixture[str]) -> None:
+    configure("debug")
     made = await place.open()
     fresh = (await place.site.ask(REFRESH, {"token": made.refresh_token}))["signInRefresh"]
     await place.site.post("{ nope }", token=fresh["accessToken"])
@@ -409,6 +411,7 @@ async def test_no_token_is_stored_or_logged(place: Place, capfd: pytest.CaptureF
     tables = ["sign_in", "refresh_token", "audit_event", "idempotency_record", "event"]
     dump = str([[tuple(r) for r in await place.sql(f"SELECT t::text FROM {t} t")] for t in tables])
     said = "".join(capfd.readouterr())
+    configure("error")
     for token in (made.access_token, made.refresh_token, fresh["accessToken"], fresh["refreshToken"]):
         assert token not in dump and token not in said
         assert token.rpartition(".")[2] not in dump
