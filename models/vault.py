@@ -84,6 +84,10 @@ class Locked(Exception):
     """There is no master key, or not the one that the data keys were wrapped by."""
 
 
+class Empty(Locked):
+    """The database has no data keys yet."""
+
+
 class UnknownKey(Exception):
     """A sealed value names a data key that is not here."""
 
@@ -227,7 +231,7 @@ async def load(connection: asyncpg.Connection) -> Keys:
         if row["waiting"]:
             waiting.add(row["id"])
     if not rows:
-        raise Locked("the database has no data keys: run ./wushe migrate")
+        raise Empty("the database has no data keys: run ./wushe migrate")
     return Keys(rows, waiting)
 
 

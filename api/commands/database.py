@@ -12,6 +12,7 @@ from pathlib import Path
 
 from api.noting import noted
 from api.settings import ROOT, Settings, Trouble
+from models import vault
 
 OLDEST = 180000
 """PostgreSQL 18, as server_version_num says it."""
@@ -21,11 +22,13 @@ OLDEST = 180000
 def connected(settings: Settings) -> Iterator[Settings]:
     """Settings with a database in them: the one they name, or the embedded server, started for as long as needed.
 
-    Raises Trouble when there is none to be had, or it is too old. The process has its master key from then on.
+    Raises Trouble when there is none to be had, it is too old, or its data keys were wrapped by a master key that is
+    not given. The process has its master keys from then on.
     """
     settings.unlock()
     if settings.database_url is not None:
         check(settings)
+        asyncio.run(opens(settings.database_url))
         yield settings
         return
     from api import embedded
@@ -33,6 +36,7 @@ def connected(settings: Settings) -> Iterator[Settings]:
     with embedded.start(settings.data) as cluster:
         said = cluster.log_size()
         try:
+            asyncio.run(opens(cluster.api_url))
             yield replace(settings, database_url=cluster.api_url, owner_url=cluster.owner_url)
         except Exception as problem:
             # A full disk shows as many errors, down to a lost connection. The server's log knows.
@@ -69,6 +73,22 @@ async def version(name: str, url: str) -> int:
     if not by_code:  # scopes are ranges of codes, which a language's order would break
         raise Trouble(f"The database of {name} sorts by a language: make it with TEMPLATE template0 LOCALE 'C.UTF-8'.")
     return found
+
+
+async def opens(url: str) -> None:
+    """Raises Trouble when the data keys of a database, if it has some, do not open with the master keys given."""
+    import asyncpg
+
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        if await connection.fetchval("SELECT to_regclass('data_key') IS NOT NULL"):
+            await vault.load(connection)
+    except (asyncpg.InsufficientPrivilegeError, vault.Empty):  # before the first migration is done
+        pass
+    except vault.Locked as problem:
+        raise Trouble(f"The data keys cannot be opened: {problem}.") from problem
+    finally:
+        await connection.close()
 
 
 def owner(settings: Settings) -> str:
