@@ -97,7 +97,7 @@ DELETED = (
 
 CLEARED = (
     Statement(sa.update(sign_in).where(sign_in.c.person_id == WHO).values(device=None, network=None)),
-    Statement(
+    Statement(  # the community stays, where what he did is counted: its staff see that there was somebody
         sa.update(person)
         .where(person.c.id == WHO)
         .values(
@@ -107,7 +107,7 @@ CLEARED = (
             address_masked=None,
             gender=_text(Gender.UNKNOWN),
             birth_date=None,
-            area=None,
+            area=sa.func.left(person.c.area, sa.literal_column("12")),
             acts=False,
             no_sharing=True,
             state=_text(PersonState.PSEUDONYM),
@@ -222,12 +222,16 @@ _counts = (f"(SELECT count(*) FROM {name} WHERE {column} = $1) AS {name}" for na
 COUNT = f"SELECT {', '.join(_counts)}"
 
 
+LOCK = Statement(sa.select(person.c.id).where(person.c.id == WHO).with_for_update())
+"""Against whoever would hang something on him meanwhile: that is seen, or waits and finds the pseudonym."""
+
+
 async def erase_person(db: Db, who: UUID, *, cancel: bool) -> list[str]:
     """Erases somebody in this transaction; returns what is kept and why, in sentences for him.
 
-    `cancel`: what is open is cancelled first, as far as that goes. His own row is locked by the caller. Raises
-    ErasureBlocked, and then nothing is changed.
+    `cancel`: what is open is cancelled first, as far as that goes. Raises ErasureBlocked, and then nothing is changed.
     """
+    await db.one(LOCK, person=who)
     if cancel:
         await cancel_open(db, who)
     if found := await bars(db, who):
