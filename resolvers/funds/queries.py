@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from datetime import datetime
 
 import sqlalchemy as sa
 import strawberry
 from sqlmodel import desc
 
+from models.exchange.tables import Need
 from models.funds import tables, visible
 from models.funds.books import Spending, TxnKind
 from models.funds.rules import (
@@ -67,6 +69,17 @@ shown(MoneyOrder)
 D, A, P = tables.Donation, tables.Allocation, tables.Disbursement
 
 
+def of_seen(table: type, column: str) -> Callable[[w.Row, w.Row, w.View], w.Row]:
+    """That a column refers to this id, of something that the caller sees: what is hidden from him finds nothing."""
+
+    def built(row: w.Row, value: w.Row, view: w.View) -> w.Row:
+        rows = view.rows(table)
+        there = sa.exists(sa.select(sa.literal_column("1")).where(rows.c.id == value))
+        return sa.and_(getattr(row, column) == value, there)
+
+    return built
+
+
 @strawberry.input(description="Which funds. What is not given does not narrow.")
 class FundFilter:
     organization: strawberry.ID | None = w.where(
@@ -90,7 +103,7 @@ class DonorFilter:
 @strawberry.input(description="Which gifts. What is not given does not narrow.")
 class DonationFilter:
     fund: strawberry.ID | None = w.where(lambda row, value: row.fund_id == value, description="To this fund.")
-    donor: strawberry.ID | None = w.where(lambda row, value: row.donor_id == value, description="Of this donor.")
+    donor: strawberry.ID | None = w.where(of_seen(tables.Donor, "donor_id"), description="Of this donor.")
     no: str | None = w.where(lambda row, value: row.no == value, description="Of this number.")
     channel: list[DonationChannel] | None = w.where(
         lambda row, value: row.channel == sa.any_(value), description="That came on one of these ways."
@@ -119,7 +132,7 @@ class AllocationFilter:
         lambda row, value: row.status == sa.any_(value), description="In one of these states."
     )
     fund: strawberry.ID | None = w.where(lambda row, value: row.fund_id == value, description="That name this fund.")
-    need: strawberry.ID | None = w.where(lambda row, value: row.need_id == value, description="For this need.")
+    need: strawberry.ID | None = w.where(of_seen(Need, "need_id"), description="For this need.")
     spending: list[Spending] | None = w.where(
         lambda row, value: row.spending == sa.any_(value), description="For one of these kinds of spending."
     )
@@ -134,7 +147,7 @@ class DisbursementFilter:
         lambda row, value: row.status == sa.any_(value), description="In one of these states."
     )
     allocation: strawberry.ID | None = w.where(
-        lambda row, value: row.allocation_id == value, description="Out of this allocation."
+        of_seen(tables.Allocation, "allocation_id"), description="Out of this allocation."
     )
     payee_organization: strawberry.ID | None = w.where(
         lambda row, value: row.payee_organization_id == value, description="To this organization."
