@@ -238,6 +238,8 @@ def condition(e: Any, reader: Reader) -> Cell:
 def value(e: Any, reader: Reader) -> Cell:
     """A value: never there, always there as far as the row has it, or only for some callers and rows."""
     empty = reader.empty
+    if isinstance(e, elements.ColumnClause) and not e.is_literal:
+        return ALWAYS
     if _absent(e, empty):
         return NEVER
     text = written(e, reader.base)

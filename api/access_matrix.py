@@ -82,6 +82,7 @@ class Matrix:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.of = {role: Cells(engine, role) for role in Role}
+        self._fields: dict[str, list[tuple[str, GraphQLField, Row]]] = {}
 
     def each(self, cell: Any) -> Row:
         return {role: cell(cells) for role, cells in self.of.items()}
@@ -95,8 +96,13 @@ class Matrix:
         found = [t for t in data_types(self.engine.schema) if words.entity_of(t) is not None]
         return sorted(found, key=lambda t: t.name)
 
-    def fields(self, type_: GraphQLObjectType) -> Iterator[tuple[str, GraphQLField, Row]]:
+    def fields(self, type_: GraphQLObjectType) -> list[tuple[str, GraphQLField, Row]]:
         """(path, field, cells) of every field of a type, and of the objects that lie in its rows."""
+        if type_.name not in self._fields:
+            self._fields[type_.name] = list(self._read(type_))
+        return self._fields[type_.name]
+
+    def _read(self, type_: GraphQLObjectType) -> Iterator[tuple[str, GraphQLField, Row]]:
         for name, field in type_.fields.items():
             if not _aside(field):
                 yield name, field, self.each(lambda cells, field=field: cells.field(type_, field))
@@ -156,9 +162,8 @@ def _aside(field: GraphQLField) -> bool:
     return isinstance(word, words.Inside) and word.build is None
 
 
-def document(engine: Engine) -> str:
+def document(matrix: Matrix) -> str:
     """The whole of `docs/access.md`."""
-    matrix = Matrix(engine)
     parts = [HEAD, *_rows(matrix), *_fields(matrix), *_roots(matrix), *_filters(matrix), *_mutations(matrix)]
     return "\n".join(parts).rstrip() + "\n"
 

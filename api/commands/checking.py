@@ -55,10 +55,10 @@ def access(args: argparse.Namespace, settings: Settings) -> int:
     """Writes the access matrix, or compares it with the committed one and prints what differs."""
     import difflib
 
-    from api.access_matrix import document
+    from api.access_matrix import Matrix, document
     from api.app import engine
 
-    printed = document(engine(production=False))
+    printed = document(Matrix(engine(production=False)))
     if not args.check:
         MATRIX.write_text(printed, encoding="utf-8")
         return 0

@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 import sqlalchemy as sa
 
+from api.access_matrix import Matrix
 from api.app import engine as build_engine
 from models import vault
 from models.access import STAFF_ROLES, Actor, Role, seen
@@ -166,6 +167,11 @@ def prefixes(engine: Engine) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def engine() -> Engine:
     return build_engine(production=False)
+
+
+@pytest.fixture(scope="session")
+def matrix(engine: Engine) -> Matrix:
+    return Matrix(engine)
 
 
 async def others(connection: asyncpg.Connection, how_many: int, seed: int) -> list[Actor]:
