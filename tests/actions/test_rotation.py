@@ -23,6 +23,7 @@ from models.people.actions import new_person, of_phone, set_address, set_name, s
 from models.people.tables import PersonContact, PersonName
 from models.pool import Pool
 from models.vault import ID, KEY_BYTES, Kind, Locked
+from tests.demo import Demo, demo_to_change  # noqa: F401 - a fixture
 from tests.make_people import identity, resident, town
 from tests.server import Server
 
@@ -233,6 +234,41 @@ async def test_every_sealed_column_can_be_walked(owner: asyncpg.Connection) -> N
         assert info["data_type"] == "bytea"
     for blind in rotation.blind_columns():
         await owner.prepare(rotation.Walk(blind.table, blind.name, [blind.of.name], "$1").first)
+
+
+async def test_rows_that_never_change_are_sealed_anew_too(quick: None, demo_to_change: Demo) -> None:  # noqa: F811
+    """Of the demo's data: sessions that are locked, needs that are closed, donors, accounts."""
+    api, owner = await asyncpg.connect(demo_to_change.api), await asyncpg.connect(demo_to_change.owner)
+    try:
+        before = await opened(owner)
+        assert {kind for kind, _, _ in before} >= {Kind.NAME, Kind.PHONE, Kind.ADDRESS, Kind.IDENTITY, Kind.CARE}
+        await rotation.rotate(owner, list(Kind), moment(), -SOON)
+        done = await rotation.reseal(owner, list(Kind), moment())
+        assert sum(done.values()) >= len(before)
+        _, refused = await rotation.retire(owner, moment() + LATER)
+        assert not refused
+        assert await opened(owner) == before
+        locked = "SELECT a.id FROM attendance a JOIN service_session s ON s.id = session_id WHERE s.status = 'LOCKED' AND a.reason IS NOT NULL"
+        one = await api.fetchval(locked)
+        assert one is not None
+        with pytest.raises(asyncpg.IntegrityConstraintViolationError):  # for the API's role it stays locked
+            await api.execute("UPDATE attendance SET reason = 'x' WHERE id = $1", one)
+    finally:
+        await api.close()
+        await owner.close()
+
+
+async def opened(connection: asyncpg.Connection) -> set[tuple[Kind, UUID, str]]:
+    """Every sealed value: of which kind, about whom, and what it says."""
+    keys, found = await vault.load(connection), set()
+    for column in rotation.sealed_columns():
+        sql = (
+            f"SELECT {column.subject or 'NULL'}, {column.name} FROM {column.table.name} WHERE {column.name} IS NOT NULL"
+        )
+        for subject, sealed in await connection.fetch(sql):
+            whose = subject or vault.NO_ONE
+            found.add((column.kind, whose, keys.open(column.kind, sealed, whose)))
+    return found
 
 
 async def test_a_new_master_key(quick: None, pool: Pool, owner: asyncpg.Connection) -> None:
