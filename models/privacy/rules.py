@@ -279,16 +279,9 @@ class ErasureBar(enum.StrEnum):
     OPEN_OFFERS = "OPEN_OFFERS"
     LIVE_COMMITMENTS = "LIVE_COMMITMENTS"
     SESSIONS_AHEAD = "SESSIONS_AHEAD"
-    HOURS_PENDING = "HOURS_PENDING"
     PAYMENTS_PENDING = "PAYMENTS_PENDING"
     LAST_ADMINISTRATOR = "LAST_ADMINISTRATOR"
-    SOLE_STAFF = "SOLE_STAFF"
 
-
-CANCELLABLE = frozenset(
-    {ErasureBar.OPEN_NEEDS, ErasureBar.OPEN_OFFERS, ErasureBar.LIVE_COMMITMENTS, ErasureBar.SESSIONS_AHEAD}
-)
-"""What `cancelOpen` may put out of the way, as far as nothing is being served."""
 
 labelled(
     ErasureBar,
@@ -297,10 +290,8 @@ labelled(
         ErasureBar.OPEN_OFFERS: "未结束的供给",
         ErasureBar.LIVE_COMMITMENTS: "进行中的对接",
         ErasureBar.SESSIONS_AHEAD: "已报名的场次",
-        ErasureBar.HOURS_PENDING: "待审批的时长",
         ErasureBar.PAYMENTS_PENDING: "未办结的救助款",
         ErasureBar.LAST_ADMINISTRATOR: "最后一位平台管理员",
-        ErasureBar.SOLE_STAFF: "组织唯一的工作人员",
     },
     description="What stands in the way of erasing an account.",
     describe={
@@ -308,10 +299,8 @@ labelled(
         ErasureBar.OPEN_OFFERS: "Offers of his that are not over.",
         ErasureBar.LIVE_COMMITMENTS: "Commitments that he gives or receives.",
         ErasureBar.SESSIONS_AHEAD: "Sessions that he signed up for, or is at.",
-        ErasureBar.HOURS_PENDING: "Hours of his that wait for a decision.",
         ErasureBar.PAYMENTS_PENDING: "Payments to him that are not settled.",
         ErasureBar.LAST_ADMINISTRATOR: "He is the last administrator of the platform.",
-        ErasureBar.SOLE_STAFF: "An organization's only member of staff: somebody else must be granted it first.",
     },
 )
 
