@@ -77,7 +77,7 @@ def sealed(kind: enum.StrEnum, subject: str | None = "person_id", *, optional: b
     `subject` is the column of the same row that holds the person whom it is bound to; None for what is about nobody.
     """
     info = {"sealed": kind, "subject": subject}
-    more = {"default": None} if optional else {}
+    more: dict[str, Any] = {"default": None} if optional else {}
     return Field(sa_type=sa.LargeBinary, nullable=optional, sa_column_kwargs={"info": info}, **more)
 
 
@@ -87,7 +87,7 @@ def blind(of: str, *, optional: bool = False, index: bool = True, unique: bool =
     Look it up with `= ANY(keys.indexes(kind, text))`. What is sealed is the normalized text, letter by letter: from it
     a rotation computes the index again.
     """
-    more = {"default": None} if optional else {}
+    more: dict[str, Any] = {"default": None} if optional else {}
     kwargs = {"info": {"blind": of}}
     return Field(sa_type=sa.LargeBinary, nullable=optional, index=index, unique=unique, sa_column_kwargs=kwargs, **more)
 
