@@ -12,6 +12,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from uuid import UUID
 
+from models.identity.rules import BUDGET_LEAST
+
 MINUTE = 60.0
 KEPT = 10_000
 """Keys whose buckets are kept; one that is forgotten begins with a full one."""
@@ -37,6 +39,8 @@ class Budgets:
 
     def spend(self, key: UUID, points: int) -> int:
         """Takes points out of a key's bucket: 0. If it has too few, takes none: after how many seconds it would do."""
+        if key not in self._filled:  # forgotten among too many others; the next look in the database says what it may
+            self.allow(key, BUDGET_LEAST)
         budget, now = self._budget[key], self.now()
         left, at = self._filled[key]
         left = min(float(budget), left + (now - at) * budget / MINUTE)

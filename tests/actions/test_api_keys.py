@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+import api.budgets
 from api.budgets import Budgets
 from models.access import Actor, Role
 from models.database import Db, transaction
@@ -204,6 +205,16 @@ def test_a_bucket_fills_evenly_and_never_over() -> None:
     time.now += 3600
     assert budgets.spend(key, 6001) == 1
     assert budgets.spend(key, 6000) == 0
+
+
+def test_a_forgotten_key_begins_again_with_the_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api.budgets, "KEPT", 2)
+    budgets = Budgets(Time())
+    for n in (1, 2, 3):
+        budgets.allow(UUID(int=n), 10_000)
+    assert budgets.spend(UUID(int=1), 1001) == 1
+    assert budgets.spend(UUID(int=1), 1000) == 0
+    assert len(budgets._filled) == len(budgets._budget) == 2
 
 
 def test_a_budget_that_is_lowered_counts_at_once_and_keys_do_not_share() -> None:
