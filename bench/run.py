@@ -31,6 +31,7 @@ def run(rest: list[str], settings: Settings) -> int:
     """Measures, prints the tables, and writes bench/latest.json when everything was measured. Answers the exit code."""
     args = _arguments(rest)
     load.wrk()
+    settings.unlock()
     chosen = _chosen(args.only)
     there = []
     for name in chosen[0]:
@@ -64,7 +65,6 @@ def _measured(plan: Plan, cluster: Cluster, template: str, settings: Settings, f
     for name in plan.servers:
         print(f"{name:<13}{servers.TOLD[name]}")
     print(f"{os.cpu_count()} cores for servers, PostgreSQL and load alike\n", flush=True)
-    settings.unlock()
     who = {"Q1": about.staff, "Q2": about.staff, "Q3": about.reporter, "M1": about.volunteer}
     signed = {name: asyncio.run(_signed(cluster.url("owner", template), claims)) for name, claims in who.items()}
     token_us = asyncio.run(_repeated(cluster.url("api", template), signed["Q1"]))
