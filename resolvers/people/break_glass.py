@@ -25,7 +25,7 @@ shown(BreakGlassState)
 @w.entity(tables.BreakGlassPerson)
 @strawberry.type(description="One person whom a request is about.")
 class BreakGlassPerson:
-    person: Person = w.one(tables.BreakGlassPerson.person_id, description="The person, masked.")
+    person: Person | None = w.one(tables.BreakGlassPerson.person_id, description="The person, masked.")
 
 
 @w.entity(tables.BreakGlass, "break_glass")
@@ -34,7 +34,7 @@ class BreakGlassPerson:
 )
 class BreakGlass(Node):
     state: BreakGlassState = w.expression(lambda row, view: state(row, view.actor.now), description="How far it is.")
-    requested_by: Person = w.one(tables.BreakGlass.requested_by, description="Who asked, masked.")
+    requested_by: Person | None = w.one(tables.BreakGlass.requested_by, description="Who asked, masked.")
     requested_at: datetime = w.column(tables.BreakGlass.requested_at, description="When.")
     purpose: AccessPurpose = w.column(tables.BreakGlass.purpose, description="What for.")
     reason: str = w.column(tables.BreakGlass.reason, description="Why, in his words.")
