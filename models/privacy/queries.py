@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
-from models.privacy.rules import OPEN_REQUESTS, ConsentState
-from models.privacy.tables import Consent, ConsentText, SubjectRequest
+from models.access import NOBODY, Role, within
+from models.people.tables import Person
+from models.people.visible import today
+from models.privacy.rules import CHILD, LIVE_CONSENTS, MAY, OPEN_REQUESTS, ConsentState, RequestState
+from models.privacy.tables import Consent, ConsentText, Guardianship, SubjectRequest
 
 ONE: sa.ColumnElement[int] = sa.literal_column("1")
 
@@ -41,7 +44,7 @@ def needed(row: Any, view: Any) -> sa.ColumnElement[bool]:
 
 def still_open(row: Any) -> sa.ColumnElement[bool]:
     """Whether a request is not answered yet."""
-    return sa.or_(*(row.state == sa.literal_column(f"'{state.value}'") for state in OPEN_REQUESTS))
+    return is_state(row, *OPEN_REQUESTS)
 
 
 def overdue(row: Any, view: Any) -> sa.ColumnElement[bool]:
@@ -57,6 +60,80 @@ def file(row: Any, view: Any) -> Mapping[str, Any]:
         "expires_at": row.expires_at,
         "size_bytes": row.size_bytes,
     }
+
+
+def ward(row: Any, view: Any) -> sa.ColumnElement[bool]:
+    """Whether what the asker sees is a child's whose guardian he is.
+
+    To others than staff nothing of anybody else is shown, unless he is under 14 today (visible.py).
+    """
+    link, actor = view.rows(Guardianship).c, view.actor
+    linked = sa.exists(
+        sa.select(ONE).where(
+            link.minor_id == row.person_id,
+            link.guardian_id == actor.person,
+            link.verified_at.is_not(None),
+            link.ended_at.is_(None),
+        )
+    )
+    if actor.role not in (Role.COMMUNITY_STAFF, Role.ADMIN, Role.AUDITOR):
+        return linked
+    child = view.rows(Person).c
+    young = child.birth_date + sa.literal_column(f"interval '{CHILD} years'") > today(actor)
+    return sa.and_(linked, sa.exists(sa.select(ONE).where(child.id == row.person_id, young)))
+
+
+def is_state(row: Any, *states: Any) -> sa.ColumnElement[bool]:
+    """Whether a row stands in one of some states."""
+    return sa.or_(*(row.state == sa.literal_column(f"'{state.value}'") for state in states))
+
+
+def may_cosign(row: Any, view: Any) -> sa.ColumnElement[bool]:
+    """Whether the asker may co-sign a consent or a request now."""
+    return sa.and_(row.state == sa.literal_column("'WAITING_COSIGN'"), ward(row, view))
+
+
+def may_take_back(*states: Any) -> Callable[[Any, Any], sa.ColumnElement[bool]]:
+    """Whether the asker may take back what stands in one of some states: his own, or a child's."""
+
+    def can(row: Any, view: Any) -> sa.ColumnElement[bool]:
+        mine = sa.func.coalesce(row.person_id == view.actor.person, sa.false())
+        return sa.and_(is_state(row, *states), sa.or_(mine, ward(row, view)))
+
+    return can
+
+
+may_withdraw_consent = may_take_back(*LIVE_CONSENTS)
+may_withdraw_request = may_take_back(*OPEN_REQUESTS)
+
+
+def may_decide(row: Any, view: Any) -> sa.ColumnElement[bool]:
+    """Whether the asker may accept or refuse a correction now. Nobody decides his own."""
+    actor = view.actor
+    if actor.role not in MAY["request.decide"]:
+        return NOBODY
+    his = row.area.is_(None) if actor.role is Role.ADMIN else within(row.area, actor)
+    others = [column.is_distinct_from(actor.person) for column in (row.person_id, row.made_by, row.cosigned_by)]
+    return sa.func.coalesce(sa.and_(is_state(row, RequestState.RECEIVED), his, *others), sa.false())
+
+
+def may_verify(row: Any, view: Any) -> sa.ColumnElement[bool]:
+    """Whether the asker may verify a guardianship now."""
+    actor = view.actor
+    if actor.role not in MAY["guardianship.verify"]:
+        return NOBODY
+    others = (row.minor_id != actor.person, row.guardian_id != actor.person)
+    waits = (row.verified_at.is_(None), row.ended_at.is_(None))
+    return sa.func.coalesce(sa.and_(*waits, within(row.area, actor), *others), sa.false())
+
+
+def may_end(row: Any, view: Any) -> sa.ColumnElement[bool]:
+    """Whether the asker may end a guardianship now."""
+    actor = view.actor
+    his: Any = row.guardian_id == actor.person
+    if actor.role is Role.COMMUNITY_STAFF:
+        his = sa.or_(his, within(row.area, actor))
+    return sa.func.coalesce(sa.and_(row.ended_at.is_(None), his), sa.false())
 
 
 def counts(view: Any) -> sa.Select[Any]:

@@ -51,6 +51,27 @@ class ConsentText(Node):
     is_current: bool = w.expression(queries.in_force, description="Whether it is the version in force.")
 
 
+@strawberry.type(description="What the caller may do with a consent now.")
+class ConsentCan:
+    cosign: bool = w.expression(queries.may_cosign, description="`consentCosign`.")
+    withdraw: bool = w.expression(queries.may_withdraw_consent, description="`consentWithdraw`.")
+
+
+@strawberry.type(description="What the caller may do with a guardianship now.")
+class GuardianshipCan:
+    verify: bool = w.expression(queries.may_verify, description="`guardianshipVerify`.")
+    end: bool = w.expression(queries.may_end, description="`guardianshipEnd`.")
+
+
+@strawberry.type(description="What the caller may do with a request now.")
+class SubjectRequestCan:
+    cosign: bool = w.expression(queries.may_cosign, description="`subjectRequestCosign`.")
+    withdraw: bool = w.expression(queries.may_withdraw_request, description="`subjectRequestWithdraw`.")
+    decide: bool = w.expression(
+        queries.may_decide, description="`subjectRequestAccept` and `subjectRequestRefuse`: for corrections."
+    )
+
+
 @w.entity(tables.Consent, "consent")
 @strawberry.type(description="That somebody agreed to a text, until he withdraws. 同意。")
 class Consent(Node):
@@ -68,6 +89,7 @@ class Consent(Node):
     ended_at: datetime | None = w.column(
         tables.Consent.ended_at, description="When it was withdrawn or replaced; null while it holds or waits."
     )
+    viewer_can: ConsentCan = w.inside(description="What the caller may do with it now.")
 
 
 @w.entity(tables.Guardianship, "guardianship")
@@ -86,6 +108,7 @@ class Guardianship(Node):
     ended_at: datetime | None = w.column(
         tables.Guardianship.ended_at, description="When it ended; null while it lasts."
     )
+    viewer_can: GuardianshipCan = w.inside(description="What the caller may do with it now.")
 
 
 @w.entity(tables.Correction, "correction")
@@ -153,6 +176,7 @@ class SubjectRequest(Node):
     file: DataFile | None = w.inside(
         queries.file, present="expires_at", description="The file; null for other kinds and before it is ready."
     )
+    viewer_can: SubjectRequestCan = w.inside(description="What the caller may do with it now.")
 
 
 @strawberry.type(description="How many requests of one kind stand in one state, as far as the caller sees them.")

@@ -261,7 +261,7 @@ async def test_withdrawn_from_care_tags_and_notes_are_gone_and_none_is_written(
     async with pool.connection() as connection:
         one = await resident(connection, there, tags=("LIVES_ALONE",))
     text = "query ($id: ID!) { resident(id: $id) { tags careNote } }"
-    given = {"id": f"resident_{one.id}"}
+    given: dict[str, Any] = {"id": f"resident_{one.id}"}
 
     def care(**more: Any) -> Any:
         return transaction(pool, clerk, now, lambda db: edit_care(db, one.id, **more))
@@ -356,6 +356,11 @@ async def test_a_child_s_consent_waits_for_its_guardian(
         "code": "NOT_FOUND",
     }
     await verified(pool, clerk, mother, child, now)
+    can = "{ consents { edges { node { viewerCan { cosign withdraw } } } } }"
+    assert [
+        (await ask(who, can))["consents"]["edges"][0]["node"]["viewerCan"]
+        for who in (as_resident(mother), as_resident(child))
+    ] == [{"cosign": True, "withdraw": True}, {"cosign": False, "withdraw": True}]
     own = await ask(as_resident(child), COSIGN, id=waits["id"], key="cosign-consent-2")
     assert own["consentCosign"]["code"] == "NOT_GUARDIAN"
     signed = await ask(as_resident(mother), COSIGN, id=waits["id"], key="cosign-consent-3")
@@ -431,6 +436,33 @@ async def test_who_may_be_put_on_record_as_a_guardian(
             "SELECT verified_at IS NULL AS waits, ended_at IS NULL AS lasts FROM guardianship"
         )
         assert sorted(tuple(r) for r in rows) == [(False, False), (True, True)]
+
+
+async def test_who_may_verify_and_end_is_told(
+    ask: Asked, pool: Pool, clerk: Actor, family: tuple[Known, Known], now: datetime
+) -> None:
+    mother, child = family
+    can = "{ guardianships { edges { node { viewerCan { verify end } } } } }"
+
+    async def told() -> list[dict[str, bool]]:
+        people = (clerk, as_resident(mother), as_resident(child))
+        return [(await ask(who, can))["guardianships"]["edges"][0]["node"]["viewerCan"] for who in people]
+
+    await transaction(
+        pool,
+        as_resident(mother),
+        now,
+        lambda db: actions.record_guardianship(db, child.person, GuardianRelation.PARENT),
+    )
+    staff_, guardian, minor = (
+        {"verify": True, "end": True},
+        {"verify": False, "end": True},
+        {"verify": False, "end": False},
+    )
+    assert await told() == [staff_, guardian, minor]
+    async with pool.connection() as connection:
+        await connection.execute("UPDATE guardianship SET verified_by = $1, verified_at = $2", clerk.person, now)
+    assert await told() == [guardian, guardian, minor]
 
 
 async def test_an_unverified_guardian_decides_nothing(pool: Pool, family: tuple[Known, Known], now: datetime) -> None:

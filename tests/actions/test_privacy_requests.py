@@ -50,7 +50,7 @@ mutation ($id: ID!, $reason: String!, $key: String!) {
 """
 QUEUE = """
 query ($filter: SubjectRequestFilter) { subjectRequests(filter: $filter) { edges { node {
-    id kind state isOverdue person { name } corrections { field before after proposed }
+    id kind state isOverdue viewerCan { cosign withdraw decide } person { name } corrections { field before after proposed }
 } } } }
 """
 COUNTS = "{ subjectRequestCounts { kind state count overdue } }"
@@ -124,6 +124,9 @@ async def test_a_correction_is_seen_masked_decided_by_staff_and_written(
         assert await connection.fetchval("SELECT name_masked FROM person WHERE id = $1", one.person) == "欧阳*"
     queue = (await ask(clerk, QUEUE, filter={"kind": ["CORRECT"]}))["subjectRequests"]["edges"]
     assert [c["proposed"] for c in queue[0]["node"]["corrections"] if c["field"] == "PHONE"] == ["10055507777"]
+    assert queue[0]["node"]["viewerCan"] == {"cosign": False, "withdraw": False, "decide": True}
+    own = (await ask(as_resident(one), QUEUE))["subjectRequests"]["edges"][0]["node"]["viewerCan"]
+    assert own == {"cosign": False, "withdraw": True, "decide": False}
     done = await ask(clerk, ACCEPT, id=made["id"], key="accept-request-1")
     assert done["subjectRequestAccept"] == {
         "__typename": "SubjectRequest",
@@ -252,7 +255,7 @@ async def test_what_need_not_be_kept_is_forgotten_by_the_clock(
     async with pool.connection() as connection:
         for days in (1, -1):
             since, until = now - timedelta(days=9), now + timedelta(days=days)
-            grant = {"viewer_person_id": clerk.person, "subject_id": one.person, "source_id": UUID(int=days + 2)}
+            grant: dict[str, Any] = {"viewer_person_id": clerk.person, "subject_id": one.person, "source_id": UUID(int=days + 2)}
             await insert(connection, "contact_grant", since=since, until=until, **grant)
 
     async def run(at: datetime) -> list[int]:

@@ -212,6 +212,7 @@ KEPT: Mapping[str, tuple[str, str]] = {
     "donation": ("person_id", "捐赠 {count} 笔：会计档案，捐赠人显示为匿名"),
     "disbursement": ("payee_person_id", "救助款 {count} 笔：会计档案，保留用途，收款人已匿名"),
     "pii_access": ("subject_id", "查阅您信息的记录 {count} 条：查阅人须对此负责"),
+    "break_glass_person": ("person_id", "应急查阅您信息的记录 {count} 条：查阅人须对此负责"),
     "contact_reveal": ("person_id", "您查阅他人信息的记录 {count} 条：他人有权知道"),
     "audit_event": ("person", "操作日志 {count} 条：网络日志至少保存六个月，不含个人信息"),
     "consent": ("person_id", "同意与撤回的记录 {count} 条：证明此前处理的依据"),
