@@ -50,6 +50,13 @@ def to_organizers(row: Any, view: Any) -> Any:
     return sa.or_(own, sa.func.coalesce(runs(row, view), sa.false()))
 
 
+def may_read_marks(row: Any, view: Any) -> Any:
+    """Whether the asker may read when somebody checked in and out: whoever sees the attendance, save a grid officer."""
+    if view.actor.role is not Role.GRID_OFFICER:
+        return sa.true()
+    return sa.func.coalesce(row.volunteer_id == view.actor.person, sa.false())
+
+
 def session_can(step: str) -> Can:
     """Whether the asker may take a step on a session."""
 

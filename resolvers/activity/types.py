@@ -181,6 +181,12 @@ class CheckMark:
     method: CheckMethod = w.named("method", description="How it was proven.")
 
 
+def _mark(row: w.Row, view: w.View, name: str) -> dict[str, w.Row]:
+    """A check-in or check-out, for those who may read when somebody was where."""
+    shown = queries.may_read_marks(row, view)
+    return {part: sa.case((shown, getattr(row, f"{name}_{part}"))) for part in ("at", "method")}
+
+
 def _can(step: str, description: str) -> Any:
     return w.expression(queries.attendance_can(step), description=description)
 
@@ -221,14 +227,14 @@ class Attendance(Node):
     accepted_at: datetime | None = w.column(Part.accepted_at, description="When he was given a place.")
     starts_at: datetime = w.column(Part.starts_at, description="When the session starts.")
     check_in: CheckMark | None = w.inside(
-        lambda row: {"at": row.check_in_at, "method": row.check_in_method},
+        lambda row, view: _mark(row, view, "check_in"),
         present="at",
-        description="His check-in; null when there is none.",
+        description="His check-in; null when there is none, and for grid officers.",
     )
     check_out: CheckMark | None = w.inside(
-        lambda row: {"at": row.check_out_at, "method": row.check_out_method},
+        lambda row, view: _mark(row, view, "check_out"),
         present="at",
-        description="His check-out; null when there is none.",
+        description="His check-out; null when there is none, and for grid officers.",
     )
     credited_minutes: int | None = w.column(
         Part.credited_minutes, description="The minutes that stand credited; null when none do."

@@ -28,6 +28,7 @@ from resolvers.activity import ActivityMutation, ActivityQuery
 from resolvers.engine.engine import Engine
 from resolvers.exchange import ExchangeMutation, ExchangeQuery
 from resolvers.people import PeopleMutation, PeopleQuery
+from resolvers.people.interests import InterestMutation, InterestQuery
 from tests import make_activity, make_funds
 from tests.asking import Asked, engine_of
 from tests.make_activity import at
@@ -38,12 +39,12 @@ SECOND = timedelta(seconds=1)
 
 
 @strawberry.type
-class Query(PeopleQuery, ExchangeQuery, ActivityQuery):
+class Query(PeopleQuery, InterestQuery, ExchangeQuery, ActivityQuery):
     pass
 
 
 @strawberry.type
-class Mutation(PeopleMutation, ExchangeMutation, ActivityMutation):
+class Mutation(PeopleMutation, InterestMutation, ExchangeMutation, ActivityMutation):
     pass
 
 
@@ -347,6 +348,45 @@ async def test_the_overdue_holds_of_an_offer_are_written_down_before_it_is_edite
     assert (await scene.counts(need))[2] == 0
 
 
+async def test_who_sees_a_declared_interest(scene: Scene, ask: Asked) -> None:
+    verb = """mutation ($person: ID!) { interestDeclare(relation: SIBLING, person: $person, idempotencyKey: "interest-1") {
+      ... on DeclaredInterest { id relation person { name } organization { name } endedAt } ... on Problem { code } } }"""
+    wang = scene.n.people["wang"]
+    made = (await ask(scene.n.actor("staff"), verb, person=f"person_{wang}"))["interestDeclare"]
+    assert (made["relation"], made["organization"], made["endedAt"]) == ("SIBLING", None, None)
+    text = "{ myInterests { id relation } interests { totalCount } }"
+    auditor = Actor(Role.AUDITOR, scene.n.people["admin"])
+    for actor, mine, seen in (
+        (scene.n.actor("staff"), 1, 1),
+        (scene.n.actor("wang"), 0, 1),
+        (auditor, 0, 1),
+        (scene.n.actor("colleague"), 0, 0),
+        (scene.n.actor("admin"), 0, 0),
+        (scene.n.actor("ngo"), 0, 0),
+        (scene.n.actor("public"), 0, 0),
+    ):
+        found = await ask(actor, text)
+        assert (len(found["myInterests"]), found["interests"]["totalCount"]) == (mine, seen)
+    need = await scene.need(quantity=1)
+    claimed = await actions.claim_need(scene.as_("wang"), need)
+    can = "query ($id: ID!) { commitment(id: $id) { viewerCan { accept confirm } } }"
+    for name, may in (("staff", False), ("colleague", True)):
+        found = (await ask(scene.n.actor(name), can, id=f"commitment_{claimed}"))["commitment"]
+        assert found["viewerCan"]["accept"] is may
+    refused = """mutation ($id: ID!) { commitmentAccept(id: $id, idempotencyKey: "interest-2") {
+      ... on ConflictOfInterest { code message detail } } }"""
+    told = (await ask(scene.n.actor("staff"), refused, id=f"commitment_{claimed}"))["commitmentAccept"]
+    assert told == {
+        "code": "CONFLICT_OF_INTEREST",
+        "message": "您与此事有利害关系（近亲属或同户人员的事项），请由其他人员办理。",
+        "detail": "近亲属或同户人员的事项",
+    }
+    end = """mutation ($id: ID!) { interestEnd(id: $id, idempotencyKey: "interest-3") {
+      ... on DeclaredInterest { endedAt } ... on Problem { code } } }"""
+    assert (await ask(scene.n.actor("wang"), end, id=made["id"]))["interestEnd"] == {"code": "NOT_FOUND"}
+    assert (await ask(scene.n.actor("staff"), end, id=made["id"]))["interestEnd"]["endedAt"] is not None
+
+
 @pytest.fixture
 async def there(scene: Scene) -> make_activity.World:
     return await make_activity.world(scene.c, NOW)
@@ -428,9 +468,10 @@ async def test_a_grid_officer_sees_no_ledger_and_no_judgement(
     session, somebody = await there.session(), await there.volunteer()
     part = await make_activity.attend(there, session, somebody, "09:00", "12:00")
     await activity.rate(there.as_(there.ngo, at("13:00")), part, 4)
-    text = "query ($id: ID!) { session(id: $id) { attendances { edges { node { rating entries { minutes } volunteer { name } } } } } }"
+    text = "query ($id: ID!) { session(id: $id) { attendances { edges { node { rating checkIn { at } entries { minutes } volunteer { name } } } } } }"
     officer = Actor(Role.GRID_OFFICER, scene.n.people["officer"], None, there.area)
     for actor, rating, entries in ((there.staff, 4, [{"minutes": 180}]), (officer, None, [])):
         (edge,) = (await ask(actor, text, at("13:00"), id=f"session_{session}"))["session"]["attendances"]["edges"]
         assert (edge["node"]["rating"], edge["node"]["entries"]) == (rating, entries)
+        assert (edge["node"]["checkIn"] is None) is (actor is officer)
         assert edge["node"]["volunteer"]["name"] == "王*"

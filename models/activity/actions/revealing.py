@@ -31,7 +31,8 @@ FROM, TO = bound("since", INSTANT), bound("until", INSTANT)
 
 
 def _served(viewer: AsViewer) -> Any:
-    """Residents whom a confirmed commitment is to serve in a time: by its appointment, or in a session that stands."""
+    """Residents whom a confirmed commitment is to serve in a time: by its appointment, or in a session that stands; and
+    the need for whose sake the asker may ask for the contact, unless he may already."""
     here = sa.exists(
         sa.select(sa.literal_column("1"))
         .select_from(link.join(session, session.c.id == link.c.session_id))
@@ -43,12 +44,12 @@ def _served(viewer: AsViewer) -> Any:
         )
     )
     granted = sa.exists().where(
-        grant.c.source_id == commitment.c.id,
+        grant.c.source_id.in_([commitment.c.id, need.c.id]),
         grant.c.viewer_person_id == viewer.person,
         sa.or_(grant.c.until.is_(None), grant.c.until >= TO),
     )
     return (
-        sa.select(resident.c.person_id, sa.case((sa.not_(granted), commitment.c.id)).label("source"))
+        sa.select(resident.c.person_id, sa.case((sa.not_(granted), need.c.id)).label("source"))
         .select_from(
             commitment.join(need, need.c.id == commitment.c.need_id).join(
                 resident, resident.c.id == need.c.beneficiary_id
