@@ -421,10 +421,11 @@ async def hours(there: There, who: Actor) -> None:
 async def test_of_two_volunteers_the_records_number_stays(there: There) -> None:
     grandmother, who = await there.grandmother(), await there.come()
     kept = await make.volunteer(there.c, there.town, person=grandmother.person)
-    await make.volunteer(there.c, there.town, person=who.person)
+    await make.volunteer(there.c, there.town, person=who.person, no_matching=True)
     await there.bind(who)
     await there.claim(who)
-    assert [row["id"] for row in await there.c.fetch("SELECT id FROM volunteer")] == [kept.id]
+    rows = await there.c.fetch("SELECT id, no_matching FROM volunteer")
+    assert [tuple(row) for row in rows] == [(kept.id, True)], "what he refused on either record he refuses"
 
 
 async def test_nobody_is_rid_of_a_suspension_by_becoming_another(there: There) -> None:

@@ -172,6 +172,7 @@ async def _fold(db: Db, table: sa.Table, old: UUID, person: UUID) -> None:
     if gone is not None and gone.get("state") == "SUSPENDED":  # nobody is rid of that by becoming another
         raise BothHaveHistory(where=[table.name])
     await move_all(db, table.name, old, row["id"])
+    await db.one(_refusing(table.name), old=old, new=row["id"])
     await db.one(_delete(table.name), id=old)
 
 
@@ -185,6 +186,15 @@ def _of(table: str) -> Statement:
 def _one(table: str) -> Statement:
     found = SQLModel.metadata.tables[table]
     return Statement(sa.select(found).where(found.c.id == sa.bindparam("id", type_=sa.Uuid())))
+
+
+@functools.cache
+def _refusing(table: str) -> Statement:
+    """What he refused on either record he refuses on the one that stays (PIPL art. 15, 24)."""
+    found, old = SQLModel.metadata.tables[table], SQLModel.metadata.tables[table].alias("old")
+    flags = {c.name: sa.or_(c, old.c[c.name]) for c in found.columns if c.name.startswith("no_")}
+    which = (found.c.id == sa.bindparam("new", type_=sa.Uuid()), old.c.id == sa.bindparam("old", type_=sa.Uuid()))
+    return Statement(sa.update(found).where(*which).values(flags))
 
 
 @functools.cache
