@@ -495,7 +495,7 @@ class Me:
         description="His capacities, the first first; also those that have ended.",
     )
     capacities: list[Annotated[Capacity, strawberry.lazy("resolvers.identity.types")]] = w.many(
-        Capacities.person_id,
+        match=lambda item, parent: item.person_id == parent.id,
         order=(Capacities.role,),
         limit=50,
         where=lambda item, view: on_these_days(item, view.actor),
