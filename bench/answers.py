@@ -20,7 +20,7 @@ def canonical(name: str, answer: Any) -> Any:
     match name:
         case "Q1":
             return need(data["need"])
-        case "Q2":
+        case "Q2" | "Q2V":
             return [need(edge["node"]) for edge in data["needs"]["edges"]]
         case "Q3":
             return [month(row) for row in listed(data["fundMonths"])]

@@ -63,7 +63,10 @@ Q1 = bytes_of(f"""
     LEFT JOIN grid g ON g.id = n.grid_id
     WHERE n.id = $1 AND {NEED.format("n")}), 'null') || '}}}}'""")
 
-Q2 = bytes_of(f"""
+
+def q2(need: str, commitment: str, offer: str, organization: str, grid: str) -> str:
+    """Twenty open needs as somebody with these conditions sees them; `grid`: for which needs he is told the grid."""
+    return bytes_of(f"""
 (SELECT '{{"data":{{"needs":{{"edges":[' || coalesce(string_agg(q.j, ',' ORDER BY q.at DESC, q.id DESC), '') || ']}}}}}}'
 FROM (
     SELECT p.created_at AS at, p.id, '{{"node":{{"no":' || to_json(p.no)::text || ',"title":' || to_json(p.title)::text
@@ -75,15 +78,27 @@ FROM (
                 || coalesce('{{"title":' || to_json(o.title)::text || '}}', 'null') || ',"organization":'
                 || coalesce('{{"name":' || to_json(r.name)::text || '}}', 'null') || '}}',
                 ',' ORDER BY c.created_at, c.id)
-            FROM (SELECT c.* FROM commitment c WHERE c.need_id = p.id AND {COMMITMENT.format("c")}
+            FROM (SELECT c.* FROM commitment c WHERE c.need_id = p.id AND {commitment}
                 ORDER BY c.created_at, c.id LIMIT 3) c
-            LEFT JOIN offer o ON o.id = c.offer_id AND {OFFER.format("o")}
-            LEFT JOIN organization r ON r.id = c.organization_id AND {ORGANIZATION.format("r")}), '') || ']}}}}' AS j
-    FROM (SELECT n.* FROM need n WHERE n.community_id = $1 AND n.status = 'OPEN' AND {NEED.format("n")}
+            LEFT JOIN offer o ON o.id = c.offer_id AND {offer}
+            LEFT JOIN organization r ON r.id = c.organization_id AND {organization}), '') || ']}}}}' AS j
+    FROM (SELECT n.* FROM need n WHERE n.community_id = $1 AND n.status = 'OPEN' AND {need}
         ORDER BY n.created_at DESC, n.id DESC LIMIT 20) p
     JOIN division d ON d.id = p.community_id
-    LEFT JOIN grid g ON g.id = p.grid_id
+    LEFT JOIN grid g ON g.id = p.grid_id AND {grid}
 ) q)""")
+
+
+Q2 = q2(NEED.format("n"), COMMITMENT.format("c"), OFFER.format("o"), ORGANIZATION.format("r"), "true")
+MINE = "EXISTS (SELECT FROM commitment m WHERE m.need_id = {0}.id AND m.volunteer_person_id = $2{1})"
+Q2V = q2(
+    "n.sensitivity = 'NORMAL'",  # and OPEN: it stands in the public list
+    "c.volunteer_person_id = $2 AND c.sensitivity = 'NORMAL'",
+    "(o.status = 'PUBLISHED' OR o.person_id = $2)",
+    "(r.verified_state = 'VERIFIED' OR r.contact_id = $2)",
+    MINE.format("p", " AND m.open_until > $5"),
+).replace("$5", "$3")
+"""What a volunteer sees: of commitments his own, and grids while he serves."""
 
 Q3 = bytes_of(f"""
 (SELECT '{{"data":{{"fundMonths":[' || coalesce(string_agg(
@@ -136,6 +151,8 @@ def arguments(path: str, given: dict[str, Any], actor: Actor, now: Any) -> tuple
             return Q1, (UUID(given["id"][5:]), actor.area, actor.person)
         case "/Q2":
             return Q2, (UUID(given["community"][9:]), actor.area, actor.person, actor.area_end, now)
+        case "/Q2V":
+            return Q2V, (UUID(given["community"][9:]), actor.person, now)
         case "/Q3":
             return Q3, (date.fromisoformat(given["from"]), given["months"], actor.organization)
     values = {

@@ -119,14 +119,17 @@ class Rounds:
                     for body in asked.bodies[: answers.SAMPLES]
                 ]
                 for server in running
+                if name in self.works[server]
             }
             agreed = answers.compare(name, given)
-            if name in ("Q2", "Q3") and not any(agreed):
+            if name in ("Q2", "Q2V", "Q3") and not any(agreed):
                 raise Trouble(f"{name} has an empty answer: nothing would be measured.")
 
     def _measure(self, running: dict[str, Server], tokens: dict[str, str], n: int) -> None:
         order = [*self.plan.servers[n % len(self.plan.servers) :], *self.plan.servers[: n % len(self.plan.servers)]]
+        everybody = order
         for name in self.plan.works:
+            order = [server for server in everybody if name in self.works[server]]
             claimed = dict.fromkeys(order, answers.SAMPLES)
             warm = [(WARM_CONNECTIONS, WARM_SECONDS, False)]
             for connections, seconds, counts in [*warm, *((c, self.plan.seconds, True) for c in self.plan.connections)]:

@@ -1,7 +1,8 @@
-"""The work that is measured: the same four questions, asked of each server in its own words.
+"""The work that is measured: the same questions, asked of each server in its own words.
 
 Q1 is one need with three to-one relations; Q2 twenty open needs of a community, each with community, grid and its top
-three commitments, each with offer and organization; Q3 twelve months of all funds from the roll-up; M1 claims a need.
+three commitments, each with offer and organization; Q2V the same, asked by a volunteer, who sees grids and
+commitments of his own only; Q3 twelve months of all funds from the roll-up; M1 claims a need.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import orjson
 
 from bench.city import Subjects
 
-WORKS = ("Q1", "Q2", "Q3", "M1")
+WORKS = ("Q1", "Q2", "Q2V", "Q3", "M1")
+ALONE = {"Q2V": ("wushe", "floor")}
+"""What only some servers are asked: Q2 as a volunteer sees it, which the others have no rules for."""
 
 OURS = {
     "Q1": """query Q1($id: ID!) {
@@ -39,6 +42,7 @@ OURS = {
   }
 }""",
 }
+OURS["Q2V"] = OURS["Q2"].replace("query Q2", "query Q2V")
 """What this server takes, and the usual one, whose schema has the same names."""
 
 POSTGRAPHILE = {
@@ -89,8 +93,9 @@ class Work:
 
 
 def of(server: str, about: Subjects) -> dict[str, Work]:
-    """A server's four kinds of request. M1's come in the same order for all."""
-    return {name: Work(name, _path(server, name), _bodies(server, name, about)) for name in WORKS}
+    """A server's kinds of request. M1's come in the same order for all."""
+    asked = [name for name in WORKS if server in ALONE.get(name, (server,))]
+    return {name: Work(name, _path(server, name), _bodies(server, name, about)) for name in asked}
 
 
 def _path(server: str, name: str) -> str:
@@ -114,7 +119,7 @@ def _variables(name: str, about: Subjects, *, ours: bool) -> list[dict[str, Any]
     match name:
         case "Q1":
             return [{"id": f"{need}{id}"} for id in about.needs]
-        case "Q2":
+        case "Q2" | "Q2V":
             return [{"community": f"{division}{about.community}"}]
         case "Q3":
             whose = {} if ours else {"organization": str(about.foundation)}
