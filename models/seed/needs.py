@@ -200,6 +200,18 @@ def _reopen(market: Market, ask: Ask) -> None:
     ask.due, ask.reason = market.world.now + DUE_DAYS * DAY, "还需要再来一次"
 
 
+def _case(market: Market, ask: Ask, rank: int) -> UUID | None:
+    """The social worker whose case a need is, who may ask for the contact while it lasts: some of the home community's."""
+    who, sheets = ask.beneficiary, market.world.sheets
+    under_way = ask.status in (N.OPEN, N.IN_PROGRESS) and ask.sensitivity is Sensitivity.NORMAL
+    if who is None or not market.community.home or not under_way or rank % 3:
+        return None
+    worker = market.lives.workers[0][1]
+    since = max(ask.created, ask.opened)
+    sheets["contact_grant"].append((sheets.id("contact_grant", since), worker, None, who.person, ask.id, since, None))
+    return worker
+
+
 def _write(market: Market, ask: Ask, rank: int) -> None:
     world, random, lives = market.world, market.world.rng.random, market.lives
     restricted = ask.sensitivity is Sensitivity.RESTRICTED
@@ -233,6 +245,7 @@ def _write(market: Market, ask: Ask, rank: int) -> None:
                 ask.opened if ask.status in (*OPENED, N.CANCELLED) else None,
                 ask.closed,
                 ask.created,
+                _case(market, ask, rank),
             ),
         )
     )

@@ -42,7 +42,8 @@ COLUMNS: dict[str, str] = {
     "organization_volunteer": "id organization_id person_id since",
     "need": "id no title note subject_id kind category_id category_code beneficiary_id household requester_id submitted_via"
     " community_id grid_id area unit qty_total qty_committed qty_delivered window_from window_to due_at answer_due_at"
-    " urgency sensitivity gender_preference status reason referred_to reopened opened_at closed_at created_at",
+    " urgency sensitivity gender_preference status reason referred_to reopened opened_at closed_at created_at"
+    " assigned_to",
     "need_staff": "id need_id person_id named_at",
     "offer": "id no title note organization_id person_id kind category_id category_code unit qty_total qty_reserved"
     " qty_consumed window_from window_to service_areas area status reason created_at",

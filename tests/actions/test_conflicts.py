@@ -270,6 +270,13 @@ _organization("organization.verify", people.verify_organization)
 _organization("organization.reject", lambda db, id: people.reject_organization(db, id, "材料不全"))
 
 
+@verb("resident.verify")
+async def _resident(place: Place) -> Prepared:
+    scene = place.scene
+    id, person = scene.n.residents["neighbour"], scene.n.people["neighbour"]
+    return scene.n.actor("staff"), person, lambda: people.verify_resident(scene.as_("staff"), id)
+
+
 @verb("volunteer.verify")
 async def _volunteer(place: Place) -> Prepared:
     scene = place.scene

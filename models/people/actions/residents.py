@@ -14,11 +14,12 @@ from sqlalchemy.dialects import postgresql
 from models.access import may, require, seen
 from models.base import table
 from models.database import Db, Seen, Statement
+from models.people.actions.interests import no_conflict
 from models.people.actions.once import once
 from models.people.actions.persons import names, new_person, of_phone, set_address
 from models.people.actions.places import a_community, a_grid
 from models.people.identity import read_birth_date, read_name, read_phone
-from models.people.problems import AlreadyRegistered, AlreadyVerified, CareRefused, OwnCase
+from models.people.problems import AlreadyRegistered, AlreadyVerified, CareRefused, ConflictOfInterest, OwnCase
 from models.people.rules import Gender, PhoneWhose, ResidentTag, written_tags
 from models.people.scopes import MAY
 from models.people.tables import Person, Resident
@@ -161,15 +162,16 @@ async def register_resident(db: Db, given: ResidentInput, *, fictional: bool = F
 
 
 @may(MAY["resident.verify"])
-@refuses(AlreadyVerified, OwnCase)
+@refuses(AlreadyVerified, OwnCase, ConflictOfInterest)
 async def verify_resident(db: Db, id: UUID) -> UUID:
     """The community's staff says that somebody who registered himself lives there. Nobody says so of himself.
 
-    Raises Forbidden, NotFound, AlreadyVerified, OwnCase.
+    Raises Forbidden, NotFound, AlreadyVerified, OwnCase, ConflictOfInterest.
     """
     row = await _in_scope(db, id)
     if row["person_id"] == db.actor.person:
         raise OwnCase()
+    await no_conflict(db, concerns=[row["person_id"]])
     if row["verified_at"] is not None:
         raise AlreadyVerified()
     await db.one(VERIFY, id=id, by=db.actor.person)
