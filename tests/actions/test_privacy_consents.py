@@ -244,15 +244,23 @@ async def test_withdrawn_from_sharing_live_grants_end_and_none_comes(
 
     await grant(one.id)
     await reveal()
+    async with pool.connection() as connection:
+        worker = await staff(connection, Role.SOCIAL_WORKER, "赵社工", area=Town.COMMUNITY)
+    case = {"to_person": worker.person, "until": now + timedelta(days=9)}
+    await transaction(pool, clerk, now, lambda db: grant_contact(db, one.person, one.person, **case))
     await withdraw(ask, as_resident(one), "CONTACT_SHARING")
+    read = lambda db: reveal_contacts(db, [one.person], AccessPurpose.VISIT)  # noqa: E731
+    await transaction(pool, worker, now, read)  # his social worker is no provider
+    await transaction(pool, clerk, now, lambda db: grant_contact(db, one.person, other.person, **case))
     with pytest.raises((RevealNotAllowed, NotFound)):
         await reveal()
     await grant(other.id)
     with pytest.raises((RevealNotAllowed, NotFound)):
         await reveal()
     async with pool.connection() as connection:
-        assert await connection.fetchval("SELECT count(*) FROM pii_access") == 1, "what was read before is on record"
-        assert await connection.fetchval("SELECT count(*) FROM contact_grant WHERE until > $1", now) == 0
+        assert await connection.fetchval("SELECT count(*) FROM pii_access") == 2, "what was read before is on record"
+        live = await connection.fetch("SELECT viewer_person_id FROM contact_grant WHERE until > $1", now)
+        assert [row[0] for row in live] == [worker.person] * 2
 
 
 async def test_withdrawn_from_care_tags_and_notes_are_gone_and_none_is_written(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -227,6 +228,15 @@ async def test_the_same_phone_registers_somebody_new(
     async with pool.connection() as connection:
         who = await connection.fetchval("SELECT person_id FROM resident WHERE id = $1", made)
     assert who != lived.person
+
+
+async def test_of_two_at_once_one_erases_and_the_same_key_is_told_the_same(ask: Asked, pool: Pool, lived: Life) -> None:
+    one, two = await asyncio.gather(erase(ask, lived.me, "erase-first-1"), erase(ask, lived.me, "erase-second-2"))
+    assert sorted((one["__typename"], two["__typename"])) == ["NotFound", "SubjectRequest"]
+    key = "erase-first-1" if one["__typename"] == "SubjectRequest" else "erase-second-2"
+    assert (await erase(ask, lived.me, key))["state"] == "DONE"
+    async with pool.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM subject_request") == 1
 
 
 async def test_the_words_must_be_written(pool: Pool, lived: Life, now: datetime) -> None:

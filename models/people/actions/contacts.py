@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from models.access import Role, may, seen, within
+from models.access import STAFF_ROLES, Role, may, seen, within
 from models.base import INSTANT, table
 from models.database import AsViewer, Db, Seen, Statement
 from models.people.break_glass import unlocked
 from models.people.problems import RevealNotAllowed
 from models.people.rules import AccessPurpose, ContactField
 from models.people.scopes import MAY
-from models.people.tables import ContactGrant, ContactReveal, Person, PiiAccess, Resident, Volunteer
+from models.people.tables import ContactGrant, ContactReveal, Membership, Person, PiiAccess, Resident, Volunteer
 from models.people.visible import granted
 from models.problems import Forbidden, InvalidInput, NotFound, refuses
 from models.rules_text import clean
@@ -31,6 +32,7 @@ MOST = 100
 
 person, resident, volunteer = table(Person), table(Resident), table(Volunteer)
 grant, reveal, access = table(ContactGrant), table(ContactReveal), table(PiiAccess)
+membership = table(Membership)
 
 
 def lives(viewer: AsViewer) -> sa.ColumnElement[bool]:
@@ -122,7 +124,25 @@ GRANT = Statement(
     )
     .on_conflict_do_update(constraint="uq_contact_grant_source_id", set_={"until": sa.bindparam("until")})
 )
-REFUSES = Statement(sa.select(person.c.no_sharing).where(person.c.id == sa.bindparam("subject", type_=sa.Uuid())))
+
+
+def of_staff(who: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Whether somebody serves as staff of an area: then a contact is not shared with a provider by granting it to him."""
+    serving = membership.alias("serving")
+    return sa.exists(
+        sa.select(sa.literal_column("1")).where(
+            serving.c.person_id == who,
+            serving.c.role.in_([sa.literal_column(f"'{role.value}'") for role in sorted(STAFF_ROLES)]),
+            serving.c.revoked_at.is_(None),
+        )
+    )
+
+
+REFUSES = Statement(
+    sa.select(sa.and_(person.c.no_sharing, sa.not_(of_staff(sa.bindparam("viewer_person", type_=sa.Uuid()))))).where(
+        person.c.id == sa.bindparam("subject", type_=sa.Uuid())
+    )
+)
 END = Statement(
     sa.update(grant)
     .where(
@@ -196,9 +216,9 @@ async def grant_contact(
     """Lets a person, or an organization, reveal somebody's contact until an instant: for later areas, on confirmation.
 
     `source` is what it is for (a commitment); granting again for the same source moves the end. Who has withdrawn his
-    consent to it is granted to nobody: the staff reach him.
+    consent to it is granted to no provider: the staff, his social worker among them, reach him.
     """
-    if await db.value(REFUSES, subject=subject):
+    if await db.value(REFUSES, subject=subject, viewer_person=to_person):
         return
     await db.one(
         GRANT, viewer_person=to_person, viewer_organization=to_organization, subject=subject, source=source, until=until

@@ -15,6 +15,7 @@ from models.people.tables import Person
 from models.privacy.problems import NotGuardian
 from models.privacy.rules import is_child
 from models.privacy.visible import wards
+from models.problems import NotFound
 
 person = table(Person)
 
@@ -49,9 +50,14 @@ class Subject:
 
 
 async def the_subject(db: Db, person: UUID | None = None) -> Subject:
-    """The caller himself, or the child whose verified guardian he is, locked. Raises NotGuardian."""
+    """The caller himself, or the child whose verified guardian he is, locked. Raises NotGuardian.
+
+    NotFound for somebody who was erased a moment ago.
+    """
     wanted = person or db.actor.person
     row = None if wanted is None else await db.one(SUBJECT, person=wanted)
+    if row is None and wanted == db.actor.person:
+        raise NotFound(what="您的个人信息")
     himself = row is not None and row["id"] == db.actor.person
     if row is None or not (himself or row["ward"]):
         raise NotGuardian()
