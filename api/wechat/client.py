@@ -117,8 +117,10 @@ class Client:
             return await ask(await self.tokens.valid(refused=token))  # the code was not looked at
 
         info = (await self._meant(call)).get("phone_info")
-        if not isinstance(info, dict):
+        if not isinstance(info, dict) or not isinstance(info.get("watermark"), dict):
             raise _unavailable("malformed")
+        if info["watermark"].get("appid") != self.appid:
+            raise _unavailable("of another program")
         return f"+{_text(info.get('countryCode'))} {_text(info.get('purePhoneNumber'))}"
 
     async def stable_token(self, *, force: bool = False) -> tuple[str, timedelta]:

@@ -300,6 +300,13 @@ async def test_two_of_one_name_and_number_are_for_the_staff(there: There) -> Non
     await there.refused(ClaimNeedsStaff, who)
 
 
+async def test_a_parent_does_not_become_the_child(there: There) -> None:
+    await make.resident(there.c, there.town, "李小明", phone=PHONE, birth_date=NOW.date() - timedelta(days=17 * 365))
+    parent = await there.come()
+    await there.bind(parent)
+    await there.refused(ClaimNeedsStaff, parent, "李小明")
+
+
 async def test_five_tries_a_day_and_no_more(there: There) -> None:
     await there.grandmother()
     who = await there.come()
@@ -402,11 +409,16 @@ async def test_hours_are_never_rewritten(there: There) -> None:
     assert await there.value("SELECT state FROM person WHERE id = $1", grandmother.person) == "PRESENT"
     # The other way round the staff can help: the grandmother's record has no hours.
     await there.c.execute("UPDATE person SET area = $2 WHERE id = $1", who.person, make.Town.COMMUNITY)
+    await make.identity(there.c, grandmother.person)
+    await there.c.execute("UPDATE person_identity SET recorded_by = $1", there.staff.person)
     assert await actions.merge_records(there.as_(there.staff), grandmother.person, who.person, "本人到场") == who.person
     assert await there.value("SELECT person_id FROM resident WHERE id = $1", grandmother.id) == who.person
     name = "SELECT name FROM person_name WHERE person_id = $1"
     assert await make.opened(there.c, Kind.NAME, name, who.person) == "李奶奶"
     assert await there.value("SELECT name_masked FROM person WHERE id = $1", who.person) == "李*"
+    number = "SELECT number FROM person_identity WHERE person_id = $1"
+    assert (await make.opened(there.c, Kind.IDENTITY, number, who.person) or "").startswith(CARD[:17])
+    assert await there.value("SELECT recorded_by FROM person_identity") == there.staff.person
 
 
 async def hours(there: There, who: Actor) -> None:

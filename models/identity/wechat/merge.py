@@ -145,6 +145,13 @@ async def move_all(db: Db, target: str, from_: UUID, into: UUID) -> dict[str, in
     return moved
 
 
+async def move_document(db: Db, from_: UUID, into: UUID) -> None:
+    """Makes the document that staff have seen of the one the other's, who has none; who saw it and when stays."""
+    for reference in references("person"):
+        if (reference.table.name, reference.column) == ("person_identity", "person_id"):
+            await _move(db, reference, from_, into)
+
+
 async def _move(db: Db, reference: Reference, from_: UUID, into: UUID) -> int:
     """Moves the rows of one reference, one by one: a row that the other has already is folded, or stays."""
     keys, count = await db.keys(), 0

@@ -93,7 +93,10 @@ class ClaimTriesExhausted(Problem):
 
 @dataclasses.dataclass(eq=False)
 class ClaimNeedsStaff(Problem):
-    """The record cannot be claimed from a phone: several match, or it has a WeChat user already."""
+    """The record cannot be claimed from a phone: several match, it has a WeChat user already, or it is a child's.
+
+    A child's number and card are its parents': by them a parent would become the child.
+    """
 
     says = "该登记须由社区工作人员核对后合并，请到社区办理。"
 

@@ -34,11 +34,12 @@ from models.identity.wechat.rules import MAY, TRIES, TRY_PERIOD, MergeProof
 from models.identity.wechat.tables import ClaimTry, WechatIdentity
 from models.people.actions.once import once
 from models.people.actions.persons import names, of_number
-from models.people.identity import read_id_number, read_name
+from models.people.identity import is_minor, read_id_number, read_name
 from models.people.rules import IdType
+from models.people.tables import Person
 from models.problems import Forbidden, Kept, refuses
 
-tried, identity, sign_in = table(ClaimTry), table(WechatIdentity), table(SignIn)
+tried, identity, sign_in, person = table(ClaimTry), table(WechatIdentity), table(SignIn), table(Person)
 
 _SINCE = tried.c.at > sa.bindparam("since", type_=INSTANT)
 TRIES_OF = Statement(
@@ -53,6 +54,7 @@ TRY = Statement(
     sa.insert(tried).values(person_id=sa.bindparam("person"), records=sa.bindparam("records"), at=sa.bindparam("now"))
 )
 TAKEN = Statement(sa.select(sa.exists().where(identity.c.person_id == sa.bindparam("record", type_=sa.Uuid()))))
+BORN = Statement(sa.select(person.c.birth_date).where(person.c.id == sa.bindparam("record", type_=sa.Uuid())))
 DEVICE = Statement(sa.select(sign_in.c.device).where(sign_in.c.id == sa.bindparam("id", type_=sa.Uuid())))
 
 
@@ -94,7 +96,8 @@ async def claim_record(db: Db, name: str, id_number: str | None = None) -> Opene
         await db.one(TRY, person=me, records=candidates)
         raise Kept(ClaimMismatch(left=TRIES - used - 1))
     record = matching[0]
-    if len(matching) > 1 or await db.value(TAKEN, record=record):
+    born = await db.value(BORN, record=record)
+    if len(matching) > 1 or await db.value(TAKEN, record=record) or (born is not None and is_minor(born, db.now)):
         raise ClaimNeedsStaff()
     if await acts(db, me) or await acts(db, record):
         raise RecordActs()

@@ -14,14 +14,14 @@ from models.database import Db, Statement
 from models.identity.accounts.tables import Account
 from models.identity.actions.sign_ins import end_sign_ins_of
 from models.identity.rules import SignInEnd
-from models.identity.wechat.merge import move_all
+from models.identity.wechat.merge import move_all, move_document
 from models.identity.wechat.problems import BothHaveHistory, NotOnePerson, RecordActs
 from models.identity.wechat.rules import MAY, MergeProof
 from models.identity.wechat.tables import PersonMerge
-from models.people.actions.persons import BORN, set_address, set_identity, set_name, set_phone
+from models.people.actions.persons import BORN, set_address, set_name, set_phone
 from models.people.identity import HIDDEN
 from models.people.problems import OwnCase
-from models.people.rules import Gender, IdType, PersonState, PhoneWhose
+from models.people.rules import Gender, PersonState, PhoneWhose
 from models.people.tables import Membership, Person, PersonContact, PersonIdentity, PersonName, Resident, Volunteer
 from models.pinyin import sort_key
 from models.problems import NotFound, refuses
@@ -53,7 +53,6 @@ KNOWN = Statement(
         contact.c.phone_index,
         contact.c.phone_whose,
         contact.c.address,
-        document.c.id_type,
         document.c.number,
         sa.select(resident.c.area).where(resident.c.person_id == person.c.id).scalar_subquery().label("lives"),
         sa.select(volunteer.c.area).where(volunteer.c.person_id == person.c.id).scalar_subquery().label("serves"),
@@ -138,7 +137,9 @@ async def _adopt(db: Db, old: asyncpg.Record, new: asyncpg.Record) -> None:
         return None if new[column] is not None or old[column] is None else keys.open(kind, old[column], from_)
 
     plain, phone = opened(Kind.NAME, "name"), opened(Kind.PHONE, "phone")
-    address, number = opened(Kind.ADDRESS, "address"), opened(Kind.IDENTITY, "number")
+    address = opened(Kind.ADDRESS, "address")
+    if new["number"] is None:
+        await move_document(db, from_, into)
     for statement in FORGET:
         await db.one(statement, id=from_)
     await db.one(GIVE_UP, id=from_)
@@ -148,8 +149,6 @@ async def _adopt(db: Db, old: asyncpg.Record, new: asyncpg.Record) -> None:
         await set_phone(db, into, phone, PhoneWhose(old["phone_whose"]))
     if address is not None:
         await set_address(db, into, address)
-    if number is not None:
-        await set_identity(db, into, IdType(old["id_type"]), number)
     if new["birth_date"] is None and old["birth_date"] is not None:
         await db.one(BORN, person=into, born=old["birth_date"])
     await db.one(
