@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from models.access import Actor, Role
+from models.clock import SHANGHAI
 from models.database import transaction
 from models.people.identity import check_digit
 from models.pool import Pool
@@ -19,10 +20,10 @@ from models.privacy.export.categories import Category
 from models.privacy.export.left_out import NOT_EXPORTED
 from models.privacy.export.sources import SOURCES
 from models.privacy.export.words import FIELDS
-from models.privacy.rules import RequestKind
+from models.privacy.rules import GuardianEvidence, GuardianRelation, RequestKind
 from models.problems import NotFound
 from models.tables import METADATA
-from tests.make_people import Town, person, staff, town
+from tests.make_people import Town, as_resident, person, resident, staff, town
 from tests.make_privacy import ADDRESS, CONDITION, LOGIN, NAME, NOTE, NUMBER, OPENID, PHONE, Life, life
 
 PEOPLE = {"person.id", "account.person_id"}
@@ -185,3 +186,34 @@ async def test_a_file_that_may_be_fetched_is_given_again_and_expires(pool: Pool,
     async with pool.connection() as connection:
         rows = await connection.fetch("SELECT id, state, size_bytes FROM subject_request ORDER BY received_at")
     assert [tuple(r) for r in rows] == [(first, "WITHDRAWN", None), (second, "DONE", len(text))]
+
+
+async def test_a_child_s_file_waits_for_its_guardian_who_may_fetch_it_until_the_fourteenth_birthday(
+    pool: Pool, there: Town
+) -> None:
+    now = datetime(2027, 5, 1, 10, 0, tzinfo=SHANGHAI)
+    async with pool.connection() as connection:
+        mother = await resident(connection, there, "周敏", household="h9", birth_date=date(1985, 1, 1))
+        child = await resident(connection, there, "赵小宝", household="h9", birth_date=date(2013, 5, 4))
+        clerk = await staff(connection, Role.COMMUNITY_STAFF, "林社区", area=Town.COMMUNITY)
+    hers, his = as_resident(mother), as_resident(child)
+    seen = GuardianEvidence.HOUSEHOLD_REGISTER
+    await transaction(
+        pool,
+        clerk,
+        now,
+        lambda db: actions.record_guardianship(db, child.person, GuardianRelation.PARENT, mother.person, seen),
+    )
+    request = await transaction(pool, his, now, lambda db: actions.make_request(db, RequestKind.EXPORT))
+    for who in (hers, his):
+        with pytest.raises(NotFound):
+            await export(pool, who, now, request)
+    assert await transaction(pool, hers, now, lambda db: actions.cosign_request(db, request)) == request
+    for who in (his, hers):
+        whose, text = await export(pool, who, now + timedelta(days=2), request)
+        assert whose == child.person
+        assert json.loads(text)["categories"]["identity"]["person"]["name"] == "赵小宝"
+    birthday = datetime(2027, 5, 4, 0, 0, tzinfo=SHANGHAI)
+    with pytest.raises(NotFound):
+        await export(pool, hers, birthday, request)
+    assert (await export(pool, his, birthday, request))[0] == child.person
