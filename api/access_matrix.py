@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -123,11 +124,14 @@ class Matrix:
             )
             yield from self._inside(type_, f"{path}.{name}", (*through, (part, words.word_of(part))))
 
-    def roots(self) -> Iterator[tuple[str, GraphQLField, Row]]:
+    @functools.cached_property
+    def roots(self) -> list[tuple[str, GraphQLField, Row]]:
         """Every field of the query."""
         assert self.engine.schema.query_type is not None
-        for name, field in sorted(self.engine.schema.query_type.fields.items()):
-            yield name, field, self.each(lambda cells, field=field: cells.root(field))
+        return [
+            (name, field, self.each(lambda cells, field=field: cells.root(field)))
+            for name, field in sorted(self.engine.schema.query_type.fields.items())
+        ]
 
     def filters(self) -> Iterator[tuple[str, str, Row]]:
         """(filter, field, cells) of every way to narrow a list, once for each type of filter."""
@@ -226,7 +230,7 @@ def _roots(matrix: Matrix) -> Iterator[str]:
     yield "\n## Roots\n\nWhat a query can begin with. A report's condition names what it reads of rows that only some see.\n"
     legend = Legend()
     yield from header("root")
-    for name, _, row in matrix.roots():
+    for name, _, row in matrix.roots:
         yield line(name, legend, row)
     yield from legend.lines()
 

@@ -113,6 +113,15 @@ class Crawler:
             given["first"] = str(first)
         return f"{{ {self.field(root, field, depth, given)} }}"
 
+    def brief(self, root: str) -> str:
+        """A query of one root that asks no more than whether there is something."""
+        field = self.roots()[root]
+        given = {name: GIVEN[name] for name in field.args if name in GIVEN}
+        arguments = f"({', '.join(f'{k}: {v}' for k, v in given.items())})" if given else ""
+        pages = "edges" in getattr(get_named_type(field.type), "fields", {})
+        asked = "totalCount edges { node { __typename } }" if pages else "__typename"
+        return f"{{ {root}{arguments} {{ {asked} }} }}"
+
     def field(self, name: str, field: GraphQLField, depth: int, given: Mapping[str, str]) -> str:
         arguments = f"({', '.join(f'{k}: {v}' for k, v in given.items())})" if given else ""
         type_: Any = get_named_type(field.type)

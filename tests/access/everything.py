@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Container
 from typing import Any
 
 import orjson
@@ -23,9 +24,10 @@ UNASKED = (words.Many, words.Connection)
 """Lists: a sub-select for each row. Of long tables, they are asked of some rows only."""
 
 
-def selected(type_: Any, *, lists: bool) -> str:
-    """Every field of a type: what leads to other rows by their type alone."""
-    return " ".join(_one(name, field) for name, field in type_.fields.items() if _is_list(field) is lists)
+def selected(type_: Any, only: Container[str], *, lists: bool) -> str:
+    """The fields of a type that are among `only`: what leads to other rows by their type alone."""
+    wanted = [(name, field) for name, field in type_.fields.items() if name in only and _is_list(field) is lists]
+    return " ".join(_one(name, field) for name, field in wanted)
 
 
 def _is_list(field: Any) -> bool:
@@ -52,11 +54,13 @@ class Rows:
     counts: dict[str, int]
 
 
-async def everything(crawler: Crawler, type_: Any, *, lists: bool = False, most: int | None = None) -> Rows:
+async def everything(
+    crawler: Crawler, type_: Any, only: Container[str], *, lists: bool = False, most: int | None = None
+) -> Rows:
     """The rows of a type that the caller sees, at most `most`, and of how many each column is not NULL."""
     entity = words.entity_of(type_)
     assert entity is not None
-    text = selected(type_, lists=lists)
+    text = selected(type_, only, lists=lists)
     if not text:
         return Rows([], {})
     operation: Any = parse(f"{{ {text} }}").definitions[0]

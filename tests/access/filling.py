@@ -38,41 +38,47 @@ BY_NAME = {
 _keys = itertools.count()
 
 
-def written(path: str, name: str, type_: Any, ids: Ids) -> str | None:
-    """A value of a type, as GraphQL text; None for what may be left out and has no id of its own."""
+def written(path: str, name: str, type_: Any, ids: Ids, given: dict[str, str]) -> str | None:
+    """A value of a type, as GraphQL text; None for what may be left out and has no id of its own. Ids are variables."""
     required = isinstance(type_, GraphQLNonNull)
     inner = type_.of_type if required else type_
     if isinstance(inner, GraphQLList):
-        item = written(path, name, inner.of_type, ids)
+        item = written(path, name, inner.of_type, ids, given)
         return f"[{item}]" if item is not None else "[]" if required else None
     named: Any = get_named_type(inner)
     if named.name == "ID":
-        given = ids.get(path)
-        return None if given is None else f'"{given}"'
+        if path not in ids:
+            return None
+        given[variable := f"id{len(given)}"] = ids[path]
+        return f"${variable}"
     if isinstance(named, GraphQLInputObjectType):
-        return _object(path, named, ids) if required else None
+        return _object(path, named, ids, given) if required else None
     if not required:
         return None
     if name == "idempotencyKey":
-        return f'"access-{next(_keys):08d}"'
+        given["key"] = f"access-{next(_keys):08d}"
+        return "$key"
     if isinstance(named, GraphQLEnumType):
         return next(iter(named.values))
     return BY_NAME.get(name) or PLAIN[named.name]
 
 
-def _object(path: str, type_: GraphQLInputObjectType, ids: Ids) -> str:
-    fields = {n: written(f"{path}.{n}", n, f.type, ids) for n, f in type_.fields.items()}
+def _object(path: str, type_: GraphQLInputObjectType, ids: Ids, given: dict[str, str]) -> str:
+    fields = {n: written(f"{path}.{n}", n, f.type, ids, given) for n, f in type_.fields.items()}
     return "{" + ", ".join(f"{n}: {value}" for n, value in fields.items() if value is not None) + "}"
 
 
-def mutation(schema: GraphQLSchema, name: str, ids: Ids) -> str:
-    """A document that calls a mutation and asks for the refusal's every field, or the outcome's id."""
+def mutation(schema: GraphQLSchema, name: str, ids: Ids) -> tuple[str, dict[str, str]]:
+    """A document that calls a mutation and asks for the refusal's every field, and its variables: ids and the key."""
     assert schema.mutation_type is not None
     field = schema.mutation_type.fields[name]
-    given = {n: written(n, n, a.type, ids) for n, a in field.args.items()}
-    arguments = ", ".join(f"{n}: {value}" for n, value in given.items() if value is not None)
+    given: dict[str, str] = {}
+    values = {n: written(n, n, a.type, ids, given) for n, a in field.args.items()}
+    arguments = ", ".join(f"{n}: {value}" for n, value in values.items() if value is not None)
+    declared = ", ".join(f"${n}: {'String' if n == 'key' else 'ID'}!" for n in given)
     asked = "__typename ... on Problem { code message retry retryAfterSeconds }"
-    return f"mutation {{ {name}{f'({arguments})' if arguments else ''} {{ {asked} }} }}"
+    called = f"{name}{f'({arguments})' if arguments else ''}"
+    return f"mutation{f'({declared})' if declared else ''} {{ {called} {{ {asked} }} }}", given
 
 
 def id_paths(schema: GraphQLSchema, name: str) -> list[tuple[str, bool]]:

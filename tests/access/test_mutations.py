@@ -31,6 +31,7 @@ TRIED = 5 if THOROUGH else 1
 
 BY_SCOPE: dict[str, str] = {
     **dict.fromkeys(("signInSwitch", "signInsEnd"), "a demo token comes from no sign-in"),
+    "personClaim": "who claims a record has a sign-in with WeChat and a proven number; demo tokens have neither",
 }
 """Mutations that refuse some role that may call them before they look at a row, and why."""
 
@@ -88,6 +89,12 @@ def code(answer: dict[str, Any], name: str) -> str | None:
     return found
 
 
+async def called(crawler: Crawler, name: str, ids: dict[str, str]) -> Any:
+    """The answer to a mutation with these ids."""
+    text, variables = mutation(crawler.schema, name, ids)
+    return await crawler.answer(text, **variables)
+
+
 def nothing(engine: Engine, name: str, kinds: Mapping[str, str] | None = None) -> dict[str, str]:
     """Ids that nothing has, for what a mutation requires."""
     known = kinds or {}
@@ -105,14 +112,14 @@ def test_refused_to_exactly_those_who_may_not(demo: Demo, engine: Engine, slug: 
         refused = [m for m in mutations(engine) if actor.role not in m.may]
         noted = await connection.fetchval(REFUSED)
         for m in refused:
-            answer = await crawler.answer(mutation(engine.schema, m.name, nothing(engine, m.name)))
+            answer = await called(crawler, m.name, nothing(engine, m.name))
             assert code(answer, m.name) == "FORBIDDEN", (slug, m.name, answer)
         assert await counts(connection, tables) == before
         assert await connection.fetchval(REFUSED) >= noted + min(len(refused), 30)  # a flood is not written out
         unlooked = []
         for m in mutations(engine):
             if actor.role in m.may and not m.prepared:
-                answer = await crawler.answer(mutation(engine.schema, m.name, nothing(engine, m.name)))
+                answer = await called(crawler, m.name, nothing(engine, m.name))
                 if code(answer, m.name) == "FORBIDDEN" and m.name not in BY_SCOPE:
                     unlooked.append(m.name)
         assert unlooked == [], slug
@@ -135,7 +142,7 @@ def test_a_key_does_what_its_scopes_say_and_nothing_else(demo: Demo, engine: Eng
             for m in mutations(engine):
                 if m.prepared:
                     continue
-                found = code(await crawler.answer(mutation(engine.schema, m.name, nothing(engine, m.name))), m.name)
+                found = code(await called(crawler, m.name, nothing(engine, m.name)), m.name)
                 if m.scope not in given or staff.role not in m.may:
                     assert found == "FORBIDDEN", (given, m.name)
                 else:
@@ -172,7 +179,7 @@ def kinds(demo: Demo, engine: Engine) -> dict[str, dict[str, str]]:
                 given = f"nothing_{nowhere(number)}"
                 reading[given] = m.name, path
                 ids = {**nothing(engine, m.name), path: given}
-                await Crawler(engine, asking, connection).answer(mutation(engine.schema, m.name, ids))
+                await called(Crawler(engine, asking, connection), m.name, ids)
 
     async def all_undone(connection: asyncpg.Connection) -> None:
         await undone(connection, lambda: call(connection))
@@ -226,19 +233,17 @@ def test_hidden_is_answered_as_absent(
                 hidden = sorted(stock.ids[tables[kind]] - visible[kind])
                 for key in chance.sample(hidden, min(len(hidden), TRIED)):
                     for others in (absent, {**absent, **there}) if len(absent) > 1 else (absent,):
-                        texts = [
-                            mutation(engine.schema, m.name, {**others, path: f"{kind}_{id}"}) for id in (key, nowhere())
-                        ]
-                        told = [ID.sub("ID", str(await attempted(connection, crawler, text))) for text in texts]
+                        given = [{**others, path: f"{kind}_{id}"} for id in (key, nowhere())]
+                        told = [ID.sub("ID", str(await attempted(connection, crawler, m.name, ids))) for ids in given]
                         tried.append(m.name)
                         if told[0] != told[1] and (m.name, path) not in TELLS:
                             apart.append((m.name, path, *told))
 
-    async def attempted(connection: asyncpg.Connection, crawler: Crawler, text: str) -> Any:
+    async def attempted(connection: asyncpg.Connection, crawler: Crawler, name: str, ids: dict[str, str]) -> Any:
         found: list[Any] = []
 
         async def work() -> None:
-            found.append(await crawler.answer(text))
+            found.append(await called(crawler, name, ids))
 
         await undone(connection, work)
         return found[0]
