@@ -8,7 +8,7 @@ import itertools
 import json
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models import clock
@@ -151,12 +151,12 @@ class Client:
         return outcome
 
 
-async def need(client: Client, staff: str, quantity: int = 1) -> str:
-    """An open need of the community, of a kind that any volunteer may serve."""
+async def need(client: Client, tokens: Mapping[str, str], quantity: int = 1) -> str:
+    """An open need of the community, of a kind that any volunteer may serve: a social worker wrote it down, staff checked."""
     categories = {c["code"]: c["id"] for c in (await client.ask(None, CATEGORIES)).outcome}
     given = {"title": "社区活动帮手", "category": categories["ELDERLY.ESCORT"], "quantity": quantity}
-    made: str = (await client.do(staff, SUBMIT, input=given))["id"]
-    assert (await client.do(staff, VERIFY, id=made))["status"] == "OPEN"
+    made: str = (await client.do(tokens["social-worker"], SUBMIT, input=given))["id"]
+    assert (await client.do(tokens["community-staff"], VERIFY, id=made))["status"] == "OPEN"
     return made
 
 

@@ -37,7 +37,7 @@ async def test_a_hundred_claims_at_once_have_one_winner(here: Town, two: tuple[i
     alone, both = Client(two[0]), Client(*two)
     for round in range(NEEDS):
         client = both if round % 2 else alone
-        wanted = await need(client, here.tokens["community-staff"])
+        wanted = await need(client, here.tokens)
         answers = await asyncio.gather(
             *(client.ask(volunteer, CLAIM, id=wanted, key=key()) for volunteer in here.volunteers)
         )
@@ -51,7 +51,7 @@ async def test_a_hundred_claims_at_once_have_one_winner(here: Town, two: tuple[i
 async def test_the_same_claim_sent_by_a_hundred_hands_is_made_once(here: Town, two: tuple[int, int]) -> None:
     """One key, to two processes at once: everybody is told of the same commitment."""
     client = Client(*two)
-    wanted, same = await need(client, here.tokens["community-staff"], quantity=5), key()
+    wanted, same = await need(client, here.tokens, quantity=5), key()
     answers = await asyncio.gather(
         *(client.ask(here.tokens["volunteer"], CLAIM, id=wanted, key=same) for _ in range(100))
     )

@@ -49,7 +49,7 @@ async def stage(here: Town, client: Client, count: int) -> tuple[list[str], list
     """So many needs, and as many offers of the organization, of all of which there is plenty."""
     staff, ngo = here.tokens["community-staff"], here.tokens["ngo-staff"]
     categories = {c["code"]: c["id"] for c in (await client.ask(None, CATEGORIES)).outcome}
-    (row,) = await here.sql("SELECT community_id FROM need WHERE id = $1", bare(await need(client, staff)))
+    (row,) = await here.sql("SELECT community_id FROM need WHERE id = $1", bare(await need(client, here.tokens)))
     given: dict[str, Any] = {
         "title": "陪伴小队",
         "category": categories["ELDERLY.ESCORT"],
@@ -58,7 +58,7 @@ async def stage(here: Town, client: Client, count: int) -> tuple[list[str], list
         "quantity": 1_000,
         "areas": [f"division_{row['community_id']}"],
     }
-    needs = [await need(client, staff, quantity=1_000) for _ in range(count)]
+    needs = [await need(client, here.tokens, quantity=1_000) for _ in range(count)]
     offers = []
     for _ in range(count):
         offers.append((await client.do(ngo, OFFER, input=given))["id"])

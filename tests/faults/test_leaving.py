@@ -73,8 +73,8 @@ async def test_a_query_whose_client_leaves_stops_in_a_second(here: Town, api: Ap
 
 
 async def test_a_mutation_whose_client_leaves_commits(here: Town, api: Api, client: Client) -> None:
-    staff, volunteer = here.tokens["community-staff"], here.tokens["volunteer"]
-    wanted, same = await need(client, staff), key()
+    volunteer = here.tokens["volunteer"]
+    wanted, same = await need(client, here.tokens), key()
     async with one_locked(here, wanted):
         writer = await send_raw(api.port, volunteer, CLAIM, id=wanted, key=same)
         await waiting(here, 1)
@@ -93,7 +93,7 @@ async def test_a_mutation_whose_client_leaves_commits(here: Town, api: Api, clie
 
 async def test_five_seconds_are_the_most_that_an_operation_takes(here: Town, client: Client) -> None:
     staff, volunteer = here.tokens["community-staff"], here.tokens["volunteer"]
-    wanted, same = await need(client, staff), key()
+    wanted, same = await need(client, here.tokens), key()
     async with needs_locked(here):
         late = [client.ask(staff, NEEDS), client.ask(volunteer, CLAIM, id=wanted, key=same)]
         for answer in await asyncio.gather(*late):
@@ -110,7 +110,7 @@ async def test_an_exhausted_pool_is_busy_in_two_seconds_and_so_is_a_slow_stateme
     small = {"WUSHE_POOL_SIZE": "2", "WUSHE_STATEMENT_TIMEOUT": "3"}
     async with Api(here.api_url, log, **small) as api:
         client = Client(api.port)
-        wanted, same = await need(client, staff), key()
+        wanted, same = await need(client, here.tokens), key()
         await client.ask(volunteer, NEEDS)
         async with needs_locked(here):
             slow = [client.ask(staff, NEEDS), client.ask(volunteer, CLAIM, id=wanted, key=same)]
@@ -127,10 +127,10 @@ async def test_an_exhausted_pool_is_busy_in_two_seconds_and_so_is_a_slow_stateme
 
 
 async def test_told_to_stop_it_finishes_what_is_in_flight(here: Town, log: Path) -> None:
-    staff, volunteer = here.tokens["community-staff"], here.tokens["volunteer"]
+    volunteer = here.tokens["volunteer"]
     async with Api(here.api_url, log) as api:
         client = Client(api.port)
-        wanted = await need(client, staff)
+        wanted = await need(client, here.tokens)
         async with one_locked(here, wanted):
             mutation = asyncio.ensure_future(client.ask(volunteer, CLAIM, id=wanted, key=key()))
             await waiting(here, 1)
