@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.scenarios.client import Api
 from tests.scenarios.need_to_hours import clock
-from tests.scenarios.phones import Phone, a_number, come
+from tests.scenarios.phones import Phone, a_code, a_number, come, prove
 
 NAME, ADDRESS, NOTE = "周屿安", "文艺路 7 号楼 3 单元 201", "独居老人，视力残疾二级"
 CHILD, GUARDIAN = "林知夏", "林望舒"
@@ -134,6 +134,19 @@ async def _fetch(api: Api, token: str, path: str) -> Any:
     return answer.json()
 
 
+async def _join(api: Api, staff: str, record: str, number: str) -> Phone:
+    """A child's record is not to be had by a telephone: the community joins it with whoever stands before them."""
+    code = a_code()
+    signed = await api.done(None, "WechatSignIn", code=code)
+    await prove(api, signed["accessToken"], number)
+    assert (await api.do(signed["accessToken"], "Claim", name=CHILD))["code"] == "CLAIM_NEEDS_STAFF"
+    me = (await api.send(signed["accessToken"], "Mine"))["me"]["id"]
+    given = {"from": me, "into": record, "reason": "监护人带孩子到社区，已核对户口簿"}
+    await api.done(staff, "Merge", **given)
+    again = await api.done(None, "WechatSignIn", code=f"{code}-again")
+    return Phone(api, again["refreshToken"])
+
+
 async def _a_child(api: Api, at: Callable[[str], str], staff: str, home: Any, today: date) -> dict[str, Any]:
     """A girl of 13: what she agrees to, and asks for, waits for her guardian."""
     api.at = at("4 09:00")
@@ -146,7 +159,7 @@ async def _a_child(api: Api, at: Callable[[str], str], staff: str, home: Any, to
     recorded = await api.done(staff, "Guardianship", input={**link, "evidence": "HOUSEHOLD_REGISTER"})
     assert recorded["verifiedAt"]
 
-    small, grown = await come(api, numbers[1], CHILD), await come(api, numbers[0], GUARDIAN)
+    small, grown = await _join(api, staff, child["person"]["id"], numbers[1]), await come(api, numbers[0], GUARDIAN)
     hers, his = await small.token(), await grown.token()
     stranger = await api.sign_in("resident")
     versions = {t["purpose"]: t["version"] for t in (await api.send(hers, "Texts"))["consentTexts"] if t["isCurrent"]}
