@@ -25,6 +25,8 @@ AUDIENCE = "wushe-api"
 TYPE = "at+jwt"
 """RFC 9068: no other kind of signed text passes for an access token."""
 ALGORITHM = "HS256"
+SKEW = 5
+"""Seconds by which one machine's clock may run before another's: a token is not refused for being signed just now elsewhere."""
 LONGEST = 2_000
 """Characters of a token."""
 DEMO = timedelta(hours=12)
@@ -93,12 +95,16 @@ def _key(keys: Keys, header: dict[str, Any]) -> OctKey:
 
 
 def _judged(said: dict[str, Any], now: datetime, at: datetime | None) -> Read:
-    """The claims, each of which must be there and of its kind. No clock is forgiven: one process signs as another reads."""
+    """The claims, each of which must be there and of its kind. An end is an end: no leeway there."""
     if said["iss"] != ISSUER or said["aud"] != AUDIENCE:
         raise BadToken("not from here, or not for here")
     sign_in, membership = said.get("sid"), said.get("membership")
     today = (now if at is None or sign_in is None else at).timestamp()
-    if not isinstance(said["jti"], str) or _second(said["iat"]) > today or _second(said.get("nbf", 0)) > today:
+    if (
+        not isinstance(said["jti"], str)
+        or _second(said["iat"]) > today + SKEW
+        or _second(said.get("nbf", 0)) > today + SKEW
+    ):
         raise BadToken("not yet")
     ends = _second(said["exp"])
     if ends <= today:
