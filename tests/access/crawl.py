@@ -42,6 +42,18 @@ class Held(Pool):
 
 
 @contextlib.contextmanager
+def unmasked(type_: Any, name: str) -> Iterator[None]:
+    """A planted error: a field that shows its column to everybody who sees the row."""
+    word = words.word_of(type_.fields[name])
+    honest = word.build
+    object.__setattr__(word, "build", lambda row, view: getattr(row, name))
+    try:
+        yield
+    finally:
+        object.__setattr__(word, "build", honest)
+
+
+@contextlib.contextmanager
 def without_limits() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("TOKENS", "DEPTH", "ALIASES", "COST", "FIELDS"):

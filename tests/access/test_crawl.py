@@ -19,7 +19,7 @@ from models.access import PUBLIC, Role
 from resolvers.context import perform
 from resolvers.engine.engine import Engine, Rules
 from tests.access.conftest import ROLES, Key, Looking, Stock, as_api, prefixes
-from tests.access.crawl import Crawler, walk, without_limits
+from tests.access.crawl import Crawler, unmasked, walk, without_limits
 from tests.access.everything import told
 from tests.demo import Demo
 
@@ -124,6 +124,26 @@ def test_a_rule_that_is_not_woven_in_would_be_found(demo: Demo, stock: Stock, ta
 
     with without_limits():
         assert as_api(demo, crawl) > 0
+
+
+def test_a_mask_that_is_removed_would_be_found(demo: Demo, stock: Stock) -> None:
+    engine = Engine(
+        build(), Rules(access.seen, access.PUBLIC, access.IMPLIED, access.VIEWER_TYPES), set(access.VISIBLE), perform
+    )
+    actor = demo.actors["volunteer"]
+    judge = Judge("volunteer", demo, stock, {}, set())
+
+    async def crawl(connection: asyncpg.Connection) -> set[tuple[str, UUID]]:
+        crawler = Crawler(engine, actor, connection)
+        await crawler.ask("{ needs(first: 100) { edges { node { note } } } }")
+        return {found for found in crawler.opened if not judge.may_open(*found)}
+
+    with without_limits():
+        assert as_api(demo, crawl) == set()
+    with without_limits(), unmasked(engine.schema.type_map["Need"], "note"):
+        again = Engine(build(), engine.rules, set(access.VISIBLE), perform)
+        engine = again  # a plan that was written before keeps its mask
+        assert as_api(demo, crawl)
 
 
 def forbidden(matrix: Matrix, role: Role) -> set[tuple[str, str]]:

@@ -7,17 +7,18 @@ from typing import Any
 
 import asyncpg
 import pytest
+import sqlalchemy as sa
 from graphql import get_named_type
 
 from api.access_cells import ALWAYS, NEVER, Cell, How, item_of
 from api.access_matrix import Matrix, document
 from api.commands.checking import MATRIX
 from models import access
-from models.access import Actor, Role
+from models.access import STAFF_ROLES, VIEWER_ROLES, Actor, Role
 from resolvers.engine import words
 from resolvers.engine.engine import Engine
 from tests.access.conftest import ROLES, as_api, as_superuser
-from tests.access.crawl import Crawler, without_limits
+from tests.access.crawl import Crawler, unmasked, without_limits
 from tests.access.everything import at, everything, told
 from tests.demo import Demo
 
@@ -243,16 +244,19 @@ def test_a_widened_rule_is_a_changed_line(
     assert ALWAYS not in {Matrix(engine).rows(table)[role] for role in (Role.PUBLIC, Role.RESIDENT, Role.NGO_STAFF)}
 
 
-def test_a_removed_mask_is_a_changed_cell(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_widened_scope_is_a_changed_condition(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Matrix(engine).rows("commitment")
+    monkeypatch.setattr("models.exchange.visible.in_scope", lambda area, viewer: sa.true())
+    after = Matrix(engine).rows("commitment")
+    assert {role for role in Role if before[role] != after[role]} == STAFF_ROLES | VIEWER_ROLES
+
+
+def test_a_removed_mask_is_a_changed_cell(engine: Engine) -> None:
     type_: Any = engine.schema.type_map["Need"]
     before = {path: row for path, _, row in Matrix(engine).fields(type_)}
     assert before["note"][Role.PUBLIC] == NEVER
-    word = words.word_of(type_.fields["note"])
-    object.__setattr__(word, "build", lambda row, view: row.note)
-    try:
+    with unmasked(type_, "note"):
         after = {path: row for path, _, row in Matrix(engine).fields(type_)}
-    finally:
-        object.__setattr__(word, "build", word.build)
     assert after["note"][Role.PUBLIC] == ALWAYS
     assert {path for path in before if before[path] != after[path]} == {"note"}
 
