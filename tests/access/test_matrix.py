@@ -14,7 +14,7 @@ from api.access_cells import ALWAYS, NEVER, Cell, How, item_of
 from api.access_matrix import Matrix, document
 from api.commands.checking import MATRIX
 from models import access
-from models.access import STAFF_ROLES, VIEWER_ROLES, Actor, Role
+from models.access import STAFF_ROLES, Actor, Role
 from resolvers.engine import words
 from resolvers.engine.engine import Engine
 from tests.access.conftest import ROLES, as_api, as_superuser
@@ -248,7 +248,7 @@ def test_a_widened_scope_is_a_changed_condition(engine: Engine, monkeypatch: pyt
     before = Matrix(engine).rows("commitment")
     monkeypatch.setattr("models.exchange.visible.in_scope", lambda area, viewer: sa.true())
     after = Matrix(engine).rows("commitment")
-    assert {role for role in Role if before[role] != after[role]} == STAFF_ROLES | VIEWER_ROLES
+    assert {role for role in Role if before[role] != after[role]} == STAFF_ROLES
 
 
 def test_a_removed_mask_is_a_changed_cell(engine: Engine) -> None:
