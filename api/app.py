@@ -22,7 +22,7 @@ from api.passwords import CHEAP, THOROUGH, Hasher
 from api.platform import Platform
 from api.settings import Mode, Settings
 from api.web import downloads, pages
-from models import access, clock, migrate, relay
+from models import access, clock, relay, revisions
 from models.access import Role
 from models.pool import LOST, Pool
 from models.problems import Busy
@@ -112,7 +112,7 @@ def _lifespan(
 
 
 def _routes(settings: Settings, databases: Databases, tokens: Tokens, made: Engine) -> list[BaseRoute]:
-    head = migrate.head()
+    head = revisions.newest()
 
     async def healthz(request: Request) -> Response:
         return PlainTextResponse("ok")
