@@ -26,10 +26,19 @@ settings.register_profile(
 settings.register_profile("thorough", max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 settings.load_profile(os.environ.get("WUSHE_TEST_PROFILE", "default"))
 
-vault.unlock(b"tests only".ljust(vault.KEY_BYTES))
+MASTER = b"tests only".ljust(vault.KEY_BYTES)
+"""The master key of every test that does not say another."""
+vault.unlock(MASTER)
 
 NOW = datetime(2026, 11, 2, 10, 0, tzinfo=SHANGHAI)
 """A Monday morning: the time of tests that do not say another."""
+
+
+@pytest.fixture(autouse=True)
+def unlocked() -> Iterator[None]:
+    """A test may take another master key; the next one has the tests' own again."""
+    yield
+    vault.unlock(MASTER)
 
 
 @pytest.fixture
