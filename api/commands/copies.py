@@ -18,7 +18,7 @@ def backup(args: argparse.Namespace, settings: Settings) -> int:
     target = file(args.file)
     with embedded.start(settings.data) as cluster, noted(replace(settings, owner_url=cluster.owner_url), "backup"):
         size = embedded.backup(cluster, target)
-    print(f"{target}: {size / 1e6:,.1f} MB.")
+    print(f"{target}: {size / 1e6:,.1f} MB. The master key is not in it: keep {_key(settings)} apart from it.")
     return 0
 
 
@@ -29,5 +29,13 @@ def restore(args: argparse.Namespace, settings: Settings) -> int:
     place = embedded.restore(file(args.file), settings.data)
     with embedded.start(settings.data) as cluster, noted(replace(settings, owner_url=cluster.owner_url), "restore"):
         pass
-    print(f"Restored into {place.folder}. ./wushe demo or ./wushe serve uses it.")
+    print(
+        f"Restored into {place.folder}. With the master key that it was made with ({_key(settings)}),"
+        " ./wushe demo or ./wushe serve uses it."
+    )
     return 0
+
+
+def _key(settings: Settings) -> str:
+    """Where the master key is to be found."""
+    return "WUSHE_MASTER_KEY" if settings.master_key is not None else str(settings.data / "master-key")

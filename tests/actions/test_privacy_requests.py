@@ -255,7 +255,11 @@ async def test_what_need_not_be_kept_is_forgotten_by_the_clock(
     async with pool.connection() as connection:
         for days in (1, -1):
             since, until = now - timedelta(days=9), now + timedelta(days=days)
-            grant: dict[str, Any] = {"viewer_person_id": clerk.person, "subject_id": one.person, "source_id": UUID(int=days + 2)}
+            grant: dict[str, Any] = {
+                "viewer_person_id": clerk.person,
+                "subject_id": one.person,
+                "source_id": UUID(int=days + 2),
+            }
             await insert(connection, "contact_grant", since=since, until=until, **grant)
 
     async def run(at: datetime) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import dataclasses
 from typing import Any
 
 import asyncpg
@@ -28,8 +29,9 @@ from hypothesis import Phase, given, note, seed, settings
 from hypothesis import strategies as st
 
 from api.app import engine as build_engine
+from models import vault
 from models.access import Actor
-from resolvers.context import asker
+from resolvers.context import asker, replaced
 from resolvers.engine import words
 from resolvers.engine.documents import Refused
 from resolvers.engine.engine import Engine, Request
@@ -63,6 +65,16 @@ TEXTS = {
 """Values that fit rows, by the argument's name."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Opening(Request):
+    """A request that opens what is sealed, and writes nothing about it."""
+
+    held: vault.Keys
+
+    async def unmark(self, text: bytes) -> bytes:
+        return replaced(text, self.held, {}, set())
+
+
 class Stock:
     """What of the demo has a name: ids by prefix, hidden ones among them, and cursors by list and order."""
 
@@ -79,6 +91,7 @@ class Stock:
             for prefix, table in self.tables.items():
                 found = await owner.fetch(f"SELECT id FROM {table} ORDER BY id LIMIT 25")
                 self.ids[prefix] = [f"{prefix}_{row[0]}" for row in found]
+            self.held = await vault.load(owner)
         finally:
             await owner.close()
         actor = demo.actors["community-staff"]
@@ -89,7 +102,7 @@ class Stock:
                     asked = (
                         f"{{ found: {name}(first: 5{f', order: {order}' if order else ''}) {{ edges {{ cursor }} }} }}"
                     )
-                    request = Request(asked, {}, None, actor, asker(actor, NOW), reads)
+                    request = Opening(asked, {}, None, actor, asker(actor, NOW), reads, self.held)
                     answer: Any = await self.engine.answer(request)
                     edges = orjson.loads(answer)["data"]["found"]["edges"]
                     key = (get_named_type(field.type).name, order)
@@ -190,7 +203,7 @@ class Comparison:
 
     async def compare(self, actor: Actor, text: str, variables: Any, name: str | None, features: set[str]) -> None:
         """Asks twice."""
-        request = Request(text, variables, name, actor, asker(actor, NOW), self.reads)
+        request = Opening(text, variables, name, actor, asker(actor, NOW), self.reads, self.stock.held)
         try:
             found = self.engine.document(request)
             values = self.engine.coerced(found, request)
