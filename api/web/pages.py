@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 
 # The demo accounts, by slug, as the role switcher offers them.
 ROLES = {
+    "person": "个人",
     "resident": "居民",
     "volunteer": "志愿者",
     "social-worker": "社会工作者",

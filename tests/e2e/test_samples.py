@@ -19,8 +19,8 @@ from tests.demo import Demo
 from tests.site import Site, served
 
 SAMPLES = Path(pages.__file__).parent / "samples"
-MAYBE_NOTHING = {("auditor", "Revealed")}
-"""Nobody has revealed anything in the demo yet."""
+MAYBE_NOTHING = {("auditor", "Revealed"), ("auditor", "Interests")}
+"""Nobody has revealed or declared anything in the demo yet."""
 
 
 def text(role: str) -> str:
