@@ -22,7 +22,7 @@ from api.passwords import CHEAP, THOROUGH, Hasher
 from api.platform import Platform
 from api.settings import Mode, Settings
 from api.web import downloads, pages
-from models import access, clock, relay, revisions
+from models import access, audit_seal, clock, relay, revisions
 from models.access import Role
 from models.pool import LOST, Pool
 from models.problems import Busy
@@ -149,7 +149,10 @@ def _routes(settings: Settings, databases: Databases, tokens: Tokens, made: Engi
         with contextlib.suppress(*LOST, Busy, TimeoutError):
             async with databases.primary.connection() as connection:
                 oldest, _ = await relay.waiting(connection)
-            metrics.RELAY_LAG.set(0 if oldest is None else max(0.0, (clock.now() - oldest).total_seconds()))
+                unsealed, since = await audit_seal.waiting(connection)
+            metrics.RELAY_LAG.set(metrics.age(oldest, clock.now()))
+            metrics.UNSEALED.set(unsealed)
+            metrics.UNSEALED_AGE.set(metrics.age(since, clock.now()))
         return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     routes: list[BaseRoute] = [

@@ -113,7 +113,10 @@ async def owning(tools: Tools) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def archive_audit(tools: Tools) -> dict[str, int]:
-    """Drops the months of the audit log that are past their time, proven first; how many rows of which."""
+    """Drops the months of the audit log that are past their time, proven first; how many rows of which.
+
+    It looks every day: a month that a lock, or a row not sealed yet, kept goes on the next.
+    """
     async with owning(tools) as connection:
         return await archive(connection, await vault.load(connection), tools.now, tools.audit_months)
 
@@ -147,6 +150,6 @@ def duties() -> Duties:
             Periodic("forget_proposals", "15 19 * * *", by_system(forget_proposals)),
             Periodic("forget_grants", "17 19 * * *", by_system(forget_grants)),
             Periodic("upkeep", "20 19 * * *", upkeep, as_owner=True),  # 03:20 in Shanghai
-            Periodic("archive_audit", "40 19 2 * *", archive_audit, as_owner=True),
+            Periodic("archive_audit", "40 19 * * *", archive_audit, as_owner=True),
         ),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
 
@@ -17,6 +18,8 @@ SECONDS = Histogram(
 COMPILED = Gauge("wushe_plans_compiled", "Statements that the engine has written since it started.")
 CONNECTIONS = Gauge("wushe_connections", "Database connections of the API's pool.", ["state"])
 RELAY_LAG = Gauge("wushe_relay_lag_seconds", "Age of the oldest event that the relay had not read at its last look.")
+UNSEALED = Gauge("wushe_audit_unsealed_rows", "Rows of the audit log that no seal holds yet, counted to 100,000.")
+UNSEALED_AGE = Gauge("wushe_audit_unsealed_seconds", "Age of the oldest row of the audit log that no seal holds yet.")
 _by_status: dict[str, Counter] = {}
 
 
@@ -27,6 +30,11 @@ def ended(status: str, began: float) -> None:
         counter = _by_status[status] = REQUESTS.labels(status)
     counter.inc()
     SECONDS.observe(time.perf_counter() - began)
+
+
+def age(of: datetime | None, now: datetime) -> float:
+    """Seconds since something that waits began to; 0 where nothing waits."""
+    return 0.0 if of is None else max(0.0, (now - of).total_seconds())
 
 
 def text() -> bytes:

@@ -126,7 +126,7 @@ async def _relaying(pool: Pool, does: Duties, stop: asyncio.Event) -> None:
         while not stop.is_set():
             oldest, ready = await waiting(connection)
             now = clock.now()
-            metrics.RELAY_LAG.set(0.0 if oldest is None else max(0.0, (now - oldest).total_seconds()))
+            metrics.RELAY_LAG.set(metrics.age(oldest, now))
             if not ready or await relay(connection, now, hand) < BATCH:
                 await _pause(stop, IDLE)
 

@@ -169,6 +169,12 @@ ORDER BY era, xid, id
 LIMIT {BATCH}
 """  # noqa: S608
 """Only rows of transactions older than every one that still runs: what commits later stands behind them."""
+COUNTED = 100_000
+WAITING = f"""
+SELECT count(*) AS count, min(at) AS oldest
+FROM (SELECT at FROM audit_event WHERE (era, xid, id) > ($1, $2, $3) ORDER BY era, xid, id LIMIT {COUNTED}) AS waiting
+"""  # noqa: S608
+"""Whether or not they may be sealed now: what is written only before the oldest running transaction ends waits, too."""
 INSERT = """
 INSERT INTO audit_seal (n, at, month, era, last_xid, last_id, count, row_ids, digests, previous, hash, key)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
@@ -182,6 +188,12 @@ async def end(connection: asyncpg.Connection) -> End:
     return (
         End() if found is None else End(found["n"], found["hash"], (found["era"], found["last_xid"], found["last_id"]))
     )
+
+
+async def waiting(connection: asyncpg.Connection) -> tuple[int, datetime | None]:
+    """How many rows no seal holds yet, counted to `COUNTED`, and when the oldest of them was written."""
+    found = await connection.fetchrow(WAITING, *(await end(connection)).read)
+    return found["count"], found["oldest"]
 
 
 async def seal(connection: asyncpg.Connection, keys: Keys, now: datetime) -> int:

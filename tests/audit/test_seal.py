@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from models import migrate, vault
 from models.audit_archive import archive, before
 from models.audit_proof import Broken, Fault, head, verify
-from models.audit_seal import BATCH, BEGINNING, canonical, end, foreign, seal, write
+from models.audit_seal import BATCH, BEGINNING, canonical, end, foreign, seal, waiting, write
 from models.clock import SHANGHAI
 from models.pool import Pool
 from models.vault import Kind
@@ -84,6 +84,16 @@ async def test_sixteen_writers_wait_for_nobody_and_nothing_is_missed(
     assert await held(log) == all_of_it
     assert longest < 1.0
     assert (await verify(log.owner, await log.keys())).rows == len(all_of_it)
+
+
+async def test_what_waits_for_a_seal_is_counted(log: Log, now: datetime) -> None:
+    assert await waiting(log.api) == (0, None)
+    await log.write(now)
+    await log.seal(now)
+    assert await waiting(log.api) == (0, None)
+    for minutes in (5, 3, 4):
+        await log.write(now + timedelta(minutes=minutes))
+    assert await waiting(log.api) == (3, now + timedelta(minutes=3))
 
 
 async def test_a_sealer_holds_up_no_writer(log: Log, now: datetime) -> None:

@@ -174,6 +174,7 @@ async def test_metrics_where_they_are_public(database: str) -> None:
         await open_site.post("{ __typename }")
         told = await open_site.client.get("/metrics")
         assert 'wushe_requests_total{status="200"}' in told.text
+        assert "\nwushe_audit_unsealed_rows " in told.text and "\nwushe_audit_unsealed_seconds " in told.text
 
 
 async def test_production_has_no_introspection_no_suggestions_and_no_pages(database: str) -> None:
