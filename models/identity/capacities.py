@@ -12,11 +12,17 @@ from models import clock
 from models.access import Role
 from models.base import table
 from models.database import Db, Statement
+from models.identity.accounts.tables import Account
 from models.identity.problems import CapacityNotHeld, SecondFactorRequired
 from models.identity.rules import STRONG_ROLES
 from models.identity.tables import Capacity
 
-capacity = table(Capacity)
+capacity, account = table(Capacity), table(Account)
+
+
+def disabled(person: sa.ColumnElement[UUID]) -> sa.Exists:
+    """Whether an administrator has disabled somebody's account: then no membership counts, however he comes."""
+    return sa.exists().where(account.c.person_id == person, account.c.disabled_at.is_not(None))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,6 +48,7 @@ HELD = Statement(
         sa.or_(
             capacity.c.ends_on.is_(None), capacity.c.ends_on >= sa.bindparam("today", type_=sa.Date(), unique=False)
         ),
+        sa.or_(capacity.c.membership_id.is_(None), ~disabled(capacity.c.person_id)),
     )
     .order_by(capacity.c.id)
 )
@@ -50,7 +57,10 @@ WITHOUT = (Role.VOLUNTEER, Role.RESIDENT, Role.PERSON)
 
 
 async def held(db: Db, person: UUID) -> list[Acting]:
-    """The capacities that a person has today, what is chosen first first; none once his data were erased."""
+    """The capacities that a person has today, what is chosen first first; none once his data were erased.
+
+    While his account is disabled he is a volunteer, a resident or just himself, and holds no office.
+    """
     rows = await db.all(HELD, person=person, today=clock.day(db.now))
     found = [Acting(Role(row["role"]), row["membership_id"]) for row in rows]
     if Acting(Role.PERSON) not in found:

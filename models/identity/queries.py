@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from models.access import Actor, Claims, Role
 from models.base import INSTANT, table
 from models.database import Statement
+from models.identity.capacities import disabled
 from models.identity.tables import ApiKey, SignIn
 from models.people import queries as people
 
@@ -47,8 +48,10 @@ NAMED = Statement(
         api_key.c.prefix == sa.bindparam("prefix", type_=sa.Text()),
         api_key.c.revoked_at.is_(None),
         api_key.c.expires_at > sa.bindparam("now", type_=INSTANT),
+        ~disabled(api_key.c.person_id),
     )
 )
+DISABLED = Statement(sa.select(disabled(sa.bindparam("person", type_=sa.Uuid()))))
 USED = Statement(
     sa.update(api_key)
     .where(
@@ -74,8 +77,14 @@ class Machine:
 
 
 async def actor_of(connection: asyncpg.Connection, claims: Claims, now: datetime) -> Actor | None:
-    """Whom a token stands for, if he is there, has that capacity today, and his sign-in has not ended; else None."""
+    """Whom a token stands for, if he is there, has that capacity today, and his sign-in has not ended; else None.
+
+    Nor is he anything by a membership while his account is disabled.
+    """
     actor = await people.actor_of(connection, claims.person, claims.role, claims.membership, now)
+    if actor is not None and claims.membership is not None:
+        off = await connection.fetchval(DISABLED.sql, *DISABLED.arguments({"person": claims.person}))
+        actor = None if off else actor
     if actor is None or claims.sign_in is None:
         return actor
     values = {"sign_in": claims.sign_in, "person": claims.person, "now": now}
@@ -85,7 +94,7 @@ async def actor_of(connection: asyncpg.Connection, claims: Claims, now: datetime
 
 
 async def machine_of(connection: asyncpg.Connection, key: str, now: datetime, *, live: bool) -> Machine | None:
-    """Whom a key stands for: staff of its organization, while its maker is; None for one that is none, or has ended.
+    """Whom a key stands for: staff of its organization, while its maker is and may sign in; None for one that is none, or has ended.
 
     `live`: whether this is the real platform. A key for trying things out opens nothing there, and the other way round.
     """

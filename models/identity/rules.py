@@ -39,6 +39,7 @@ class SignInEnd(enum.StrEnum):
     PASSWORD_CHANGED = "PASSWORD_CHANGED"
     MERGED = "MERGED"
     ACCOUNT_DISABLED = "ACCOUNT_DISABLED"
+    ENDED_BY_PLATFORM = "ENDED_BY_PLATFORM"
 
 
 labelled(
@@ -52,6 +53,7 @@ labelled(
         SignInEnd.PASSWORD_CHANGED: "密码已更改",
         SignInEnd.MERGED: "账号已合并",
         SignInEnd.ACCOUNT_DISABLED: "账号已停用",
+        SignInEnd.ENDED_BY_PLATFORM: "平台统一结束",
     },
     description="Why a sign-in has ended.",
     describe={
@@ -63,6 +65,7 @@ labelled(
         SignInEnd.PASSWORD_CHANGED: "The password was changed, or taken away by a reset.",
         SignInEnd.MERGED: "Two records of one person were merged, or their merging was undone.",
         SignInEnd.ACCOUNT_DISABLED: "An administrator disabled the account.",
+        SignInEnd.ENDED_BY_PLATFORM: "Whoever runs the platform ended everybody's, as after a breach.",
     },
     colours={SignInEnd.REUSED: "red"},
 )
@@ -105,8 +108,9 @@ labelled(
 )
 
 STRONG_ROLES = FUND_ROLES | {Role.ADMIN, Role.AUDITOR, Role.COMMUNITY_STAFF, Role.SOCIAL_WORKER}
-"""Roles that approve, or read residents' data: only for a sign-in that gave a second factor (PIPL art. 51: access
-control that fits how sensitive the data are)."""
+"""Roles that approve, or read the data of a whole community's residents or more: only for a sign-in that gave a second
+factor (PIPL art. 51: access control that fits how sensitive the data are). Grid officers are not among them: they work
+from the mini-program on their rounds, and see the few hundred households of their own grid."""
 
 ACCESS = timedelta(minutes=15)
 """How long an access token lasts."""

@@ -106,7 +106,7 @@ class WechatMutation:
     @mutation(
         Person,
         actions.merge_records,
-        description="Community staff: make one person of two records that have a phone number, as their own, in common. What the first one has is the second's from then on.",
+        description="Community staff: make one person of two records that have a phone number, as their own, in common; or, given `idNumber`, of the record of that identity card and one without a document. What the first one has is the second's from then on.",
     )
     async def person_merge(
         call: Call,
@@ -115,6 +115,12 @@ class WechatMutation:
         ],
         into: Annotated[strawberry.ID, strawberry.argument(description="The person whose record stays.")],
         reason: Annotated[str, strawberry.argument(description="How it was made sure: up to 200 characters.")],
+        id_number: Annotated[
+            str | None,
+            strawberry.argument(
+                description="The number of the identity card that he shows. Null: by the phone number."
+            ),
+        ] = None,
     ) -> UUID:
         from_id, into_id = call.id(from_, "person", "from"), call.id(into, "person", "into")
-        return await actions.merge_records(call.db, from_id, into_id, reason)
+        return await actions.merge_records(call.db, from_id, into_id, reason, id_number)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import time
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import pyotp
 import pytest
+import sqlalchemy as sa
 
 from api.passwords import CHEAP, Hasher
-from models.access import Actor, Role
-from models.database import Db, transaction
+from models import base
+from models.access import Actor, Claims, Role, seen
+from models.database import Db, Seen, transaction
 from models.identity.accounts import actions
 from models.identity.accounts.problems import (
     AccountActive,
@@ -32,17 +35,24 @@ from models.identity.accounts.problems import (
     TotpCompulsory,
     TotpNotBegun,
 )
-from models.identity.capacities import Acting
+from models.identity.accounts.tables import Account
+from models.identity.actions.sign_ins import open_sign_in
+from models.identity.capacities import Acting, held
 from models.identity.problems import SecondFactorRequired
-from models.people.problems import OwnCase, ScopeExceeded
+from models.identity.queries import actor_of
+from models.identity.rules import SignInMethod
+from models.people.actions import revoke_membership
+from models.people.problems import LastAdministrator, OwnCase, ScopeExceeded
 from models.pool import Pool
 from models.problems import Busy, InvalidTransition, Kept, NotFound, Problem
+from models.vault import KEY_BYTES, Keys, Kind
 from tests.make_people import Town, membership, organization, person, resident, staff, town
 
 PASSWORD = "盛京的雪下得早啊真好看"
 OTHER = "tuesday-Hunhe-47"
 HOME, ATTACKER = "203.0.113.7", "198.51.100.66"
 STRANGER = Actor()
+account = base.table(Account)
 
 
 class Counting(Hasher):
@@ -426,6 +436,90 @@ async def test_disabling_and_enabling(world: World, officer: Actor) -> None:
     for verb, given in ((actions.disable, row["id"]), (actions.invite, officer.person)):
         with pytest.raises(InvalidTransition):
             await world.do(world.admin, verb, given, *(["x@example.org"] if verb is actions.invite else []))
+
+
+async def test_whoever_is_disabled_is_nothing_more_than_himself(world: World, officer: Actor) -> None:
+    """However he comes: WeChat knows nothing of his account."""
+    async with world.pool.connection() as connection:
+        office = await membership(connection, officer.person, Role.GRID_OFFICER, area=Town.GRID)
+        claims = Claims(officer.person, Role.GRID_OFFICER, office)  # type: ignore[arg-type]
+        assert await actor_of(connection, claims, world.now) is not None
+    (row,) = await world.fetch("SELECT id FROM account WHERE person_id = $1", officer.person)
+    await world.do(world.admin, actions.disable, row["id"])
+    assert await world.do(STRANGER, held, officer.person) == [Acting(Role.PERSON)]
+    opened = await world.do(STRANGER, open_sign_in, officer.person, SignInMethod.WECHAT, strong=False)
+    assert (await world.signed_in(opened.sign_in))["role"] == "PERSON"
+    async with world.pool.connection() as connection:
+        assert await actor_of(connection, claims, world.now) is None
+        himself = dataclasses.replace(claims, role=Role.PERSON, membership=None)
+        assert await actor_of(connection, himself, world.now) == Actor(Role.PERSON, officer.person)
+    await world.do(world.admin, actions.enable, row["id"])
+    assert Acting(Role.GRID_OFFICER, office) in await world.do(STRANGER, held, officer.person)
+    async with world.pool.connection() as connection:
+        assert await actor_of(connection, claims, world.now) is not None
+
+
+async def test_of_two_administrators_who_disable_each_other_one_stays(world: World) -> None:
+    async with world.pool.connection() as connection:
+        other = await staff(connection, Role.ADMIN, "何管理")
+    ids = {}
+    for n, (me, who) in enumerate(((world.admin, other), (other, world.admin))):
+        account, _ = await world.do(me, actions.invite, who.person, f"1010000001{n}", fictional=True)
+        ids[me.person] = account
+
+    async def disable(me: Actor) -> str:
+        try:
+            await world.do(me, actions.disable, ids[me.person])
+        except LastAdministrator as problem:
+            return problem.code
+        return "DONE"
+
+    assert sorted(await asyncio.gather(disable(world.admin), disable(other))) == ["DONE", "LAST_ADMINISTRATOR"]
+    (left,) = await world.fetch(
+        "SELECT m.id, m.person_id FROM membership AS m JOIN account AS a USING (person_id) WHERE a.disabled_at IS NULL"
+    )
+    me = world.admin if left["person_id"] == world.admin.person else other
+    with pytest.raises(LastAdministrator):  # the other one is disabled: nobody would be left
+        await world.do(me, revoke_membership, left["id"])
+
+
+async def test_who_has_left_is_no_colleague(world: World) -> None:
+    async with world.pool.connection() as connection:
+        ngo = await organization(connection, world.town, "暖邻服务社")
+        desk = await staff(connection, Role.NGO_STAFF, "周强", organization=ngo)
+        gone = await person(connection, "吴芳")
+        id_ = await membership(connection, gone, Role.NGO_STAFF, organization=ngo)
+    await world.do(desk, actions.invite, gone, "10100000031", fictional=True)
+    seen_by = Seen(lambda viewer: sa.select(account.c.person_id).where(*seen(account, "account", viewer)))
+    assert await transaction(world.pool, desk, world.now, lambda db: db.value(seen_by)) == gone
+    await world.fetch("UPDATE membership SET ends_on = $2 WHERE id = $1", id_, world.now.date())
+    assert await transaction(world.pool, desk, world.now, lambda db: db.value(seen_by)) == gone
+    world.later(days=1)
+    assert await transaction(world.pool, desk, world.now, lambda db: db.value(seen_by)) is None
+
+
+async def test_one_login_however_two_processes_index_it(world: World) -> None:
+    """While a new index key begins to count, one process may use it already and another one not yet."""
+    async with world.pool.connection() as connection:
+        people = [await person(connection, name) for name in ("甲", "乙")]
+        known = await world.pool.vault.keys(connection)
+    rows = [(id, kind.value, secret, False) for kind in Kind for id, secret in known.every(kind).items()]
+    new = (uuid4(), Kind.INDEX.value, bytes(KEY_BYTES), False)
+    ahead = Pool(world.pool.url, 2)
+    for pool, waiting in ((world.pool, {new[0]}), (ahead, set())):
+        pool.vault._keys, pool.vault._until = Keys([*rows, new], waiting), time.monotonic() + 60
+
+    async def invite(pool: Pool, who: UUID) -> str:
+        try:
+            work = functools.partial(actions.invite, person_id=who, given="x@example.org")
+            await transaction(pool, world.admin, world.now, work)
+        except LoginTaken as problem:
+            return problem.code
+        return "DONE"
+
+    told = await asyncio.gather(*(invite(pool, who) for pool, who in zip((world.pool, ahead), people, strict=True)))
+    await ahead.close()
+    assert sorted(told) == ["DONE", "LOGIN_TAKEN"]
 
 
 async def test_a_new_password_needs_the_old_one_and_ends_other_sign_ins(world: World, officer: Actor) -> None:

@@ -97,6 +97,16 @@ async def test_a_key_ends_by_itself_by_revoking_and_with_the_membership(
     assert await machine_of(connection, three.key, now, live=False) is None
 
 
+async def test_a_key_rests_while_its_makers_account_is_disabled(connection: asyncpg.Connection, now: datetime) -> None:
+    actor = await maker(connection)
+    key = await made(connection, now, actor)
+    switch = "INSERT INTO account (person_id, created_at, disabled_at) VALUES ($1, $2, $2)"
+    await connection.execute(switch, actor.person, now)
+    assert await machine_of(connection, key.key, now, live=False) is None
+    await connection.execute("UPDATE account SET disabled_at = NULL")
+    assert await machine_of(connection, key.key, now, live=False) is not None
+
+
 async def test_two_live_keys_of_a_name(connection: asyncpg.Connection, now: datetime) -> None:
     actor = await maker(connection)
     old = await made(connection, now, actor, days=5)

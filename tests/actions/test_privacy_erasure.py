@@ -347,6 +347,20 @@ async def test_the_last_administrator_stays(pool: Pool, lived: Life, now: dateti
     await transaction(pool, lived.me, now, lambda db: actions.erase_account(db, CODE_WORD))
 
 
+async def test_of_the_last_two_administrators_who_go_at_once_one_stays(pool: Pool, there: Town, now: datetime) -> None:
+    async with pool.connection() as connection:
+        two = [await staff(connection, Role.ADMIN, name) for name in ("何管理", "孙管理")]
+
+    async def go(me: Actor) -> str:
+        try:
+            await transaction(pool, me, now, lambda db: actions.erase_account(db, CODE_WORD))
+        except ErasureBlocked as barred:
+            return barred.by[0].value
+        return "DONE"
+
+    assert sorted(await asyncio.gather(*map(go, two))) == ["DONE", "LAST_ADMINISTRATOR"]
+
+
 async def test_a_child_s_erasure_waits_for_its_guardian(ask: Asked, pool: Pool, there: Town, now: datetime) -> None:
     async with pool.connection() as connection:
         mother = await resident(connection, there, "周敏", household="h9", birth_date=date(1985, 1, 1))

@@ -36,8 +36,10 @@ from models.identity.wechat.problems import (
 )
 from models.identity.wechat.sweep import sweep_wechat
 from models.people.actions import ResidentInput, register_resident
+from models.people.actions.persons import set_identity
+from models.people.identity import check_digit
 from models.people.problems import OwnCase
-from models.people.rules import VolunteerRegistration
+from models.people.rules import IdType, VolunteerRegistration
 from models.problems import Forbidden, InvalidInput, Kept, NotFound, Problem
 from models.tables import METADATA
 from models.vault import Kind
@@ -48,6 +50,14 @@ from tests.make_exchange import END, START
 
 PHONE = "10012345678"
 CARD = "219999194403080011"
+
+
+def whole(first17: str) -> str:
+    """An identity card's number with its last character."""
+    return first17 + check_digit(first17)
+
+
+RIGHT = whole(CARD[:17])
 numbers = itertools.count(1)
 
 
@@ -471,6 +481,37 @@ async def test_staff_merge_nobody_by_his_name(there: There) -> None:
     for two in (other, relative):
         with pytest.raises(NotOnePerson):
             await actions.merge_records(there.as_(there.staff), two.person, grandmother.person, "同名")
+    assert await there.value("SELECT count(*) FROM person_merge") == 0
+
+
+async def test_staff_merge_by_the_card_before_them(there: There) -> None:
+    grandmother, who = await there.grandmother(None, birth_date=None), await there.come()
+    await make.identity(there.c, grandmother.person)
+    db = there.as_(there.staff)
+    assert await actions.merge_records(db, who.person, grandmother.person, "出示身份证", RIGHT) == grandmother.person  # type: ignore[arg-type]
+    assert db.detail["by"] == "ID_NUMBER" and RIGHT not in str(db.detail)
+    assert await there.value("SELECT proof FROM person_merge") == "STAFF"
+    assert (await there.come()).person == grandmother.person
+
+
+async def test_a_card_joins_nobody_with_somebody_else(there: There) -> None:
+    grandmother, other = await there.grandmother(birth_date=None), await there.grandmother(birth_date=None)
+
+    async def refused(card: str = RIGHT) -> None:
+        for from_, into in ((other, grandmother), (grandmother, other)):
+            with pytest.raises(NotOnePerson):
+                await actions.merge_records(there.as_(there.staff), from_.person, into.person, "出示身份证", card)
+
+    await refused()  # although they have one phone number: the card is nobody's
+    await make.identity(there.c, grandmother.person)
+    await refused(whole("21999919440308002"))
+    await there.c.execute("UPDATE person SET birth_date = '1950-01-01' WHERE id = $1", other.person)
+    await refused()
+    await there.c.execute("UPDATE person SET birth_date = NULL WHERE id = $1", other.person)
+    await set_identity(there.as_(there.staff), other.person, IdType.PASSPORT, "E12345678")
+    await refused()
+    with pytest.raises(InvalidInput):
+        await actions.merge_records(there.as_(there.staff), other.person, grandmother.person, "出示身份证", "123")
     assert await there.value("SELECT count(*) FROM person_merge") == 0
 
 

@@ -9,15 +9,18 @@ import sqlalchemy as sa
 from models.access import NOBODY, Role, Viewer, visible
 from models.base import table
 from models.people.tables import Membership
+from models.people.visible import today
 
 Shown = sa.ColumnElement[bool] | None
 
 
 def colleagues(viewer: Viewer) -> sa.Select[Any]:
-    """The people who have a capacity for the asker's organization."""
+    """The people who have a capacity for the asker's organization, or will have one: not those who had one."""
     with_us = table(Membership).alias("with_us")
     return sa.select(with_us.c.person_id).where(
-        with_us.c.organization_id == viewer.organization, with_us.c.revoked_at.is_(None)
+        with_us.c.organization_id == viewer.organization,
+        with_us.c.revoked_at.is_(None),
+        sa.or_(with_us.c.ends_on.is_(None), with_us.c.ends_on >= today(viewer)),
     )
 
 

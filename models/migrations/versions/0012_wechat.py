@@ -100,6 +100,10 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
+    if op.get_bind().scalar(sa.text("SELECT EXISTS (SELECT FROM person WHERE state = 'MERGED')")):
+        raise RuntimeError(
+            "records were merged, and the revision before this one has no word for that: restore a backup"
+        )
     for name in ("platform_token", "person_merge", "claim_try", "bound_phone", "login_code", "wechat_identity"):
         op.drop_table(name)
     op.drop_constraint(op.f("ck_person_state"), "person")

@@ -12,7 +12,7 @@ from models import clock
 from models.access import Role, may, seen
 from models.base import table
 from models.database import Db, Seen, Statement
-from models.people.actions.once import once
+from models.people.actions.administrators import last_administrator
 from models.people.actions.places import KNOWN
 from models.people.problems import (
     LastAdministrator,
@@ -100,18 +100,6 @@ ONE = Seen(
         sa.select(membership)
         .where(membership.c.id == sa.bindparam("id", type_=sa.Uuid()), *seen(membership, "membership", viewer))
         .with_for_update()
-    )
-)
-OTHER_ADMINISTRATORS = Statement(
-    sa.select(
-        sa.exists().where(
-            membership.c.role == Role.ADMIN.value,
-            membership.c.id != sa.bindparam("id", type_=sa.Uuid()),
-            membership.c.area.is_(None),
-            membership.c.revoked_at.is_(None),
-            membership.c.starts_on <= sa.bindparam("today", type_=sa.Date(), unique=False),
-            membership.c.ends_on.is_(None),
-        )
     )
 )
 REVOKE = Statement(
@@ -219,10 +207,8 @@ async def revoke_membership(db: Db, id: UUID) -> UUID:
     await _check_may_revoke(db, row)
     if row["revoked_at"] is not None:
         raise InvalidTransition(status="REVOKED", label="已撤销")
-    if row["role"] == Role.ADMIN and row["area"] is None:
-        await once(db, "administrators")
-        if not await db.value(OTHER_ADMINISTRATORS, id=id, today=clock.day(db.now)):
-            raise LastAdministrator()
+    if await last_administrator(db, id):
+        raise LastAdministrator()
     await db.one(REVOKE, id=id)
     if row["role"] == Role.GRID_OFFICER:
         await db.one(NO_OFFICER, code=row["area"], person=row["person_id"])

@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql
 from models import clock
 from models.base import table
 from models.database import Db, Statement
+from models.people.actions.once import once, secret_name
 from models.people.actions.registrations import lacks_consent, move, moved
 from models.people.identity import ADULT, birthday, mask_address, mask_name, mask_number, mask_phone, read_birth_date
 from models.people.problems import DocumentTaken
@@ -161,6 +162,7 @@ async def set_address(db: Db, person: UUID, address: str | None) -> None:
 async def set_identity(db: Db, person: UUID, type: IdType, number: str) -> None:
     """Writes the document that somebody has shown, in place of the one before. Raises DocumentTaken."""
     keys = await db.keys()
+    await once(db, secret_name("document", number))
     held = await of_number(db, type, number)
     if held is not None and held != person:
         raise DocumentTaken()

@@ -15,7 +15,7 @@ from models.access import may, require, seen
 from models.base import table
 from models.database import Db, Seen, Statement
 from models.people.actions.interests import no_conflict
-from models.people.actions.once import once
+from models.people.actions.once import once, secret_name
 from models.people.actions.persons import names, new_person, of_phone, set_address
 from models.people.actions.places import a_community, a_grid
 from models.people.identity import read_birth_date, read_name, read_phone
@@ -242,8 +242,7 @@ async def _new_person(db: Db, given: PersonInput, area: str, address: str | None
 
 async def _same(db: Db, phone: str, plain: str) -> bool:
     """Whether a resident of this name with this phone number is on record. Until the end nobody else registers one."""
-    keys = await db.keys()
-    await once(db, *(f"resident {index.hex()}" for index in keys.indexes(Kind.PHONE, phone)))
+    await once(db, secret_name("resident", phone))
     persons = [row["person_id"] for row in await of_phone(db, phone)]
     residents = [row["person_id"] for row in await db.all(REGISTERED, persons=persons)]
     return plain in (await names(db, residents)).values()

@@ -8,7 +8,6 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models import clock
 from models.access import Actor, Role
 from models.activity.actions import withdraw
 from models.activity.rules import AttendanceStatus
@@ -22,15 +21,15 @@ from models.exchange.tables import Commitment, Need, Offer
 from models.exchange.visible import is_any
 from models.funds.rules import DisbursementStatus
 from models.funds.tables import Disbursement
-from models.people.tables import Membership, Resident, Volunteer
+from models.people.actions.administrators import last_administrator
+from models.people.tables import Resident, Volunteer
 from models.privacy.rules import ErasureBar
 from models.problems import Problem
 
 need, offer, commitment = table(Need), table(Offer), table(Commitment)
-attendance, disbursement, membership = table(Attendance), table(Disbursement), table(Membership)
+attendance, disbursement = table(Attendance), table(Disbursement)
 resident, volunteer = table(Resident), table(Volunteer)
 WHO = sa.bindparam("person", type_=sa.Uuid(), unique=False)
-TODAY = sa.bindparam("today", type_=sa.Date(), unique=False)
 REASON = "本人注销账户"
 
 OPEN_NEEDS = (*dict.fromkeys(s for (_, s) in NEED_STEPS if s is not NeedStatus.CLOSED),)
@@ -85,37 +84,12 @@ SESSIONS = Statement(
 PAYMENTS = Statement(
     sa.select(disbursement.c.id).where(disbursement.c.payee_person_id == WHO, is_any(disbursement.c.status, UNSETTLED))
 )
-_admin = sa.and_(
-    membership.c.role == sa.literal_column(f"'{Role.ADMIN.value}'"),
-    membership.c.area.is_(None),
-    membership.c.revoked_at.is_(None),
-    sa.or_(membership.c.ends_on.is_(None), membership.c.ends_on >= TODAY),
-)
-LAST_ADMIN = Statement(
-    sa.select(membership.c.id).where(
-        _admin,
-        membership.c.person_id == WHO,
-        ~sa.exists(
-            sa.select(sa.literal_column("1"))
-            .select_from(other := membership.alias("other"))
-            .where(
-                other.c.role == sa.literal_column(f"'{Role.ADMIN.value}'"),
-                other.c.area.is_(None),
-                other.c.revoked_at.is_(None),
-                other.c.starts_on <= TODAY,
-                sa.or_(other.c.ends_on.is_(None), other.c.ends_on >= TODAY),
-                other.c.person_id != WHO,
-            )
-        ),
-    )
-)
 BARS = {
     ErasureBar.OPEN_NEEDS: NEEDS,
     ErasureBar.OPEN_OFFERS: OFFERS,
     ErasureBar.LIVE_COMMITMENTS: COMMITMENTS,
     ErasureBar.SESSIONS_AHEAD: SESSIONS,
     ErasureBar.PAYMENTS_PENDING: PAYMENTS,
-    ErasureBar.LAST_ADMINISTRATOR: LAST_ADMIN,
 }
 AREA_OF = {
     Role.RESIDENT: Statement(sa.select(resident.c.area).where(resident.c.person_id == WHO)),
@@ -125,8 +99,8 @@ AREA_OF = {
 
 async def bars(db: Db, person: UUID) -> list[ErasureBar]:
     """What stands in the way of erasing somebody now."""
-    today = clock.day(db.now)
-    return [bar for bar, rows in BARS.items() if await db.one(rows, person=person, today=today) is not None]
+    found = [bar for bar, rows in BARS.items() if await db.one(rows, person=person) is not None]
+    return [*found, ErasureBar.LAST_ADMINISTRATOR] if await last_administrator(db, person) else found
 
 
 @contextlib.asynccontextmanager

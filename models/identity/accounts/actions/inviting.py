@@ -30,8 +30,9 @@ from models.identity.actions.sign_ins import end_sign_ins_of
 from models.identity.rules import SignInEnd
 from models.identity.tables import Capacity, SignIn
 from models.identity.wechat.tables import WechatIdentity
-from models.people.actions.once import once
-from models.people.problems import OwnCase, ScopeExceeded
+from models.people.actions.administrators import last_administrator
+from models.people.actions.once import once, secret_name
+from models.people.problems import LastAdministrator, OwnCase, ScopeExceeded
 from models.people.rules import PersonState
 from models.people.tables import Organization, Person
 from models.problems import InvalidTransition, NotFound, refuses
@@ -155,7 +156,7 @@ async def write_invited(db: Db, person_id: UUID, kind: LoginKind, plain: str, *,
     """Writes an account that waits for its invitation to be taken up: its id, and the token. Raises LoginTaken."""
     keys = await db.keys()
     index = keys.index(Kind.LOGIN, plain)
-    await once(db, f"login {index.hex()}")
+    await once(db, secret_name("login", plain))
     if await db.value(TAKEN, indexes=keys.indexes(Kind.LOGIN, plain), person=person_id) is not None:
         raise LoginTaken()
     token = new_token()
@@ -197,12 +198,17 @@ async def check_reach(db: Db, person_id: UUID) -> None:
 
 
 @may(MAY["account.switch"])
-@refuses(OwnCase, ScopeExceeded, InvalidTransition)
+@refuses(OwnCase, ScopeExceeded, InvalidTransition, LastAdministrator)
 async def disable(db: Db, id: UUID) -> UUID:
-    """Ends an account's sign-ins and lets nobody in by it until it is enabled again; never the caller's own."""
+    """Ends an account's sign-ins and lets nobody in by it until it is enabled again; never the caller's own.
+
+    Meanwhile its owner has none of the capacities that a membership gives, however he comes, and his keys open nothing.
+    """
     row = await _another(db, id)
     if row["disabled_at"] is not None:
         raise InvalidTransition(status="DISABLED", label="已停用")
+    if await last_administrator(db, row["person_id"]):
+        raise LastAdministrator()
     await db.one(SWITCH, id=id, at=db.now)
     await end_sign_ins_of(db, row["person_id"], SignInEnd.ACCOUNT_DISABLED)
     return id

@@ -18,10 +18,10 @@ from models.identity.wechat.merge import move_all, move_document
 from models.identity.wechat.problems import BothHaveHistory, NotOnePerson, RecordActs
 from models.identity.wechat.rules import MAY, MergeProof
 from models.identity.wechat.tables import PersonMerge
-from models.people.actions.persons import BORN, set_address, set_name, set_phone
-from models.people.identity import HIDDEN
+from models.people.actions.persons import BORN, of_number, set_address, set_name, set_phone
+from models.people.identity import HIDDEN, born_by, read_id_number
 from models.people.problems import OwnCase
-from models.people.rules import Gender, PersonState, PhoneWhose
+from models.people.rules import Gender, IdType, PersonState, PhoneWhose, SearchKey
 from models.people.tables import Membership, Person, PersonContact, PersonIdentity, PersonName, Resident, Volunteer
 from models.pinyin import sort_key
 from models.problems import NotFound, refuses
@@ -163,14 +163,18 @@ async def _adopt(db: Db, old: asyncpg.Record, new: asyncpg.Record) -> None:
 
 @may(MAY["person.merge"])
 @refuses(BothHaveHistory, NotOnePerson, RecordActs, OwnCase)
-async def merge_records(db: Db, from_: UUID, into: UUID, reason: str) -> UUID:
+async def merge_records(db: Db, from_: UUID, into: UUID, reason: str, id_number: str | None = None) -> UUID:
     """Community staff make one person of two records that have a phone number, as their own, in common.
+
+    Or of one on which his identity card stands, and one on which no document does: when they have the card before them,
+    and give its number. It is kept nowhere.
 
     The record that stays must be of their community; the other one too, or of none, as one who came by the mini-program
     and registered nowhere. Returns the id of the one that stays. Raises NotFound, InvalidInput, OwnCase, RecordActs,
     NotOnePerson, and BothHaveHistory: then the other way round may do.
     """
     reason = clean(reason, "reason", most=200)
+    number = None if id_number is None else read_id_number(id_number, IdType.ID_CARD, db.now)
     if db.actor.person in (from_, into):
         raise OwnCase()
     rows = {}
@@ -184,8 +188,9 @@ async def merge_records(db: Db, from_: UUID, into: UUID, reason: str) -> UUID:
         raise NotFound(what="该人员")
     if await acts(db, from_) or await acts(db, into):
         raise RecordActs()
-    if not _same_phone(old, new, await db.keys()):
+    if not (_same_phone(old, new, await db.keys()) if number is None else await _of_card(db, old, new, number)):
         raise NotOnePerson()
+    db.detail["by"] = (SearchKey.PHONE if number is None else SearchKey.ID_NUMBER).value
     await merge(db, from_, into, MergeProof.STAFF, reason)
     return into
 
@@ -204,3 +209,11 @@ def _same_phone(old: asyncpg.Record, new: asyncpg.Record, keys: Keys) -> bool:
         return False
     numbers = [keys.open(Kind.PHONE, row["phone"], row["id"]) for row in (old, new)]
     return numbers[0] == numbers[1]
+
+
+async def _of_card(db: Db, old: asyncpg.Record, new: asyncpg.Record, number: str) -> bool:
+    """Whether a card is one record's, and nothing on the other one says that it is somebody else's."""
+    holder = await of_number(db, IdType.ID_CARD, number)
+    other = {old["id"]: new, new["id"]: old}.get(holder)
+    born = {row["birth_date"] for row in (old, new)} - {None, born_by(number)}
+    return other is not None and other["number"] is None and not born

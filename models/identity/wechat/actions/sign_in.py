@@ -34,7 +34,7 @@ from models.identity.wechat.problems import (
 )
 from models.identity.wechat.rules import CODE_LIFE, MAY
 from models.identity.wechat.tables import LoginCode, WechatIdentity
-from models.people.actions.once import once
+from models.people.actions.once import once, secret_name
 from models.people.actions.persons import new_person
 from models.people.rules import PersonState
 from models.people.tables import Person
@@ -200,7 +200,7 @@ async def _person_of(db: Db, user: WechatUser) -> UUID:
 async def _known_as(db: Db, user: WechatUser) -> asyncpg.Record | None:
     """The identity of a WeChat user. Until the transaction ends nobody else makes one of his."""
     names = (_openid(user), *([] if user.unionid is None else [_unionid(user)]))
-    await once(db, *(hashlib.sha256(name.encode()).hexdigest() for name in names))
+    await once(db, *(secret_name("wechat", name) for name in names))
     return await db.one(BY_OPENID, indexes=(await db.keys()).indexes(Kind.LOGIN, _openid(user)))
 
 
