@@ -100,6 +100,7 @@ class Need(Table, table=True):
         ),
         sa.Index("ix_need_household", "household", postgresql_where=sa.text("household IS NOT NULL")),
         sa.Index("ix_need_beneficiary_id", "beneficiary_id", postgresql_where=sa.text("beneficiary_id IS NOT NULL")),
+        sa.Index("ix_need_subject_id", "subject_id"),
         sa.Index("ix_need_assigned_to", "assigned_to", postgresql_where=sa.text("assigned_to IS NOT NULL")),
         ROOM,
     )
@@ -265,6 +266,7 @@ class Commitment(Table, table=True):
             postgresql_nulls_not_distinct=True,
             postgresql_where=sa.text(LIVE_SQL),
         ),
+        sa.Index("ix_commitment_subject_id", "subject_id"),
         sa.Index("ix_commitment_need_id_created_at_id", "need_id", "created_at", "id"),
         sa.Index(
             "ix_commitment_offer_id_created_at_id",

@@ -74,6 +74,7 @@ class DeclaredInterest(Table, table=True):
             postgresql_nulls_not_distinct=True,
             postgresql_where=sa.text("ended_at IS NULL"),
         ),
+        sa.Index("ix_declared_interest_person_id_declared_at", "person_id", "declared_at"),
         sa.Index("ix_declared_interest_other_id", "other_id", postgresql_where=sa.text("other_id IS NOT NULL")),
         sa.Index("ix_declared_interest_declared_at_id", "declared_at", "id"),
     )

@@ -348,6 +348,7 @@ class ContactGrant(Table, table=True):
             name="uq_contact_grant_source_id",
             postgresql_nulls_not_distinct=True,
         ),
+        sa.Index("ix_contact_grant_until", "until", postgresql_where=sa.text("until IS NOT NULL")),
         sa.Index("ix_contact_grant_viewer_person_id_subject_id", "viewer_person_id", "subject_id"),
         sa.Index("ix_contact_grant_viewer_organization_id_subject_id", "viewer_organization_id", "subject_id"),
     )

@@ -31,6 +31,8 @@ def _among(column: str, values: tuple[object, ...]) -> sa.TextClause:
 
 
 LIVE_CONSENT, OPEN_REQUEST = _among("state", LIVE_CONSENTS), _among("state", OPEN_REQUESTS)
+ERASURE = sa.text(f"kind = '{RequestKind.DELETE.value}'")
+FILED = sa.text(f"state = '{RequestState.IN_PROGRESS.value}'")
 
 
 class ConsentText(Table, table=True):
@@ -106,6 +108,7 @@ class Guardianship(Table, table=True):
             unique=True,
             postgresql_where=sa.text("ended_at IS NULL"),
         ),
+        sa.Index("ix_guardianship_minor_id", "minor_id"),
         sa.Index("ix_guardianship_guardian_id", "guardian_id"),
         sa.Index("ix_guardianship_area", "area"),
     )
@@ -137,7 +140,10 @@ class SubjectRequest(Table, table=True):
         check("file", "kind IN ('ACCESS', 'EXPORT') OR num_nonnulls(expires_at, size_bytes) = 0"),
         sa.Index("uq_subject_request_person_id_kind", "person_id", "kind", unique=True, postgresql_where=OPEN_REQUEST),
         sa.Index("ix_subject_request_person_id_received_at_id", "person_id", "received_at", "id"),
-        sa.Index("ix_subject_request_area_due_at_id", "area", "due_at", "id", postgresql_where=OPEN_REQUEST),
+        sa.Index("ix_subject_request_area_due_at_id", "area", "due_at", "id"),
+        sa.Index("ix_subject_request_made_by", "made_by", postgresql_where=ERASURE),
+        sa.Index("ix_subject_request_cosigned_by", "cosigned_by", postgresql_where=ERASURE),
+        sa.Index("ix_subject_request_expires_at", "expires_at", postgresql_where=FILED),
         sa.Index("ix_subject_request_due_at_id", "due_at", "id"),
     )
     id: UUID = key()

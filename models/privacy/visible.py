@@ -1,6 +1,8 @@
 """Who may see consents, guardians and requests (docs/domain.md): whom they are about, his guardian, and staff.
 
 A guardian sees, and does, what is a child's until the day on which it becomes 14; from then on it is its own alone.
+Every way in which a row may be one's own is a comparison that an index of its own serves: of a table of all people's
+rows a page reads the asker's.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import sqlalchemy as sa
 from models.access import NOBODY, Role, Viewer, public, visible, within
 from models.base import table
 from models.people.tables import Person
-from models.people.visible import today
+from models.people.visible import among, today
 from models.privacy.rules import CHILD, RequestKind
 from models.privacy.tables import Guardianship
 
@@ -38,7 +40,7 @@ def wards(viewer: Viewer) -> sa.Select[Any]:
 
 def own(person: Any, viewer: Viewer) -> sa.ColumnElement[bool]:
     """Whether something is the asker's own, or a child's whose guardian he is."""
-    return sa.or_(person == viewer.person, person.in_(wards(viewer)))
+    return among(person, sa.select(viewer.person), wards(viewer))
 
 
 @visible("consent")
@@ -76,8 +78,9 @@ def subject_request(row: Any, viewer: Viewer) -> Shown:
     """
     if viewer.role is Role.AUDITOR:
         return None
-    hand = sa.or_(row.made_by == viewer.person, row.cosigned_by == viewer.person)
-    return _requested(row, viewer, sa.and_(row.kind == sa.literal_column(f"'{RequestKind.DELETE.value}'"), hand))
+    erased = row.kind == sa.literal_column(f"'{RequestKind.DELETE.value}'")
+    hands = (row.made_by, row.cosigned_by)
+    return _requested(row, viewer, *(sa.and_(erased, hand == viewer.person) for hand in hands))
 
 
 @visible("correction")
