@@ -17,6 +17,7 @@ from models.access import NOBODY, STAFF_ROLES, Role, Viewer, public, visible, wi
 from models.activity.tables import Attendance, SessionCommitment
 from models.base import table
 from models.exchange.tables import Commitment, Need, NeedStaff
+from models.exchange.visible import own
 from models.people.tables import Resident
 
 Where = sa.ColumnElement[bool]
@@ -30,10 +31,9 @@ def among(column: Any, rows: sa.Select[Any]) -> Where:
 
 
 def own_needs(viewer: Viewer) -> sa.Select[Any]:
-    """The needs that the asker submitted, or that are for his household."""
-    need, resident = table(Need).alias(), table(Resident).alias()
-    household = sa.select(resident.c.household).where(resident.c.person_id == viewer.person).scalar_subquery()
-    return sa.select(need.c.id).where(sa.or_(need.c.requester_id == viewer.person, need.c.household == household))
+    """The asker's own needs: what sessions serve them is his to see as far as they are."""
+    need = table(Need).alias()
+    return sa.select(need.c.id).where(own(need.c, viewer, table(Resident).alias()))
 
 
 def of_area(row: Any, viewer: Viewer) -> Where:

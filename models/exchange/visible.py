@@ -65,9 +65,11 @@ def listed(row: Any) -> Where:
 
 
 def own(row: Any, viewer: Viewer, residents: Any) -> Where:
-    """Whether a need is the asker's own: he submitted it, or it is for his household. `residents`: a FROM."""
+    """Whether a need is the asker's own: he submitted it, or it is for him; or, as far as it is NORMAL, for somebody of
+    his household: of what is RESTRICTED a wife may well keep her husband out. `residents`: a FROM."""
     mine = sa.select(residents.c.household).where(residents.c.person_id == viewer.person).scalar_subquery()
-    return sa.or_(row.requester_id == viewer.person, row.household == mine)
+    me = viewer.person
+    return sa.or_(row.requester_id == me, row.subject_id == me, sa.and_(normal(row), row.household == mine))
 
 
 def served(need_id: Any, viewer: Viewer, commitments: Any, *narrowed: Where) -> Where:

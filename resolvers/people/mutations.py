@@ -105,7 +105,7 @@ class ResidentRegisterInput:
         default=None, description="For staff: somebody who is not on record yet. Null: the caller himself."
     )
     household_of: strawberry.ID | None = strawberry.field(
-        default=None, description="For staff: a resident of the same household. Null: a household of his own."
+        default=None, description="For community staff: a resident of the same household. Null: a household of his own."
     )
     tags: list[ResidentTag] = strawberry.field(default_factory=list, description="For staff: why he may need care.")
     care_note: str | None = strawberry.field(

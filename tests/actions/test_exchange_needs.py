@@ -12,6 +12,7 @@ import pytest
 
 from models.exchange import actions
 from models.exchange.actions import NeedInput
+from models.exchange.actions.ground import locked_need
 from models.exchange.kinds import Kind, Sensitivity, SubmittedVia
 from models.exchange.problems import CommitmentsUnderWay, QuantityBelowCommitted, ReopenTooLate
 from models.problems import Forbidden, InvalidInput, InvalidTransition, NotFound, StaleVersion
@@ -76,6 +77,30 @@ async def test_residents_ask_for_their_household_only(scene: Scene) -> None:
 async def test_input_is_refused_by_its_field(scene: Scene, field: str, over: dict[str, Any]) -> None:
     async with refused(scene, InvalidInput, field=field):
         await scene.need(**over)
+
+
+async def test_what_is_restricted_is_not_the_whole_households(scene: Scene) -> None:
+    """She asked, or it is for her: who lives with her neither reads it nor takes it back; of NORMAL ones he may."""
+    for by in ("daughter", "staff"):
+        given = {"opened": False, "sensitivity": Sensitivity.RESTRICTED, "title": "家庭矛盾"}
+        need = await scene.need(by, beneficiary=scene.n.residents["daughter"], **given)
+        async with refused(scene, NotFound):
+            await actions.cancel_need(scene.as_("grandmother"), need, "不必了")
+        async with refused(scene, NotFound):
+            await actions.edit_need(scene.as_("grandmother"), need, 1, {"sensitivity": Sensitivity.NORMAL})
+        assert await _sees(scene, "daughter", need) and not await _sees(scene, "grandmother", need)
+        await actions.cancel_need(scene.as_("daughter"), need, "不必了")
+    need = await scene.need("daughter", opened=False)
+    assert await _sees(scene, "grandmother", need)
+    await actions.cancel_need(scene.as_("grandmother"), need, "不必了")
+
+
+async def _sees(scene: Scene, name: str, need: UUID) -> bool:
+    try:
+        await locked_need(scene.as_(name), need)
+    except NotFound:
+        return False
+    return True
 
 
 async def test_units_and_due_times_have_defaults(scene: Scene) -> None:

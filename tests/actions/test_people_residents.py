@@ -94,6 +94,18 @@ async def test_a_relative_joins_the_household(connection: asyncpg.Connection, no
         await actions.register_resident(clerk, given, fictional=True)
 
 
+async def test_a_grid_officer_puts_nobody_into_a_household(connection: asyncpg.Connection, now: datetime) -> None:
+    """Who is of a household reads what is the household's: he would invent a husband and read on in his name."""
+    there = await town(connection)
+    officer = handle(connection, await staff(connection, Role.GRID_OFFICER, area=Town.GRID), now)
+    first = await resident(connection, there, household="7")
+    before = await counted(connection)
+    with pytest.raises(InvalidInput) as refused:
+        await actions.register_resident(officer, living(there, household_of=first.id), fictional=True)
+    assert refused.value.field == "householdOf"
+    assert await counted(connection) == before
+
+
 async def test_a_grid_officer_registers_in_his_grid_only(connection: asyncpg.Connection, now: datetime) -> None:
     there = await town(connection)
     officer = handle(connection, await staff(connection, Role.GRID_OFFICER, area=Town.GRID), now)

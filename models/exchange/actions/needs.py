@@ -54,7 +54,7 @@ LIVE_ROWS = Statement(
 
 
 async def mine(db: Db, row: Row) -> bool:
-    """Whether a need is the actor's own: he submitted it, or it is for his household."""
+    """Whether a need is the actor's own (`visible.own`): a household's RESTRICTED ones are not everybody's in it."""
     return bool(await db.value(MINE, id=row["id"]))
 
 

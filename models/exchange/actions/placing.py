@@ -64,7 +64,7 @@ class Provider:
 
 
 def is_own(person: Any) -> Any:
-    """Whether a need is a person's own or his household's; false for nobody."""
+    """Whether a need is a person's own or his household's, RESTRICTED or not: he does not serve it. False for nobody."""
     household = sa.select(resident.c.household).where(resident.c.person_id == person).scalar_subquery()
     return sa.func.coalesce(sa.or_(need.c.requester_id == person, need.c.household == household), sa.false())
 

@@ -11,12 +11,12 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from models.access import may, require, seen
-from models.base import table
+from models.access import Role, may, require, seen
+from models.base import INSTANT, table
 from models.database import Db, Seen, Statement
 from models.people.actions.interests import no_conflict
 from models.people.actions.once import once, secret_name
-from models.people.actions.persons import names, new_person, of_phone, set_address
+from models.people.actions.persons import PRESENT, consent_missing, names, new_person, of_phone, set_address
 from models.people.actions.places import a_community, a_grid
 from models.people.identity import read_birth_date, read_name, read_phone
 from models.people.problems import AlreadyRegistered, AlreadyVerified, CareRefused, ConflictOfInterest, OwnCase
@@ -61,7 +61,7 @@ REGISTERED = Statement(
 )
 ME = Statement(
     sa.select(person.c.id, sa.exists().where(resident.c.person_id == person.c.id).label("registered"))
-    .where(person.c.id == sa.bindparam("id", type_=sa.Uuid()))
+    .where(person.c.id == sa.bindparam("id", type_=sa.Uuid()), PRESENT)
     .with_for_update()
 )
 HOME = Statement(
@@ -102,6 +102,11 @@ VERIFY = Statement(
     .where(resident.c.id == sa.bindparam("id", type_=sa.Uuid()))
     .values(verified_at=sa.bindparam("now"), verified_by=sa.bindparam("by"))
 )
+NO_CARE = Statement(
+    sa.select(
+        consent_missing(sa.bindparam("person", type_=sa.Uuid()), "SENSITIVE_CARE", sa.bindparam("now", type_=INSTANT))
+    )
+)
 CARE = Statement(
     sa.update(resident)
     .where(resident.c.id == sa.bindparam("id", type_=sa.Uuid()))
@@ -115,14 +120,15 @@ def read_note(given: str | None) -> str | None:
 
 
 @may(MAY["resident.register_others"] | MAY["resident.register_myself"])
-@refuses(AlreadyRegistered)
+@refuses(AlreadyRegistered, CareRefused)
 async def register_resident(db: Db, given: ResidentInput, *, fictional: bool = False) -> UUID:
     """Registers a resident; returns the resident's id.
 
-    Staff give a person who is not on record yet, in their own community or grid, and may put him into the household
-    of a resident there. Without a person it is whoever is signed in, in a household of his own, unverified until
+    Staff give a person who is not on record yet, in their own community or grid; the community's staff may put him into
+    the household of a resident there, which is shown what is the household's: a grid officer may not. Without a person it is whoever is signed in, in a household of his own, unverified until
     staff have made sure. `fictional`: phone numbers that nobody has are accepted (never in production). Raises
-    Forbidden, NotFound, InvalidInput, AlreadyRegistered (also for the same name and phone number).
+    Forbidden, NotFound, InvalidInput, AlreadyRegistered (also for the same name and phone number), CareRefused for the
+    care of a child under 14: its guardian has to agree first.
     """
     community = await a_community(db, given.community)
     grid = None if given.grid is None else await a_grid(db, given.grid, community["id"])
@@ -136,8 +142,12 @@ async def register_resident(db: Db, given: ResidentInput, *, fictional: bool = F
         if not db.actor.covers(area):
             raise Forbidden()
         if given.household_of is not None:
+            if db.actor.role is not Role.COMMUNITY_STAFF:
+                raise InvalidInput(field="householdOf", reason="同户关系由社区工作人员登记。")
             household = await _household(db, given.household_of, community["id"])
         person_id = await _new_person(db, given.person, area, address, fictional)
+        if (given.tags or note) and await db.value(NO_CARE, person=person_id):
+            raise CareRefused()
     else:
         require(db.actor, MAY["resident.register_myself"])
         for field, said in (("householdOf", given.household_of), ("tags", given.tags), ("careNote", note)):
@@ -190,7 +200,7 @@ async def edit_care(
     """
     note = read_note(note)
     row = await _in_scope(db, id)
-    if row["no_care"] and (tags or note):
+    if (tags or note) and (row["no_care"] or await db.value(NO_CARE, person=row["person_id"])):
         raise CareRefused()
     keys, whose = await db.keys(), row["person_id"]
     care = row["care"] if tags is None else keys.seal(Kind.CARE, written_tags(tags), whose)
