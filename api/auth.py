@@ -50,9 +50,9 @@ class Tokens:
         async with self.pool.connection() as connection:
             return sign(await self.pool.vault.keys(connection), claims, now, DEMO)
 
-    async def actor(self, authorization: str | None, now: datetime) -> Actor:
+    async def actor(self, authorization: str | None, now: datetime, at: datetime | None = None) -> Actor:
         """Which person sends this header; the public without one. Raises NotSignedIn, for a machine's key too."""
-        actor = await self.caller(authorization, now)
+        actor = await self.caller(authorization, now, at)
         if actor.key is not None:
             raise NotSignedIn("keys open /graphql only")
         return actor

@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import asyncpg
 from graphql import GraphQLError, GraphQLSyntaxError
 
-from models.problems import Retry
+from models.pool import LOST
+from models.problems import Busy, Retry
+from models.vault import Locked
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,6 +73,26 @@ OURS = {
 }
 """Codes of errors that the engine raises, with a message of its own."""
 LONGEST = 300
+
+
+def failure_of(error: BaseException) -> Failure | None:
+    """What an exception is to the client; None for what is no failure of this request."""
+    match error:
+        case (
+            Busy() | asyncpg.QueryCanceledError() | asyncpg.LockNotAvailableError() | asyncpg.TooManyConnectionsError()
+        ):
+            return BUSY
+        case asyncpg.DeadlockDetectedError() | asyncpg.SerializationError():
+            return BUSY
+        case TimeoutError():
+            return DEADLINE
+        case asyncpg.DataError():
+            return BAD_INPUT
+        case Exception() if isinstance(error, (*LOST, Locked)):
+            return UNAVAILABLE
+        case Exception():
+            return INTERNAL
+    return None
 
 
 def failed(failure: Failure, request_id: str, detail: str | None = None) -> dict[str, Any]:

@@ -135,7 +135,7 @@ class Door:
         except Refused as refused:
             status, body = _refused(refused, request_id, spec)
         except BaseException as error:
-            failure = _failure_of(error)
+            failure = errors.failure_of(error)
             if failure is None:
                 raise
             if failure is errors.INTERNAL:
@@ -291,26 +291,6 @@ class Door:
 async def _left(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-def _failure_of(error: BaseException) -> Failure | None:
-    """What an exception is to the client; None for what is no failure of this request."""
-    match error:
-        case (
-            Busy() | asyncpg.QueryCanceledError() | asyncpg.LockNotAvailableError() | asyncpg.TooManyConnectionsError()
-        ):
-            return errors.BUSY
-        case asyncpg.DeadlockDetectedError() | asyncpg.SerializationError():
-            return errors.BUSY
-        case TimeoutError():
-            return errors.DEADLINE
-        case asyncpg.DataError():
-            return errors.BAD_INPUT
-        case Exception() if isinstance(error, LOST):
-            return errors.UNAVAILABLE
-        case Exception():
-            return errors.INTERNAL
-    return None
 
 
 def _accepts_spec(accept: bytes | None) -> bool:

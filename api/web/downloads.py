@@ -2,125 +2,172 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import dataclasses
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
+import asyncpg
+import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from api.address import client_address
 from api.auth import NotSignedIn, Tokens
-from api.errors import UNAUTHENTICATED
-from models import audit, clock
+from api.errors import BUSY, UNAUTHENTICATED, UNAVAILABLE, Failure, failure_of
+from models import audit, audit_flood, clock
 from models.access import PUBLIC_ACTOR, Actor
 from models.database import transaction
-from models.pool import Pool
+from models.pool import LOST, Pool
 from models.privacy.export import export
-from models.problems import Forbidden, InvalidInput, NotFound, Problem
+from models.problems import Busy, Forbidden, InvalidInput, NotFound, Problem
 from models.reports.csv import fund_statement
 from resolvers.verbs import read_id
 
+log = structlog.get_logger("wushe.downloads")
 NO_STORE = {"Cache-Control": "no-store"}
 PART = 65_536
 """Bytes that are handed to the network at once."""
 
 
-def routes(pool: Pool, tokens: Tokens, *, given_clock: bool = False, proxies: int = 0) -> list[Route]:
-    """The routes of downloads. They take the same tokens as `/graphql`, and its clock where that is `given_clock`."""
+@dataclasses.dataclass(frozen=True)
+class File:
+    """A file that is made, and what its fetching is on record as."""
 
-    async def statement(request: Request) -> Response:
+    body: bytes
+    media: str
+    name: str
+    """As people see it."""
+    ascii: str
+    """For programs that read nothing else."""
+    subject_type: str | None
+    subject: UUID | None
+    detail: dict[str, Any]
+
+
+Make = Callable[[Request, Actor, datetime], Awaitable[File]]
+
+
+def routes(pool: Pool, tokens: Tokens, *, given_clock: bool = False, proxies: int = 0) -> list[Route]:
+    """The routes of downloads. They take the tokens of people as `/graphql` does, and its clock where that is
+    `given_clock`. Whoever fetches a file, or is refused it, is on the audit log before he has it."""
+
+    def route(path: str, action: str, make: Make) -> Route:
+        async def serve(request: Request) -> Response:
+            desk = Desk(pool, action, client_address(request.scope, proxies))
+            try:
+                at = _at(request) if given_clock else None
+                desk.actor = await tokens.actor(request.headers.get("authorization"), desk.now, at)
+                desk.now = at or desk.now
+                return await desk.hand(await make(request, desk.actor, desk.now))
+            except NotSignedIn:
+                return told(UNAUTHENTICATED)
+            except Exception as no:
+                return await desk.refuse(no)
+
+        return Route(path, serve)
+
+    async def statement(request: Request, actor: Actor, now: datetime) -> File:
         """`/reports/fund-statement.csv?from=2026-01-01&to=2026-12-31&fund=fund_…`: the caller's funds, or one of them."""
-        try:
-            actor = await tokens.actor(request.headers.get("authorization"), clock.now())
-            since, until = _day(request, "from"), _day(request, "to")
-            given = request.query_params.get("fund")
-            fund: UUID | None = None if given is None else read_id(given, "fund", "fund")
-            text = await transaction(pool, actor, clock.now(), lambda db: fund_statement(db, since, until, fund))
-        except NotSignedIn:
-            return JSONResponse({"code": UNAUTHENTICATED.code, "message": UNAUTHENTICATED.message}, 401)
-        except Problem as no:
-            return JSONResponse({"code": no.code, "message": no.message}, 403 if isinstance(no, Forbidden) else 400)
-        name = quote(f"基金收支表-{since}-{until}.csv")
-        return Response(
+        since, until = _day(request, "from"), _day(request, "to")
+        given = request.query_params.get("fund")
+        fund: UUID | None = None if given is None else read_id(given, "fund", "fund")
+        text = await transaction(pool, actor, now, lambda db: fund_statement(db, since, until, fund))
+        return File(
             text.encode(),
-            media_type="text/csv; charset=utf-8",
-            headers={
-                "Content-Disposition": f"attachment; filename=\"fund-statement-{since}-{until}.csv\"; filename*=UTF-8''{name}",
-                "Cache-Control": "no-store",
-                "X-Content-Type-Options": "nosniff",
-            },
+            "text/csv; charset=utf-8",
+            f"基金收支表-{since}-{until}.csv",
+            f"fund-statement-{since}-{until}.csv",
+            None if fund is None else "Fund",
+            fund,
+            {"from": since, "to": until},
         )
 
-    async def own_data(request: Request) -> Response:
+    async def own_data(request: Request, actor: Actor, now: datetime) -> File:
         """`/privacy/export/subject_request_….json`: all data of the person who asked, for himself or a child's guardian."""
-        actor, now = PUBLIC_ACTOR, clock.now()
-        try:
-            at = _at(request) if given_clock else None
-            actor = await tokens.caller(request.headers.get("authorization"), now, at)
-            if actor is PUBLIC_ACTOR:
-                raise NotSignedIn("no token")
-            now = at or now
-            given = read_id(request.path_params["id"], "subject_request")
-            whose, text = await export(pool, actor, now, given)
-        except NotSignedIn:
-            return JSONResponse({"code": UNAUTHENTICATED.code, "message": UNAUTHENTICATED.message}, 401, NO_STORE)
-        except Problem as no:
-            if actor.person is not None:
-                await _note(pool, request, proxies, actor, now, no.code)
-            return JSONResponse(
-                {"code": no.code, "message": no.message}, 404 if isinstance(no, NotFound) else 400, NO_STORE
-            )
-        await _note(pool, request, proxies, actor, now, audit.DONE, given, person=str(whose), bytes=len(text))
-        name = quote(f"我的个人信息-{clock.day(now)}.json")
+        if actor is PUBLIC_ACTOR:
+            raise NotSignedIn("no token")
+        given = read_id(request.path_params["id"], "subject_request")
+        whose, text = await export(pool, actor, now, given)
+        return File(
+            text,
+            "application/json; charset=utf-8",
+            f"我的个人信息-{clock.day(now)}.json",
+            f"personal-data-{clock.day(now)}.json",
+            "SubjectRequest",
+            given,
+            {"person": str(whose), "bytes": len(text)},
+        )
+
+    return [
+        route("/reports/fund-statement.csv", "fundStatement.export", statement),
+        route("/privacy/export/{id:str}.json", "personalData.export", own_data),
+    ]
+
+
+@dataclasses.dataclass
+class Desk:
+    """One request for a file: who asks, from where, when; what he is answered, and what is written of it."""
+
+    pool: Pool
+    action: str
+    address: str | None
+    actor: Actor = PUBLIC_ACTOR
+    now: datetime = dataclasses.field(default_factory=clock.now)
+
+    async def hand(self, file: File) -> Response:
+        """The file, once it is on record that it was fetched."""
+        row = self._row(audit.DONE, subject_type=file.subject_type, subject=file.subject, detail=file.detail)
+        async with self.pool.connection() as connection:
+            await audit.write(connection, *row)
         return StreamingResponse(
-            _parts(text),
-            media_type="application/json; charset=utf-8",
+            _parts(file.body),
+            media_type=file.media,
             headers={
-                "Content-Disposition": f"attachment; filename=\"personal-data-{clock.day(now)}.json\"; filename*=UTF-8''{name}",
-                "Content-Length": str(len(text)),
+                "Content-Disposition": f"attachment; filename=\"{file.ascii}\"; filename*=UTF-8''{quote(file.name)}",
+                "Content-Length": str(len(file.body)),
                 "X-Content-Type-Options": "nosniff",
                 **NO_STORE,
             },
         )
 
-    return [
-        Route("/reports/fund-statement.csv", statement),
-        Route("/privacy/export/{id:str}.json", own_data),
-    ]
+    async def refuse(self, no: Exception) -> Response:
+        """A refusal, or a failure, as the same codes say it at /graphql. That it cannot be written stops no answer."""
+        refused = isinstance(no, Problem) and not isinstance(no, Busy)
+        failure = None if refused else failure_of(no)
+        code = no.code if isinstance(no, Problem) else failure.code if failure else type(no).__name__
+        key = ("refused", self.actor.person or self.address) if refused else ("failed", code)
+        try:
+            if failure in (BUSY, UNAVAILABLE):
+                audit_flood.count(self.pool, key, self._row(code))
+            else:
+                await audit_flood.note(self.pool, key, audit_flood.EACH, self._row(code))
+        except (*LOST, Busy, TimeoutError, asyncpg.PostgresError):
+            log.warning("not on the audit log", action=self.action, result=code)
+        if failure is not None:
+            log.warning("failed", action=self.action, code=code, exc_info=no if failure.code == "INTERNAL" else None)
+            return told(failure)
+        assert isinstance(no, Problem)
+        status = 404 if isinstance(no, NotFound) else 403 if isinstance(no, Forbidden) else 400
+        return JSONResponse({"code": no.code, "message": no.message}, status, NO_STORE)
+
+    def _row(self, result: str, **more: Any) -> tuple[Any, ...]:
+        return audit.row(self.actor, self.now, self.action, result, address=self.address, **more)
+
+
+def told(failure: Failure) -> Response:
+    """A failure as the answer to who asked for a file."""
+    later = failure.retry_after_seconds
+    headers = NO_STORE if later is None else {**NO_STORE, "Retry-After": str(later)}
+    return JSONResponse({"code": failure.code, "message": failure.message}, failure.status, headers)
 
 
 async def _parts(text: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(text), PART):
         yield text[start : start + PART]
-
-
-async def _note(
-    pool: Pool,
-    request: Request,
-    proxies: int,
-    actor: Actor,
-    now: datetime,
-    result: str,
-    subject: UUID | None = None,
-    **detail: Any,
-) -> None:
-    """Writes on the audit log that somebody fetched a file of personal data, or was refused it."""
-    row = audit.row(
-        actor,
-        now,
-        "personalData.export",
-        result,
-        subject_type=None if subject is None else "SubjectRequest",
-        subject=subject,
-        address=client_address(request.scope, proxies),
-        detail=detail,
-    )
-    async with pool.connection() as connection:
-        await audit.write(connection, *row)
 
 
 def _at(request: Request) -> datetime | None:

@@ -109,9 +109,9 @@ def serves(offer: Any, code: Any) -> Any:
     return offer.service_areas.overlap(ancestors(code))
 
 
-def unmatched(need: Any, offer: Any) -> Any:
-    """Whether whom a need is for, or the volunteer who offers, does not wish to be matched by the machine (PIPL art. 24)."""
-    return sa.func.matching_refused(need.beneficiary_id, offer.person_id, type_=sa.Boolean())
+def unmatched(need: Any, offer: Any, now: Any) -> Any:
+    """Whether whom a need is for, or the volunteer who offers, is not to be matched by the machine (PIPL art. 24, 31)."""
+    return sa.func.matching_refused(need.beneficiary_id, offer.person_id, now, type_=sa.Boolean())
 
 
 def matching_offers(offer: Any, need: Any, view: Any) -> Any:
@@ -121,7 +121,7 @@ def matching_offers(offer: Any, need: Any, view: Any) -> Any:
         is_any(offer.status, (OfferStatus.PUBLISHED,)),
         fits(offer, need, searched="offer"),
         is_any(need.status, CLAIMABLE),
-        sa.case((offer.window_to <= now, 0), (unmatched(need, offer), 0), else_=offer_left(offer, now)) > 0,
+        sa.case((offer.window_to <= now, 0), (unmatched(need, offer, now), 0), else_=offer_left(offer, now)) > 0,
     )
 
 
@@ -134,7 +134,7 @@ def matching_needs(need: Any, offer: Any, view: Any) -> Any:
         fits(offer, need, searched="need"),
         is_any(offer.status, (OfferStatus.PUBLISHED,)),
         # not a condition of its own: an index on the due time would be read for nearly every open need
-        sa.case((need.due_at <= now, 0), (unmatched(need, offer), 0), else_=need_left(need, now)) > 0,
+        sa.case((need.due_at <= now, 0), (unmatched(need, offer, now), 0), else_=need_left(need, now)) > 0,
     )
 
 
@@ -285,7 +285,7 @@ def in_grid(code: Any, view: Any) -> Any:
 
 
 def my_needs(row: Any, view: Any) -> sa.ColumnElement[bool]:
-    """Needs that the asker submitted, or that are for his household."""
+    """The asker's own needs, and the NORMAL ones of his household."""
     return own(row, view.actor, view.rows(Resident))
 
 

@@ -121,9 +121,10 @@ class RevealNotAllowed(Problem):
 
 @dataclasses.dataclass(eq=False)
 class CareRefused(Problem):
-    """The resident has withdrawn his consent to any record of his health and poverty (PIPL art. 29)."""
+    """The resident has withdrawn his consent to any record of his health and poverty, or is under 14 and no guardian
+    has agreed to one (PIPL art. 29, 31)."""
 
-    says = "该居民已撤回对健康与困难情况登记的同意，不能再登记。"
+    says = "该居民已撤回同意，或未满 14 周岁且监护人尚未同意，不能登记健康与困难情况。"
 
 
 @dataclasses.dataclass(eq=False)

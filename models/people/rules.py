@@ -343,6 +343,7 @@ class ContactField(enum.StrEnum):
     PHONE = "PHONE"
     ADDRESS = "ADDRESS"
     ID_NUMBER = "ID_NUMBER"
+    BIRTH_DATE = "BIRTH_DATE"
 
 
 labelled(
@@ -352,6 +353,7 @@ labelled(
         ContactField.PHONE: "电话",
         ContactField.ADDRESS: "住址",
         ContactField.ID_NUMBER: "证件号码",
+        ContactField.BIRTH_DATE: "出生日期",
     },
     description="A plain personal value that can be revealed.",
     describe={
@@ -359,6 +361,7 @@ labelled(
         ContactField.PHONE: "The phone number.",
         ContactField.ADDRESS: "The address with its door.",
         ContactField.ID_NUMBER: "The number of the identity document: for community staff, of their residents.",
+        ContactField.BIRTH_DATE: "The birth date that a correction proposes, and nothing else: no reveal shows it.",
     },
 )
 

@@ -8,9 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from models.access import NOBODY, Role, within
-from models.people.tables import Person
-from models.people.visible import today
-from models.privacy.rules import CHILD, LIVE_CONSENTS, MAY, OPEN_REQUESTS, ConsentState, RequestState
+from models.people.tables import Person, PiiAccess
+from models.people.visible import XID, today
+from models.privacy.rules import CHILD, FETCHABLE_STATES, LIVE_CONSENTS, MAY, OPEN_REQUESTS, ConsentState, RequestState
 from models.privacy.tables import Consent, ConsentText, Guardianship, SubjectRequest
 
 ONE: sa.ColumnElement[int] = sa.literal_column("1")
@@ -56,7 +56,7 @@ def file(row: Any, view: Any) -> Mapping[str, Any]:
     """The file that answers a request: NULL where there is none."""
     return {
         "path": sa.func.concat(BEFORE, sa.cast(row.id, sa.Text()), AFTER, type_=sa.Text()),
-        "is_available": row.expires_at > view.actor.now,
+        "is_available": sa.and_(row.expires_at > view.actor.now, is_state(row, *FETCHABLE_STATES)),
         "expires_at": row.expires_at,
         "size_bytes": row.size_bytes,
     }
@@ -117,6 +117,11 @@ def may_decide(row: Any, view: Any) -> sa.ColumnElement[bool]:
     return sa.func.coalesce(sa.and_(is_state(row, RequestState.RECEIVED), his, *others), sa.false())
 
 
+def may_reveal(row: Any, view: Any) -> sa.ColumnElement[bool]:
+    """Whether the asker may read what a correction proposes now."""
+    return may_decide(row, view) if view.actor.role in MAY["correction.reveal"] else NOBODY
+
+
 def may_verify(row: Any, view: Any) -> sa.ColumnElement[bool]:
     """Whether the asker may verify a guardianship now."""
     actor = view.actor
@@ -134,6 +139,27 @@ def may_end(row: Any, view: Any) -> sa.ColumnElement[bool]:
     if actor.role is Role.COMMUNITY_STAFF:
         his = sa.or_(his, within(row.area, actor))
     return sa.func.coalesce(sa.and_(row.ended_at.is_(None), his), sa.false())
+
+
+def proposed(row: Any, view: Any) -> Any:
+    """What a correction proposes, sealed: for the person himself, and in the answer of `correctionReveal` that has just
+    written its reading (I27), while the request waits. NULL otherwise."""
+    himself = row.person_id == view.actor.person
+    if view.actor.role is not Role.COMMUNITY_STAFF:
+        return sa.case((himself, row.proposed))
+    asked, read = view.rows(SubjectRequest).c, view.rows(PiiAccess).c
+    waits = sa.exists(sa.select(ONE).where(asked.id == row.request_id, is_state(asked, RequestState.RECEIVED)))
+    written = sa.exists(
+        sa.select(ONE).where(
+            read.subject_id == row.person_id,
+            read.actor_id == view.actor.person,
+            read.at == view.actor.now,
+            read.xid == XID,
+            row.field == sa.any_(read.fields),
+        )
+    )
+    none_here = XID.is_(None)  # asked first: what only reads has written nothing
+    return sa.case((himself, row.proposed), (none_here, sa.null()), (sa.and_(waits, written), row.proposed))
 
 
 def counts(view: Any) -> sa.Select[Any]:

@@ -206,6 +206,8 @@ REQUEST_STEPS: dict[tuple[str, RequestState], RequestState] = {
     ("withdraw", S.IN_PROGRESS): S.WITHDRAWN,
 }
 """(step, from) -> to. Only a correction waits in RECEIVED, and only a file in IN_PROGRESS; the rest is done at once."""
+FETCHABLE_STATES = (S.IN_PROGRESS, S.DONE)
+"""States in which a file may be fetched, until it expires."""
 OPEN_REQUESTS = (S.WAITING_COSIGN, S.RECEIVED, S.IN_PROGRESS)
 """States with a deadline."""
 
@@ -315,6 +317,7 @@ MAY: dict[str, frozenset[Role]] = {
     "request.cosign": SIGNED_IN,
     "request.withdraw": SIGNED_IN,
     "request.decide": frozenset({Role.COMMUNITY_STAFF, Role.ADMIN}),
+    "correction.reveal": frozenset({Role.COMMUNITY_STAFF}),
     "account.erase": SIGNED_IN,
 }
 """Which roles may take each step; whose data it is about is checked beside it."""

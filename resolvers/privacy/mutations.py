@@ -168,6 +168,15 @@ class PrivacyMutation:
 
     @mutation(
         SubjectRequest,
+        actions.reveal_correction,
+        description="Community staff: read in plain what a person wants put right, until it is decided: `corrections.proposed` of this answer. On record, where the person sees it. Never replayed: sent again, it is another reading.",
+        idempotent=False,
+    )
+    async def correction_reveal(call: Call, id: RequestId) -> UUID:
+        return await actions.reveal_correction(call.db, call.id(id, "subject_request"))
+
+    @mutation(
+        SubjectRequest,
         actions.accept_correction,
         description="Community staff: write what a person wants put right, once they have seen the papers.",
     )

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import sqlalchemy as sa
 import strawberry
 
-from models.access import Role
 from models.privacy import queries, tables
 from models.privacy.rules import (
     ConsentPurpose,
@@ -67,6 +65,7 @@ class GuardianshipCan:
 class SubjectRequestCan:
     cosign: bool = w.expression(queries.may_cosign, description="`subjectRequestCosign`.")
     withdraw: bool = w.expression(queries.may_withdraw_request, description="`subjectRequestWithdraw`.")
+    reveal: bool = w.expression(queries.may_reveal, description="`correctionReveal`: for corrections.")
     decide: bool = w.expression(
         queries.may_decide, description="`subjectRequestAccept` and `subjectRequestRefuse`: for corrections."
     )
@@ -119,9 +118,9 @@ class Correction(Node):
     after: str = w.column(tables.Correction.after, description="As he wants it, masked.")
     proposed: str | None = w.sealed(
         "IDENTITY",
-        lambda row, view: sa.cast(sa.null(), sa.LargeBinary) if view.actor.role is Role.ADMIN else row.proposed,
+        queries.proposed,
         subject=lambda row: row.person_id,
-        description="As he wants it, in plain: for himself and the staff who decide, who are put on record; null 30 days after the decision.",
+        description="As he wants it, in plain: for himself, until 30 days after the decision; for the staff who decide in the answer of `correctionReveal`. Null otherwise.",
     )
 
 

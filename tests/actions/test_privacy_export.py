@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from models import audit
 from models.access import Actor, Role
 from models.clock import SHANGHAI
 from models.database import transaction
@@ -23,11 +25,13 @@ from models.privacy.export.words import FIELDS
 from models.privacy.rules import GuardianEvidence, GuardianRelation, RequestKind
 from models.problems import NotFound
 from models.tables import METADATA
+from tests.actions.test_privacy_consents import ENGINE
+from tests.asking import Asked
 from tests.make_people import Town, as_resident, person, resident, staff, town
 from tests.make_privacy import ADDRESS, CONDITION, LOGIN, NAME, NOTE, NUMBER, OPENID, PHONE, Life, life
 
 PEOPLE = {"person.id", "account.person_id"}
-WITHOUT_A_KEY = {"need.subject_id", "commitment.subject_id", "spend_trace.donor_person_id"}
+WITHOUT_A_KEY = {"need.subject_id", "commitment.subject_id", "spend_trace.donor_person_id", "audit_event.person"}
 """Columns that name a person and refer to no table, so that nothing has to be locked."""
 
 
@@ -95,6 +99,7 @@ async def test_the_file_has_twelve_categories_and_something_in_each(pool: Pool, 
         "accounts.merges",
         "access.breakGlass",
         "access.corrections",
+        "accounts.acts",
     }
     number = NUMBER[:17] + check_digit(NUMBER[:17])
     assert parts["identity"]["person"] == {
@@ -186,6 +191,60 @@ async def test_a_file_that_may_be_fetched_is_given_again_and_expires(pool: Pool,
     async with pool.connection() as connection:
         rows = await connection.fetch("SELECT id, state, size_bytes FROM subject_request ORDER BY received_at")
     assert [tuple(r) for r in rows] == [(first, "WITHDRAWN", None), (second, "DONE", len(text))]
+
+
+async def test_a_file_that_was_taken_back_is_not_handed_out_and_stays_taken_back(
+    pool: Pool, lived: Life, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def made() -> Any:
+        return await transaction(pool, lived.me, now, lambda db: actions.make_request(db, RequestKind.EXPORT))
+
+    async def take_back(request: Any) -> None:
+        await transaction(pool, lived.me, now, lambda db: actions.withdraw_request(db, request))
+
+    request = await made()
+    shown = "{ mySubjectRequests { edges { node { state file { isAvailable } } } } }"
+    ask = Asked(ENGINE, pool, now)
+
+    async def available() -> Any:
+        return (await ask(lived.me, shown))["mySubjectRequests"]["edges"][0]["node"]
+
+    assert await available() == {"state": "IN_PROGRESS", "file": {"isAvailable": True}}
+    await take_back(request)
+    assert await available() == {"state": "WITHDRAWN", "file": {"isAvailable": False}}
+    with pytest.raises(NotFound):
+        await export(pool, lived.me, now, request)
+
+    second = await made()
+
+    async def slow(*_: Any) -> Any:
+        await take_back(second)
+        return {}
+
+    monkeypatch.setattr("models.privacy.export.own_data", slow)
+    with pytest.raises(NotFound):
+        await export(pool, lived.me, now, second)
+    async with pool.connection() as connection:
+        rows = await connection.fetch("SELECT state, size_bytes FROM subject_request")
+    assert [tuple(row) for row in rows] == [("WITHDRAWN", None)] * 2
+
+
+async def test_one_s_own_acts_stand_in_the_file_with_the_address_they_came_from(
+    pool: Pool, lived: Life, now: datetime
+) -> None:
+    async with pool.connection() as connection:
+        for who, key in ((lived.me, None), (lived.me, lived.session), (Actor(Role.RESIDENT, lived.relative), None)):
+            acted = dataclasses.replace(who, key=key)
+            row = audit.row(acted, now, "needSubmit", audit.DONE, address="203.0.113.7", detail={"count": 1})
+            await audit.write(connection, *row)
+    assert (await fetched(pool, lived.me, now))["categories"]["accounts"]["acts"] == [
+        {
+            "at": "2026-11-02T10:00:00.000+08:00",
+            "action": "needSubmit",
+            "result": "DONE",
+            "networkAddress": "203.0.113.7",
+        }
+    ]
 
 
 async def test_a_child_s_file_waits_for_its_guardian_who_may_fetch_it_until_the_fourteenth_birthday(

@@ -53,6 +53,11 @@ query ($filter: SubjectRequestFilter) { subjectRequests(filter: $filter) { edges
     id kind state isOverdue viewerCan { cosign withdraw decide } person { name } corrections { field before after proposed }
 } } } }
 """
+REVEAL = """
+mutation ($id: ID!) { correctionReveal(id: $id) {
+    __typename ... on SubjectRequest { corrections { field after proposed } viewerCan { reveal } } ... on Problem { code }
+} }
+"""
 COUNTS = "{ subjectRequestCounts { kind state count overdue } }"
 GIVEN = {
     "name": "欧阳淑芳",
@@ -123,7 +128,7 @@ async def test_a_correction_is_seen_masked_decided_by_staff_and_written(
     async with pool.connection() as connection:
         assert await connection.fetchval("SELECT name_masked FROM person WHERE id = $1", one.person) == "欧阳*"
     queue = (await ask(clerk, QUEUE, filter={"kind": ["CORRECT"]}))["subjectRequests"]["edges"]
-    assert [c["proposed"] for c in queue[0]["node"]["corrections"] if c["field"] == "PHONE"] == ["10055507777"]
+    assert [c["proposed"] for c in queue[0]["node"]["corrections"]] == [None] * 6
     assert queue[0]["node"]["viewerCan"] == {"cosign": False, "withdraw": False, "decide": True}
     own = (await ask(as_resident(one), QUEUE))["subjectRequests"]["edges"][0]["node"]["viewerCan"]
     assert own == {"cosign": False, "withdraw": True, "decide": False}
@@ -142,6 +147,57 @@ async def test_a_correction_is_seen_masked_decided_by_staff_and_written(
         assert (name, phone, tuple(row)) == ("欧阳淑芳", "10055507777", ("FEMALE", date(1944, 3, 9), "100****7777"))
     again = await ask(clerk, ACCEPT, id=made["id"], key="accept-request-2")
     assert again["subjectRequestAccept"]["code"] == "INVALID_TRANSITION"
+
+
+async def test_what_a_correction_proposes_is_read_by_a_reveal_only_and_until_it_is_decided(
+    ask: Asked, pool: Pool, there: Town, one: Known, clerk: Actor, now: datetime
+) -> None:
+    made = await make(ask, as_resident(one), "CORRECT", correction=GIVEN)
+    async with pool.connection() as connection:
+        elsewhere = await staff(connection, Role.COMMUNITY_STAFF, "何社区", area=Town.FAR)
+        colleague = await staff(connection, Role.COMMUNITY_STAFF, "孙社区", area=Town.COMMUNITY)
+        admin = await staff(connection, Role.ADMIN, "何管理")
+
+    async def reveal(who: Actor) -> Any:
+        return (await ask(who, REVEAL, id=made["id"]))["correctionReveal"]
+
+    assert [(await reveal(who))["code"] for who in (elsewhere, admin, as_resident(one))] == [
+        "NOT_FOUND",
+        "FORBIDDEN",
+        "FORBIDDEN",
+    ]
+    read = await reveal(clerk)
+    assert {c["field"]: c["proposed"] for c in read["corrections"]} == {
+        "NAME": GIVEN["name"],
+        "PHONE": GIVEN["phone"],
+        "ADDRESS": GIVEN["address"],
+        "GENDER": None,
+        "BIRTH_DATE": GIVEN["birthDate"],
+        "ID_NUMBER": GIVEN["idNumber"],
+    }
+    assert read["viewerCan"] == {"reveal": True}
+    for who in (clerk, colleague):  # the next query shows nothing
+        queue = (await ask(who, QUEUE))["subjectRequests"]["edges"]
+        assert [c["proposed"] for c in queue[0]["node"]["corrections"]] == [None] * 6
+    mine = "{ piiAccesses { edges { node { actor { name } role purpose fields } } } }"
+    [row] = (await ask(as_resident(one), mine))["piiAccesses"]["edges"]
+    assert row["node"] == {
+        "actor": {"name": "林*"},
+        "role": "COMMUNITY_STAFF",
+        "purpose": "VERIFICATION",
+        "fields": ["NAME", "PHONE", "ADDRESS", "ID_NUMBER", "BIRTH_DATE"],
+    }
+    await ask(clerk, REFUSE, id=made["id"], reason="与户口簿不一致", key="refuse-request-9")
+    assert (await reveal(clerk))["code"] == "INVALID_TRANSITION"
+    own = (await ask(as_resident(one), QUEUE))["subjectRequests"]["edges"][0]["node"]["corrections"]
+    assert {c["field"]: c["proposed"] for c in own}["PHONE"] == GIVEN["phone"]
+
+
+async def test_a_gender_is_proposed_unmasked_and_there_is_nothing_to_reveal(
+    ask: Asked, one: Known, clerk: Actor
+) -> None:
+    made = await make(ask, as_resident(one), "CORRECT", correction={"gender": "FEMALE"})
+    assert (await ask(clerk, REVEAL, id=made["id"]))["correctionReveal"]["code"] == "INVALID_INPUT"
 
 
 async def stored(pool: Pool) -> str:

@@ -81,13 +81,44 @@ FORGET = """
         END IF;"""
 
 REFUSED = """
-CREATE FUNCTION matching_refused(of uuid, by uuid) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+CREATE FUNCTION matching_refused(of uuid, by uuid, at timestamptz) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
-    RETURN EXISTS (SELECT FROM resident WHERE id = of AND no_matching)
-        OR EXISTS (SELECT FROM volunteer WHERE person_id = by AND no_matching);
+    RETURN EXISTS (SELECT FROM resident WHERE id = of AND (no_matching OR consent_missing(person_id, 'MATCHING', at)))
+        OR EXISTS (
+            SELECT FROM volunteer WHERE person_id = by AND (no_matching OR consent_missing(person_id, 'MATCHING', at))
+        );
 END $$
 """
-"""Whether a resident, or a volunteer by his person, does not wish to be matched: whoever looks, and whatever he sees."""
+"""Whether a resident, or a volunteer by his person, may not be matched: whoever looks, and whatever he sees."""
+
+MISSING = """
+CREATE FUNCTION consent_missing(of uuid, wanted text, at timestamptz) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM person
+        WHERE id = of AND birth_date + interval '14 years' > (at AT TIME ZONE 'Asia/Shanghai')::date
+    ) AND NOT EXISTS (
+        SELECT FROM consent
+        WHERE person_id = of AND purpose = wanted AND state = 'GIVEN' AND guardian_id IS NOT NULL
+    );
+END $$
+"""
+"""Whether somebody is under 14 and no guardian has agreed to a use of his data (PIPL art. 28, 31)."""
+
+PRESENT = """
+CREATE FUNCTION person_present() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM person WHERE id = NEW.person_id AND state = 'PRESENT' FOR KEY SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'of who was erased or merged nothing is written' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END $$
+"""
+"""Waits for an erasure that goes on: the reference alone would be content with the pseudonym's row."""
+PLAIN = ("person_name", "person_contact", "person_identity")
 
 
 def upgrade() -> None:
@@ -97,7 +128,15 @@ def upgrade() -> None:
     op.add_column("resident", sa.Column("no_matching", sa.Boolean(), **flag))
     op.add_column("resident", sa.Column("no_care", sa.Boolean(), **flag))
     op.execute(LOCKED.format(besides=FORGET))
+    op.execute(MISSING)
     op.execute(REFUSED)
+    op.execute(PRESENT)
+    for name in PLAIN:
+        op.execute(
+            f"CREATE TRIGGER {name}_present BEFORE INSERT OR UPDATE OF person_id ON {name}"
+            " FOR EACH ROW EXECUTE FUNCTION person_present()"
+        )
+    _fields("'NAME', 'PHONE', 'ADDRESS', 'ID_NUMBER', 'BIRTH_DATE'")
     texts = op.create_table(
         "consent_text",
         sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
@@ -282,7 +321,20 @@ def downgrade() -> None:
     for name in ("correction", "subject_request", "guardianship", "consent", "consent_text"):
         op.drop_table(name)
     op.execute("DROP FUNCTION matching_refused")
+    op.execute("DROP FUNCTION consent_missing")
+    for name in PLAIN:
+        op.execute(f"DROP TRIGGER {name}_present ON {name}")
+    op.execute("DROP FUNCTION person_present")
+    _fields("'NAME', 'PHONE', 'ADDRESS', 'ID_NUMBER'")
     op.execute(LOCKED.format(besides=""))
     op.drop_column("resident", "no_care")
     op.drop_column("resident", "no_matching")
     op.drop_column("person", "no_sharing")
+
+
+def _fields(listed: str) -> None:
+    """Which fields a reading of plain data may name."""
+    op.drop_constraint(op.f("ck_pii_access_fields"), "pii_access")
+    op.create_check_constraint(
+        op.f("ck_pii_access_fields"), "pii_access", f"fields <@ ARRAY[{listed}]::text[] AND cardinality(fields) > 0"
+    )

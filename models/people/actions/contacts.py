@@ -18,6 +18,7 @@ from sqlalchemy.dialects import postgresql
 from models.access import STAFF_ROLES, Role, may, seen, within
 from models.base import INSTANT, table
 from models.database import AsViewer, Db, Seen, Statement
+from models.people.actions.persons import consent_missing
 from models.people.break_glass import unlocked
 from models.people.problems import RevealNotAllowed
 from models.people.rules import AccessPurpose, ContactField
@@ -139,9 +140,15 @@ def of_staff(who: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
 
 
 REFUSES = Statement(
-    sa.select(sa.and_(person.c.no_sharing, sa.not_(of_staff(sa.bindparam("viewer_person", type_=sa.Uuid()))))).where(
-        person.c.id == sa.bindparam("subject", type_=sa.Uuid())
-    )
+    sa.select(
+        sa.and_(
+            sa.or_(
+                person.c.no_sharing,
+                consent_missing(person.c.id, "CONTACT_SHARING", sa.bindparam("now", type_=INSTANT)),
+            ),
+            sa.not_(of_staff(sa.bindparam("viewer_person", type_=sa.Uuid()))),
+        )
+    ).where(person.c.id == sa.bindparam("subject", type_=sa.Uuid()))
 )
 END = Statement(
     sa.update(grant)
@@ -173,8 +180,8 @@ async def reveal_contacts(
     wanted = list(dict.fromkeys(persons))
     if not 1 <= len(wanted) <= MOST:
         raise InvalidInput(field="persons", reason=f"每次须选择 1 至 {MOST} 人。")
-    if not fields:
-        raise InvalidInput(field="fields", reason="请选择要查看的信息。")
+    if not fields or ContactField.BIRTH_DATE in fields:
+        raise InvalidInput(field="fields", reason="请选择要查看的信息（出生日期除外）。")
     if reason is not None:
         reason = clean(reason, "reason", most=200)
     elif purpose is AccessPurpose.OTHER:
@@ -186,21 +193,35 @@ async def reveal_contacts(
     refused = [f"person_{row['id']}" for row in rows if not row[rule]]
     if refused:
         raise RevealNotAllowed(count=len(refused), persons=refused)
+    return await record_reading(db, [(row["id"], row["area"]) for row in rows], purpose, fields, reason)
+
+
+async def record_reading(
+    db: Db,
+    persons: Sequence[tuple[UUID, str | None]],
+    purpose: AccessPurpose,
+    fields: Sequence[ContactField],
+    reason: str | None,
+) -> UUID:
+    """Writes that the caller reads these fields of (person, area); returns the id of the reveal.
+
+    Until this transaction ends the rules of visibility show them to him. Whether he may is the caller's to ask.
+    """
     actor = db.actor
     who = {"person": actor.person, "role": actor.role, "organization": actor.organization}
     what = {"purpose": purpose, "reason": reason}
-    id_: UUID = await db.value(REVEAL, count=len(rows), **who, **what)
+    id_: UUID = await db.value(REVEAL, count=len(persons), **who, **what)
     await db.one(
         ACCESS,
         reveal=id_,
-        subjects=[row["id"] for row in rows],
-        areas=[row["area"] for row in rows],
+        subjects=[id for id, _ in persons],
+        areas=[area for _, area in persons],
         fields=[f for f in ContactField if f in fields],
         **who,
         **what,
     )
-    db.detail["purpose"], db.detail["count"] = purpose.value, len(rows)
-    db.tell("contact.revealed", id_, area=actor.area, count=len(rows), purpose=purpose.value)
+    db.detail["purpose"], db.detail["count"] = purpose.value, len(persons)
+    db.tell("contact.revealed", id_, area=actor.area, count=len(persons), purpose=purpose.value)
     return id_
 
 
@@ -216,7 +237,8 @@ async def grant_contact(
     """Lets a person, or an organization, reveal somebody's contact until an instant: for later areas, on confirmation.
 
     `source` is what it is for (a commitment); granting again for the same source moves the end. Who has withdrawn his
-    consent to it is granted to no provider: the staff, his social worker among them, reach him.
+    consent to it, and a child under 14 whose guardian has not agreed, is granted to no provider: the staff, his social
+    worker among them, reach him.
     """
     if await db.value(REFUSES, subject=subject, viewer_person=to_person):
         return

@@ -12,7 +12,7 @@ from models.access import may, seen, within
 from models.base import INSTANT, table
 from models.database import AsViewer, Db, Seen, Statement
 from models.people.actions.once import once
-from models.people.actions.persons import of_phone, of_some_number, set_identity
+from models.people.actions.persons import PRESENT, of_phone, of_some_number, set_identity
 from models.people.identity import born_by, read_id_number, read_phone
 from models.people.problems import DocumentTaken, OwnCase, TooManySearches
 from models.people.rules import AccessPurpose, IdType, SearchKey
@@ -66,7 +66,12 @@ SEARCH = Statement(
 SUBJECT = Seen(
     lambda viewer: (
         sa.select(person.c.id, person.c.birth_date)
-        .where(person.c.id == sa.bindparam("id", type_=sa.Uuid()), in_scope(viewer), *seen(person, "person", viewer))
+        .where(
+            person.c.id == sa.bindparam("id", type_=sa.Uuid()),
+            PRESENT,
+            in_scope(viewer),
+            *seen(person, "person", viewer),
+        )
         .with_for_update()
     )
 )

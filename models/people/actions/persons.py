@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -30,6 +31,16 @@ person, name, contact = table(Person), table(PersonName), table(PersonContact)
 identity, volunteer = table(PersonIdentity), table(Volunteer)
 UNNAMED = "微信用户"
 """What stands for the name of somebody who has not said it."""
+
+
+def consent_missing(of: sa.ColumnElement[Any], purpose: str, at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Whether somebody is under 14 and no guardian has agreed to a use of his data: an SQL function of the area that
+    keeps consents (PIPL art. 31)."""
+    found: sa.ColumnElement[bool] = sa.func.consent_missing(
+        of, sa.literal_column(f"'{purpose}'"), at, type_=sa.Boolean()
+    )
+    return found
+
 
 INSERT = Statement(
     sa.insert(person)
@@ -79,6 +90,8 @@ IDENTITY = Statement(
     )
 )
 _ID = person.c.id == sa.bindparam("person", type_=sa.Uuid())
+PRESENT = person.c.state == sa.literal_column(f"'{PersonState.PRESENT.value}'")
+"""Who has not been erased, and not become another record: of nobody else is anything written."""
 MASKED_NAME = Statement(
     sa.update(person).where(_ID).values(name_masked=sa.bindparam("masked"), pinyin=sa.bindparam("pinyin"))
 )
@@ -92,7 +105,7 @@ ADULT_ON = Statement(
     .values(adult_on=sa.bindparam("adult_on"))
     .returning(volunteer)
 )
-LOCK = Statement(sa.select(person.c.id, person.c.birth_date).where(_ID).with_for_update())
+LOCK = Statement(sa.select(person.c.id, person.c.birth_date).where(_ID, PRESENT).with_for_update())
 _INDEXES = sa.bindparam("indexes", type_=postgresql.ARRAY(sa.LargeBinary()))
 OF_PHONE = Statement(
     sa.select(contact.c.person_id, contact.c.phone_whose)

@@ -15,6 +15,7 @@ from models.access import may
 from models.base import table
 from models.database import Db, Statement
 from models.people.actions.interests import no_conflict
+from models.people.actions.persons import PRESENT
 from models.people.actions.places import a_community
 from models.people.actions.registrations import CONSENTED, lacks_consent, load, move, moved
 from models.people.identity import ADULT, CAPABLE, age, birthday, is_minor, read_birth_date
@@ -43,7 +44,7 @@ class VolunteerInput:
 
 PERSON = Statement(
     sa.select(person.c.id, person.c.birth_date, person.c.area, person.c.acts)
-    .where(person.c.id == sa.bindparam("id", type_=sa.Uuid()))
+    .where(person.c.id == sa.bindparam("id", type_=sa.Uuid()), PRESENT)
     .with_for_update()
 )
 OWN = Statement(

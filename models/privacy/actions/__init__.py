@@ -9,6 +9,7 @@ from models.privacy.actions.requests import (
     erase_account,
     make_request,
     refuse_correction,
+    reveal_correction,
     withdraw_request,
 )
 from models.privacy.actions.retention import close_files, forget_grants, forget_proposals
@@ -27,6 +28,7 @@ __all__ = [
     "make_request",
     "record_guardianship",
     "refuse_correction",
+    "reveal_correction",
     "verify_guardianship",
     "withdraw_consent",
     "withdraw_request",

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from models.base import table
 from models.database import Db, Statement
 from models.labels import label
+from models.people.actions.contacts import record_reading
 from models.people.actions.persons import correct_person, set_identity, set_phone
 from models.people.identity import (
     mask_address,
@@ -23,7 +24,7 @@ from models.people.identity import (
     read_name,
     read_phone,
 )
-from models.people.rules import Gender, IdType
+from models.people.rules import AccessPurpose, ContactField, Gender, IdType
 from models.people.tables import Person, PersonIdentity
 from models.privacy.actions.subjects import Subject
 from models.privacy.rules import CorrectionField
@@ -49,6 +50,8 @@ AS_IT_IS = Statement(
 )
 _COLUMNS = ("request_id", "person_id", "area", "field", "proposed", "before", "after")
 INSERT = Statement(sa.insert(correction).values({name: sa.bindparam(name) for name in _COLUMNS}))
+READ_AS: dict[F, ContactField] = {field: ContactField(field.value) for field in F if field is not F.GENDER}
+"""As what the reading of a proposed value is on record. A gender is proposed unmasked."""
 PROPOSED = Statement(
     sa.select(correction.c.field, correction.c.proposed)
     .where(correction.c.request_id == sa.bindparam("request", type_=sa.Uuid()))
@@ -121,6 +124,15 @@ async def propose(db: Db, request: UUID, subject: Subject, given: CorrectionInpu
             before=before[field],
             after=masked,
         )
+
+
+async def read_proposed(db: Db, request: UUID, person: UUID, area: str | None) -> None:
+    """Writes that the caller reads what a request proposes (I27): its answer may show it. Raises InvalidInput."""
+    rows = await db.all(PROPOSED, request=request)
+    fields = [READ_AS[F(row["field"])] for row in rows if row["field"] in READ_AS]
+    if not fields:
+        raise InvalidInput(field="id", reason="该请求没有需要查看的内容。")
+    await record_reading(db, [(person, area)], AccessPurpose.VERIFICATION, fields, "核对更正请求")
 
 
 async def write(db: Db, request: UUID, person: UUID) -> None:

@@ -1,7 +1,8 @@
 """Erasing a person (PIPL art. 47): what is his goes, what others must be able to check stays under a pseudonym.
 
 The ledgers of hours and money, attendances, the log of who read whose data and the audit log are kept whole: they are
-what law, or somebody else's right, asks to keep. They hold ids, which from now on lead to nobody.
+what law, or somebody else's right, asks to keep. They hold ids, which from now on lead to nobody; the audit log holds the
+network addresses too from which he acted.
 """
 
 from __future__ import annotations
@@ -214,7 +215,7 @@ KEPT: Mapping[str, tuple[str, str]] = {
     "pii_access": ("subject_id", "查阅您信息的记录 {count} 条：查阅人须对此负责"),
     "break_glass_person": ("person_id", "应急查阅您信息的记录 {count} 条：查阅人须对此负责"),
     "contact_reveal": ("person_id", "您查阅他人信息的记录 {count} 条：他人有权知道"),
-    "audit_event": ("person", "操作日志 {count} 条：网络日志至少保存六个月，不含个人信息"),
+    "audit_event": ("person", "操作日志 {count} 条：网络日志依法至少保存六个月，含编号与网络地址"),
     "consent": ("person_id", "同意与撤回的记录 {count} 条：证明此前处理的依据"),
     "subject_request": ("person_id", "权利请求的记录 {count} 条：证明已依法办理"),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -111,6 +111,16 @@ async def _as(db: Db, person: UUID, role: Role) -> AsyncIterator[Db]:
     db.events += own.events
 
 
+async def _tried(own: Db, verb: Awaitable[object]) -> None:
+    """Runs one of his verbs; where it is refused, nothing of it stays, and nothing of it is told."""
+    told = len(own.events)
+    try:
+        async with own.connection.transaction():
+            await verb
+    except Problem:
+        del own.events[told:]
+
+
 async def cancel_open(db: Db, person: UUID) -> None:
     """Takes back his needs and offers, calls off his commitments, and steps back from sessions, as far as that goes.
 
@@ -118,18 +128,14 @@ async def cancel_open(db: Db, person: UUID) -> None:
     """
     async with _as(db, person, Role.VOLUNTEER) as own:
         for row in await db.all(COMMITMENTS, person=person):
-            with contextlib.suppress(Problem):
-                if row["status"] == CommitmentStatus.PROPOSED:
-                    await decline_commitment(own, row["id"], reason=REASON)
-                else:
-                    await cancel_commitment(own, row["id"], REASON)
+            if row["status"] == CommitmentStatus.PROPOSED:
+                await _tried(own, decline_commitment(own, row["id"], reason=REASON))
+            else:
+                await _tried(own, cancel_commitment(own, row["id"], REASON))
         for row in await db.all(OFFERS, person=person):
-            with contextlib.suppress(Problem):
-                await withdraw_offer(own, row["id"])
+            await _tried(own, withdraw_offer(own, row["id"]))
         for row in await db.all(SESSIONS, person=person):
-            with contextlib.suppress(Problem):
-                await withdraw(own, row["id"])
+            await _tried(own, withdraw(own, row["id"]))
     async with _as(db, person, Role.RESIDENT) as own:
         for row in await db.all(NEEDS, person=person):
-            with contextlib.suppress(Problem):
-                await cancel_need(own, row["id"], REASON)
+            await _tried(own, cancel_need(own, row["id"], REASON))

@@ -15,7 +15,7 @@ from models.base import INSTANT, table
 from models.database import Db, Seen, Statement
 from models.people.problems import DocumentTaken, OwnCase
 from models.privacy.actions.consents import withdraw
-from models.privacy.actions.corrections import CorrectionInput, propose, write
+from models.privacy.actions.corrections import CorrectionInput, propose, read_proposed, write
 from models.privacy.actions.erasure import erase_person
 from models.privacy.actions.subjects import Subject, the_subject, the_ward
 from models.privacy.problems import ErasureBlocked, NotGuardian, RequestPending
@@ -217,6 +217,19 @@ async def withdraw_request(db: Db, id: UUID) -> UUID:
     row = await db.one(AGAIN, id=id)
     assert row is not None
     await _finish(db, id, step("withdraw", row["state"]), by=db.actor.person)
+    return id
+
+
+@may(MAY["correction.reveal"])
+@refuses(InvalidTransition, OwnCase)
+async def reveal_correction(db: Db, id: UUID) -> UUID:
+    """Staff of the person's community read what he wants put right, to hold it against the papers, until they decide.
+
+    It is on record for each reading, where the person sees it. Raises besides: Forbidden, NotFound, InvalidInput.
+    """
+    row = await _to_decide(db, id)
+    step("finish", row["state"])
+    await read_proposed(db, id, row["person_id"], row["area"])
     return id
 
 

@@ -14,24 +14,27 @@ from models.base import INSTANT, table
 from models.database import Db, Seen, Statement, transaction
 from models.pool import Pool
 from models.privacy.export.build import own_data
-from models.privacy.rules import FILES, RequestState
+from models.privacy.rules import FETCHABLE_STATES, FILES, RequestState
 from models.privacy.tables import SubjectRequest
 from models.privacy.visible import own
 from models.problems import NotFound
 
 asked = table(SubjectRequest)
+THERE = asked.c.state.in_([sa.literal_column(f"'{state.value}'") for state in FETCHABLE_STATES])
+"""Whether the file was not taken back."""
 
 FETCHABLE = Seen(
     lambda viewer: sa.select(asked.c.person_id, asked.c.kind).where(
         asked.c.id == sa.bindparam("id", type_=sa.Uuid()),
         asked.c.kind.in_([sa.literal_column(f"'{kind.value}'") for kind in FILES]),
+        THERE,
         asked.c.expires_at > viewer.now,
         own(asked.c.person_id, viewer),
     )
 )
 FETCHED = Statement(
     sa.update(asked)
-    .where(asked.c.id == sa.bindparam("id", type_=sa.Uuid()))
+    .where(asked.c.id == sa.bindparam("id", type_=sa.Uuid()), THERE)
     .values(
         state=sa.literal_column(f"'{RequestState.DONE.value}'"),
         handled_at=sa.func.coalesce(asked.c.handled_at, sa.bindparam("now", type_=INSTANT)),
@@ -63,7 +66,8 @@ async def export(pool: Pool, actor: Actor, now: datetime, request: UUID) -> tupl
 
     async def fetched(db: Db) -> None:
         await may_fetch(db)
-        await db.one(FETCHED, id=request, size=len(text))
+        if await db.one(FETCHED, id=request, size=len(text)) is None:  # taken back while it was made
+            raise NotFound(what="该文件")
         db.tell("subject_request.done", request, kind=found["kind"])
 
     await transaction(pool, actor, now, fetched)

@@ -347,6 +347,15 @@ SOURCES: tuple[Source, ...] = (
     ),
     Source(
         C.ACCOUNTS,
+        "acts",
+        "操作日志：您自己的操作（不含密钥程序的调用）",
+        "The audit log: what you did yourself, without what machines did by your keys",
+        """SELECT at, action, result, address AS network_address FROM audit_event WHERE person = $1 AND key IS NULL
+        ORDER BY at, id""",
+        ("audit_event.person",),
+    ),
+    Source(
+        C.ACCOUNTS,
         "apiKeys",
         "密钥",
         "Keys of machines that act in your name",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 FIELDS: Mapping[str, tuple[str, str]] = {
     "acceptedAt": ("接受时间", "When it was accepted"),
+    "action": ("操作名称", "What was done: the operation's name"),
     "address": ("住址", "Address with its door"),
     "after": ("更正后（掩码）", "After the correction, masked"),
     "amount": ("金额（元）", "Amount in yuan"),
@@ -84,6 +85,7 @@ FIELDS: Mapping[str, tuple[str, str]] = {
     "minutes": ("分钟数", "Minutes"),
     "name": ("名称或姓名", "Name"),
     "need": ("需求编号", "Number of the need"),
+    "networkAddress": ("网络地址", "Network address"),
     "network": ("网络地址（部分）", "Network address, in part"),
     "no": ("编号", "Number"),
     "noCare": ("不登记关爱信息", "No record of care"),
@@ -130,6 +132,7 @@ FIELDS: Mapping[str, tuple[str, str]] = {
     "restrictedArea": ("限定地区", "Bound to this area"),
     "restrictedFrom": ("限定起始日", "Bound from this day"),
     "restrictedTo": ("限定截止日", "Bound to this day"),
+    "result": ("结果：DONE 为已完成，其他为未办理的原因代码", "What came of it: DONE, or the code of why not"),
     "revision": ("版次", "Revision"),
     "revokedAt": ("撤销时间", "When it was revoked"),
     "role": ("身份", "Capacity"),
