@@ -25,10 +25,14 @@ from models.identity.wechat.merge import FOLDED, HIS, HISTORY, LEFT, STAY, refer
 from models.identity.wechat.ports import WechatUser
 from models.identity.wechat.problems import (
     BothHaveHistory,
+    BothSignIn,
+    ChildsRecord,
     ClaimMismatch,
     ClaimNeedsStaff,
     ClaimTriesExhausted,
+    NamesDiffer,
     NotOnePerson,
+    NumberUnproven,
     PhoneNotProven,
     RecordActs,
     WechatCodeUsed,
@@ -36,9 +40,9 @@ from models.identity.wechat.problems import (
 )
 from models.identity.wechat.sweep import sweep_wechat
 from models.people.actions import ResidentInput, register_resident
-from models.people.actions.persons import set_identity
+from models.people.actions.persons import set_identity, set_name, set_phone
 from models.people.identity import check_digit
-from models.people.problems import OwnCase
+from models.people.problems import ConflictOfInterest, OwnCase
 from models.people.rules import IdType, VolunteerRegistration
 from models.problems import Forbidden, InvalidInput, Kept, NotFound, Problem
 from models.tables import METADATA
@@ -536,6 +540,74 @@ async def test_staff_merge_neither_themselves_nor_who_acts_for_others(there: The
     for from_, into in ((officer, grandmother), (grandmother, officer)):
         with pytest.raises(RecordActs):
             await actions.merge_records(there.as_(there.staff), from_.person, into.person, "同一人")
+
+
+async def test_staff_make_no_ones_record_their_own_by_writing_his_number_on_another(there: There) -> None:
+    """A staff member's second self has her number, corrected to be so, and is joined with her record, both ways."""
+    victim, thief = await there.grandmother(), await there.come("thief")
+    await there.bind(thief, "10087654321")
+    await set_phone(there.as_(there.staff), thief.person, PHONE)  # type: ignore[arg-type]
+
+    async def refused(problem: type[Problem]) -> None:
+        for from_, into in ((victim.person, thief.person), (thief.person, victim.person)):
+            await there.c.execute("UPDATE person SET area = $2 WHERE id = $1", into, make.Town.COMMUNITY)
+            with pytest.raises(problem):
+                await actions.merge_records(there.as_(there.staff), from_, into, "本人到场")  # type: ignore[arg-type]
+            assert not await there.value("SELECT count(*) FROM person_merge WHERE proof = 'STAFF'")
+
+    await refused(NumberUnproven)
+    await set_name(there.as_(there.staff), thief.person, "王某")  # type: ignore[arg-type]
+    await refused(NamesDiffer)
+    await set_name(there.as_(there.staff), thief.person, "李奶奶")  # type: ignore[arg-type]
+    await refused(NumberUnproven)
+    owner = await there.come("owner")
+    await there.bind(owner)
+    await there.c.execute("UPDATE person_contact SET phone_whose = 'RELATIVE' WHERE person_id = $1", thief.person)
+    await there.claim(owner)
+    await there.c.execute("UPDATE person_contact SET phone_whose = 'OWN' WHERE person_id = $1", thief.person)
+    await refused(BothSignIn)
+
+
+async def test_a_number_that_was_proven_the_day_before_serves_no_longer(there: There) -> None:
+    grandmother, who = await there.grandmother(), await there.come()
+    await there.bind(who)
+    with pytest.raises(NumberUnproven):
+        late = there.as_(there.staff, hours=24)
+        await actions.merge_records(late, who.person, grandmother.person, "本人到场")  # type: ignore[arg-type]
+    soon = there.as_(there.staff, hours=23)
+    await actions.merge_records(soon, who.person, grandmother.person, "本人到场")  # type: ignore[arg-type]
+
+
+async def test_a_childs_record_takes_on_only_somebody_who_is_nothing_yet(there: There) -> None:
+    child = await make.resident(
+        there.c, there.town, "李小明", phone=PHONE, birth_date=NOW.date() - timedelta(days=13 * 365)
+    )
+    who = await there.come()
+    await there.bind(who)
+    await there.c.execute("UPDATE person SET area = $2 WHERE id = $1", who.person, make.Town.COMMUNITY)
+    with pytest.raises(ChildsRecord):
+        await actions.merge_records(there.as_(there.staff), child.person, who.person, "监护人到场")  # type: ignore[arg-type]
+    await register_resident(there.as_(who), ResidentInput(community=there.town.community))
+    with pytest.raises(ChildsRecord):
+        await actions.merge_records(there.as_(there.staff), who.person, child.person, "监护人到场")  # type: ignore[arg-type]
+    other = await there.come("other")
+    await there.bind(other)
+    assert await actions.merge_records(there.as_(there.staff), other.person, child.person, "监护人到场") == child.person  # type: ignore[arg-type]
+
+
+async def test_staff_merge_nobody_they_are_close_to(there: There) -> None:
+    grandmother, who = await there.grandmother(), await there.come()
+    await there.bind(who)
+    await make.insert(
+        there.c,
+        "declared_interest",
+        person_id=there.staff.person,
+        other_id=grandmother.person,
+        relation="CHILD",
+        declared_at=NOW,
+    )
+    with pytest.raises(ConflictOfInterest):
+        await actions.merge_records(there.as_(there.staff), who.person, grandmother.person, "本人到场")  # type: ignore[arg-type]
 
 
 async def test_what_has_served_is_forgotten(there: There) -> None:

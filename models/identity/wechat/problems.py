@@ -65,6 +65,13 @@ class WechatTaken(Problem):
 
 
 @dataclasses.dataclass(eq=False)
+class WechatBound(Problem):
+    """The caller signs in by another WeChat user already: he unbinds that one first (`wechatUnbind`)."""
+
+    says = "您已绑定另一个微信，请先解除绑定。"
+
+
+@dataclasses.dataclass(eq=False)
 class PhoneNotProven(Problem):
     """No phone number has been proven in this sign-in within the last 15 minutes, and no identity card was given."""
 
@@ -126,3 +133,32 @@ class NotOnePerson(Problem):
 
     says = "两条登记的手机号和身份证号都不相同，不能合并。"
     retry = Retry.CHANGE_INPUT
+
+
+@dataclasses.dataclass(eq=False)
+class NamesDiffer(Problem):
+    """The two records have different full names. If one is written wrongly, it is corrected first."""
+
+    says = "两条登记的姓名不同，不能合并，请先更正姓名。"
+
+
+@dataclasses.dataclass(eq=False)
+class NumberUnproven(Problem):
+    """Nobody of the two has proven their phone number in the mini-program (`phoneBind`) within the last 24 hours."""
+
+    says = "请本人先在小程序验证该手机号，24 小时内再来合并。"
+    retry = Retry.LATER
+
+
+@dataclasses.dataclass(eq=False)
+class BothSignIn(Problem):
+    """Each of the two signs in by a WeChat user of his own: so they are two people, as far as can be told."""
+
+    says = "两条登记各自绑定了微信，不能合并。"
+
+
+@dataclasses.dataclass(eq=False)
+class ChildsRecord(Problem):
+    """One record is a child's, and what is to be given up is more than a WeChat user who has said nothing of himself."""
+
+    says = "未成年人的登记只能并入刚用微信登录、尚未登记的人。"

@@ -13,6 +13,10 @@ CODE_LIFE = timedelta(minutes=5)
 """How long a code of wx.login lives, and how long a lost answer can be had again with it."""
 PROOF_LIFE = timedelta(minutes=15)
 """How long a proven phone number serves to claim a record."""
+STAFF_PROOF_LIFE = timedelta(hours=24)
+"""How long it serves staff who join two records that have the number: he need not come to them at once."""
+CARD_AGE = timedelta(hours=24)
+"""How long the number of an identity card has been on record before somebody may claim the record by it alone."""
 TRIES = 5
 """Failed claims in `TRY_PERIOD`, of one person and on one record."""
 TRY_PERIOD = timedelta(days=1)
@@ -49,6 +53,7 @@ OF_HIS_OWN = frozenset({Role.PERSON, Role.RESIDENT, Role.VOLUNTEER})
 MAY: dict[str, frozenset[Role]] = {
     "wechat.sign_in": frozenset(Role),
     "wechat.bind": SIGNED_IN,
+    "wechat.unbind": SIGNED_IN,
     "phone.bind": OF_HIS_OWN,
     "person.claim": OF_HIS_OWN,
     "person.merge": frozenset({Role.COMMUNITY_STAFF}),

@@ -6,21 +6,31 @@ from uuid import UUID
 
 import asyncpg
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from models import clock
 from models.access import Actor, may
-from models.base import table
+from models.base import INSTANT, table
 from models.database import Db, Statement
 from models.identity.accounts.tables import Account
 from models.identity.actions.sign_ins import end_sign_ins_of
 from models.identity.rules import SignInEnd
 from models.identity.wechat.merge import move_all, move_document
-from models.identity.wechat.problems import BothHaveHistory, NotOnePerson, RecordActs
-from models.identity.wechat.rules import MAY, MergeProof
-from models.identity.wechat.tables import PersonMerge
+from models.identity.wechat.problems import (
+    BothHaveHistory,
+    BothSignIn,
+    ChildsRecord,
+    NamesDiffer,
+    NotOnePerson,
+    NumberUnproven,
+    RecordActs,
+)
+from models.identity.wechat.rules import MAY, STAFF_PROOF_LIFE, MergeProof
+from models.identity.wechat.tables import BoundPhone, PersonMerge, WechatIdentity
+from models.people.actions.interests import no_conflict
 from models.people.actions.persons import BORN, of_number, set_address, set_name, set_phone
-from models.people.identity import HIDDEN, born_by, read_id_number
-from models.people.problems import OwnCase
+from models.people.identity import HIDDEN, born_by, is_minor, read_id_number
+from models.people.problems import ConflictOfInterest, OwnCase
 from models.people.rules import Gender, IdType, PersonState, PhoneWhose, SearchKey
 from models.people.tables import Membership, Person, PersonContact, PersonIdentity, PersonName, Resident, Volunteer
 from models.pinyin import sort_key
@@ -31,6 +41,7 @@ from models.vault import Keys, Kind
 person, contact, name, document = table(Person), table(PersonContact), table(PersonName), table(PersonIdentity)
 membership, account, merged = table(Membership), table(Account), table(PersonMerge)
 resident, volunteer = table(Resident), table(Volunteer)
+bound, wechat = table(BoundPhone), table(WechatIdentity)
 
 ID = sa.bindparam("id", type_=sa.Uuid(), unique=False)
 ACTS = Statement(
@@ -64,6 +75,19 @@ KNOWN = Statement(
     )
     .where(person.c.id == ID, person.c.state == PersonState.PRESENT.value)
     .with_for_update(of=person)
+)
+_PAIR = sa.bindparam("persons", type_=postgresql.ARRAY(sa.Uuid()))
+PROVEN = Statement(
+    sa.select(
+        sa.exists().where(
+            bound.c.person_id == sa.any_(_PAIR),
+            bound.c.phone_index == sa.any_(sa.bindparam("indexes", type_=postgresql.ARRAY(sa.LargeBinary()))),
+            bound.c.proven_at > sa.bindparam("since", type_=INSTANT),
+        )
+    )
+)
+WITH_WECHAT = Statement(
+    sa.select(sa.func.count(wechat.c.person_id.distinct())).where(wechat.c.person_id == sa.any_(_PAIR))
 )
 FORGET = tuple(Statement(sa.delete(rows).where(rows.c.person_id == ID)) for rows in (name, contact, document))
 GIVE_UP = Statement(
@@ -162,21 +186,38 @@ async def _adopt(db: Db, old: asyncpg.Record, new: asyncpg.Record) -> None:
 
 
 @may(MAY["person.merge"])
-@refuses(BothHaveHistory, NotOnePerson, RecordActs, OwnCase)
+@refuses(
+    BothHaveHistory,
+    NotOnePerson,
+    NamesDiffer,
+    NumberUnproven,
+    BothSignIn,
+    ChildsRecord,
+    RecordActs,
+    OwnCase,
+    ConflictOfInterest,
+)
 async def merge_records(db: Db, from_: UUID, into: UUID, reason: str, id_number: str | None = None) -> UUID:
     """Community staff make one person of two records that have a phone number, as their own, in common.
 
     Or of one on which his identity card stands, and one on which no document does: when they have the card before them,
     and give its number. It is kept nowhere.
 
+    Staff could write a number on a record themselves, and make a stranger's record their own by it. So the number in
+    common was proven by its owner's telephone within 24 hours, the names are the same where both have one, not both sign
+    in by WeChat already, and none of it is the staff's own matter or that of somebody close to them. A child's record
+    takes on nothing but somebody who came by the mini-program and is nothing here yet.
+
     The record that stays must be of their community; the other one too, or of none, as one who came by the mini-program
     and registered nowhere. Returns the id of the one that stays. Raises NotFound, InvalidInput, OwnCase, RecordActs,
-    NotOnePerson, and BothHaveHistory: then the other way round may do.
+    NotOnePerson, the problems of the conditions above, and BothHaveHistory: then the other way round may do.
     """
     reason = clean(reason, "reason", most=200)
     number = None if id_number is None else read_id_number(id_number, IdType.ID_CARD, db.now)
+    db.detail.update({"from": from_, "into": into})
     if db.actor.person in (from_, into):
         raise OwnCase()
+    await no_conflict(db, concerns=[from_, into])
     rows = {}
     for id in sorted({from_, into}):
         rows[id] = await db.one(KNOWN, id=id)
@@ -190,6 +231,7 @@ async def merge_records(db: Db, from_: UUID, into: UUID, reason: str, id_number:
         raise RecordActs()
     if not (_same_phone(old, new, await db.keys()) if number is None else await _of_card(db, old, new, number)):
         raise NotOnePerson()
+    await _check_pair(db, old, new, by_phone=number is None)
     db.detail["by"] = (SearchKey.PHONE if number is None else SearchKey.ID_NUMBER).value
     await merge(db, from_, into, MergeProof.STAFF, reason)
     return into
@@ -209,6 +251,24 @@ def _same_phone(old: asyncpg.Record, new: asyncpg.Record, keys: Keys) -> bool:
         return False
     numbers = [keys.open(Kind.PHONE, row["phone"], row["id"]) for row in (old, new)]
     return numbers[0] == numbers[1]
+
+
+async def _check_pair(db: Db, old: asyncpg.Record, new: asyncpg.Record, *, by_phone: bool) -> None:
+    """Whether two records may be one person besides what they have in common. Raises the problems of `merge_records`."""
+    keys, pair = await db.keys(), [old["id"], new["id"]]
+    names = {keys.open(Kind.NAME, row["name"], row["id"]) for row in (old, new) if row["name"] is not None}
+    if len(names) > 1:
+        raise NamesDiffer()
+    if any(row["birth_date"] is not None and is_minor(row["birth_date"], db.now) for row in (old, new)):
+        told = [old[column] for column in ("name", "birth_date", "number", "lives", "serves")]
+        if any(value is not None for value in told):
+            raise ChildsRecord()
+    if await db.value(WITH_WECHAT, persons=pair) > 1:
+        raise BothSignIn()
+    if by_phone:
+        indexes = keys.indexes(Kind.PHONE, keys.open(Kind.PHONE, new["phone"], new["id"]))
+        if not await db.value(PROVEN, persons=pair, indexes=indexes, since=db.now - STAFF_PROOF_LIFE):
+            raise NumberUnproven()
 
 
 async def _of_card(db: Db, old: asyncpg.Record, new: asyncpg.Record, number: str) -> bool:
