@@ -79,6 +79,16 @@ class MembershipExists(Problem):
 
 
 @dataclasses.dataclass(eq=False)
+class RolesApart(Problem):
+    """The person holds a capacity on some of these days that nobody may hold together with this one."""
+
+    says = "该人员同期任“{held}”，两种身份不能由同一人担任。"
+    retry = Retry.CHANGE_INPUT
+    held: str
+    """The capacity that he holds, as its Chinese label."""
+
+
+@dataclasses.dataclass(eq=False)
 class OwnCase(Problem):
     """Nobody decides on his own application, or gives himself a capacity."""
 
@@ -154,3 +164,28 @@ class ConflictOfInterest(Problem):
     says = "您与此事有利害关系（{reason}），请由其他人员办理。"
     reason: str
     """Which interest, in a phrase."""
+
+
+@dataclasses.dataclass(eq=False)
+class AdministratorTooNew(Problem):
+    """To ask, or to agree, that plain data be read takes somebody who has administered for a while."""
+
+    says = "任平台管理员满 {days} 天后，方可申请或同意应急查阅。"
+    retry = Retry.LATER
+    days: int
+    """For how many days at least."""
+
+
+@dataclasses.dataclass(eq=False)
+class NotIndependent(Problem):
+    """Who agrees owes his office or his account to who asked, or the other way round, or both owe it to a third one."""
+
+    says = "您与申请人之间有授予任职或邀请开户的关系，须由无此关系的管理员同意。"
+
+
+@dataclasses.dataclass(eq=False)
+class OutsideArea(Problem):
+    """Some of these people do not live in the area that the caller administers."""
+
+    says = "其中有人不在您管理的区域内。"
+    retry = Retry.CHANGE_INPUT

@@ -65,6 +65,19 @@ GRANTS: dict[Role, frozenset[Role]] = {
 }
 """Who may give which capacities: an administrator any, within his own area if he has one; an organization's staff theirs."""
 
+SPENDING_ROLES = frozenset({Role.FUND_MAKER, Role.FUND_CHECKER, Role.FUND_AUTHORISER})
+NOT_ADMIN = FUND_ROLES | {Role.AUDITOR, Role.COMMUNITY_STAFF}
+"""What nobody holds who administers the platform: its audit, its money, and the reading of residents' data."""
+
+
+def apart(one: Role, other: Role, *, same_organization: bool) -> bool:
+    """Whether two capacities may never be one person's at the same time (GB/T 22239: administration, audit and security
+    are separate; the signatures on a payment are of as many people)."""
+    if one is not other and same_organization and {one, other} <= SPENDING_ROLES:
+        return True
+    return Role.ADMIN in (one, other) and bool({one, other} & NOT_ADMIN)
+
+
 SHOWN_ROLES = frozenset(GRANTED_ROLES) - {Role.DISTRICT_VIEWER, Role.CITY_VIEWER, Role.AUDITOR}
 """Roles in which somebody acts for others, so that his masked name is shown to whoever is signed in."""
 

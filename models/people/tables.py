@@ -287,7 +287,8 @@ class Organization(Table, table=True):
 class Membership(Table, table=True):
     """任职: a person's capacity, for an organization or an area, from one day to another. Never two of one kind at once.
 
-    An exclusion constraint in the migration keeps the last promise.
+    An exclusion constraint in the migration keeps the last promise; two more keep apart what nobody holds together
+    (scopes.apart).
     """
 
     __tablename__ = "membership"
@@ -359,6 +360,8 @@ class ContactGrant(Table, table=True):
     source_id: UUID
     since: datetime = instant()
     until: datetime | None = instant(optional=True)
+    for_staff: bool = flag()
+    """To the social worker who looks after him, as one: not a sharing with a provider, from which he may withdraw."""
 
 
 class PersonSearch(Table, table=True):

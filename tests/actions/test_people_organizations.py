@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from models.access import Actor, Role
+from models.access import FUND_ROLES, Actor, Role
 from models.people import actions
 from models.people.problems import (
     DuplicateOrganization,
@@ -18,6 +18,7 @@ from models.people.problems import (
     MembershipExists,
     OrganizationNotVerified,
     OwnCase,
+    RolesApart,
     ScopeExceeded,
 )
 from models.people.queries import actor_of
@@ -256,14 +257,59 @@ async def test_an_administrator_gives_every_capacity_with_its_scope(
         Role.AUDITOR: {},
         Role.ADMIN: {},
     }
+    others = {
+        role: await person(connection, role.value) for role in (Role.ADMIN, Role.FUND_CHECKER, Role.FUND_AUTHORISER)
+    }
     for role, scope in scopes.items():
-        id_ = await actions.grant_membership(admin, one, role, **scope)
-        actor = await actor_of(connection, one, role, id_, now)
-        assert actor == Actor(role, one, scope.get("organization_id"), scope.get("area"))
+        whom = others.get(role, one)
+        id_ = await actions.grant_membership(admin, whom, role, **scope)
+        actor = await actor_of(connection, whom, role, id_, now)
+        assert actor == Actor(role, whom, scope.get("organization_id"), scope.get("area"))
         with pytest.raises(MembershipExists):
-            await actions.grant_membership(admin, one, role, **scope)
+            await actions.grant_membership(admin, whom, role, **scope)
     assert await held(connection) == 1 + len(scopes)
     assert await connection.fetchval("SELECT officer_id FROM grid WHERE code = $1", Town.GRID) == one
+
+
+APART = (
+    (Role.FUND_MAKER, Role.FUND_CHECKER),
+    (Role.FUND_AUTHORISER, Role.FUND_MAKER),
+    (Role.ADMIN, Role.AUDITOR),
+    (Role.FUND_REPORTER, Role.ADMIN),
+    (Role.ADMIN, Role.COMMUNITY_STAFF),
+)
+
+
+@pytest.mark.parametrize("roles", APART)
+async def test_capacities_that_nobody_holds_together(
+    connection: asyncpg.Connection, now: datetime, roles: tuple[Role, Role]
+) -> None:
+    """Neither by the verb nor by hand; one after the other, and in two foundations, they may be."""
+    there = await town(connection)
+    admin = handle(connection, await staff(connection, Role.ADMIN), now)
+    one = await person(connection)
+    funds = [
+        await organization(connection, there, n, kind=OrganizationKind.FOUNDATION) for n in ("甲基金会", "乙基金会")
+    ]
+
+    def scope(role: Role, fund: int = 0) -> dict[str, Any]:
+        if role is Role.COMMUNITY_STAFF:
+            return {"area": Town.COMMUNITY}
+        return {"organization_id": funds[fund]} if role in FUND_ROLES else {}
+
+    first, second = roles
+    id_ = await actions.grant_membership(admin, one, first, **scope(first), ends_on=date(2026, 12, 31))
+    with pytest.raises(RolesApart):
+        await actions.grant_membership(admin, one, second, **scope(second))
+    given = {"organization": scope(second).get("organization_id"), "area": scope(second).get("area")}
+    with pytest.raises(asyncpg.ExclusionViolationError):
+        async with connection.transaction():
+            await membership(connection, one, second, **given)
+    await actions.grant_membership(admin, one, second, **scope(second), starts_on=date(2027, 1, 1))
+    if Role.ADMIN not in roles:
+        await actions.grant_membership(admin, one, second, **scope(second, 1))
+    await actions.revoke_membership(admin, id_)
+    await actions.grant_membership(admin, one, second, **scope(second), ends_on=date(2026, 12, 31))
 
 
 WRONG: list[tuple[Role, dict[str, Any], type[Exception]]] = [

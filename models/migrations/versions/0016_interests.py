@@ -76,6 +76,25 @@ RELATED = (
     " FOR EACH ROW WHEN (NEW.approved_by IS NOT NULL) EXECUTE FUNCTION hour_entry_unrelated()",
 )
 """Who is close to whom; and that nobody signs for those (I17)."""
+APART = (
+    """
+    ALTER TABLE membership ADD CONSTRAINT ex_membership_signatures EXCLUDE USING gist (
+        person_id WITH =,
+        organization_id WITH =,
+        role WITH <>,
+        daterange(starts_on, ends_on, '[]') WITH &&
+    ) WHERE (revoked_at IS NULL AND role IN ('FUND_MAKER', 'FUND_CHECKER', 'FUND_AUTHORISER'))
+    """,
+    """
+    ALTER TABLE membership ADD CONSTRAINT ex_membership_administration EXCLUDE USING gist (
+        person_id WITH =,
+        (CASE role WHEN 'ADMIN' THEN 1 ELSE 0 END) WITH <>,
+        daterange(starts_on, ends_on, '[]') WITH &&
+    ) WHERE (revoked_at IS NULL AND role IN ('ADMIN', 'AUDITOR', 'COMMUNITY_STAFF', 'FUND_MAKER', 'FUND_CHECKER',
+                                             'FUND_AUTHORISER', 'FUND_REPORTER'))
+    """,
+)
+"""The capacities that nobody holds together: two signatures on one payment; administration, and what it administers."""
 
 
 def purposes(values: tuple[str, ...]) -> None:
@@ -216,13 +235,15 @@ def upgrade() -> None:
     )
     op.create_index("ix_disbursement_line_line_id", "disbursement_line", ["line_id"])
     op.create_check_constraint(op.f("ck_disbursement_confirmed_by"), "disbursement", "confirmed_by <> maker_id")
-    for statement in RELATED:
+    for statement in (*RELATED, *APART):
         op.execute(statement)
 
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     op.execute(EMPTY)
+    for name in ("signatures", "administration"):
+        op.execute(f"ALTER TABLE membership DROP CONSTRAINT ex_membership_{name}")
     op.execute("DROP TRIGGER hour_entry_unrelated ON hour_entry")
     op.execute("DROP TRIGGER disbursement_unrelated ON disbursement")
     op.execute("DROP FUNCTION hour_entry_unrelated, disbursement_unrelated, interested, related")

@@ -9,7 +9,7 @@ import asyncpg
 import sqlalchemy as sa
 
 from models import clock
-from models.access import Role, may, seen
+from models.access import ROLE_LABELS, Role, may, seen
 from models.base import table
 from models.database import Db, Seen, Statement
 from models.people.actions.administrators import last_administrator
@@ -20,10 +20,11 @@ from models.people.problems import (
     MembershipExists,
     OrganizationNotVerified,
     OwnCase,
+    RolesApart,
     ScopeExceeded,
 )
 from models.people.rules import OrganizationKind, VerifiedState
-from models.people.scopes import AREA_DIGITS, GRANTED_ROLES, GRANTS, MAY, ORGANIZATION_KINDS, SHOWN_ROLES
+from models.people.scopes import AREA_DIGITS, GRANTED_ROLES, GRANTS, MAY, ORGANIZATION_KINDS, SHOWN_ROLES, apart
 from models.people.tables import Membership, Organization, Person, SocialWorker
 from models.problems import Forbidden, InvalidInput, InvalidTransition, NotFound, refuses
 from models.territory.tables import Grid
@@ -51,22 +52,27 @@ LICENCE = Statement(
         )
     )
 )
+THEN = (
+    membership.c.person_id == sa.bindparam("person", type_=sa.Uuid()),
+    membership.c.revoked_at.is_(None),
+    sa.or_(
+        sa.bindparam("ends_on", type_=sa.Date(), unique=False).is_(None),
+        membership.c.starts_on <= sa.bindparam("ends_on", type_=sa.Date(), unique=False),
+    ),
+    sa.or_(membership.c.ends_on.is_(None), membership.c.ends_on >= sa.bindparam("starts_on", type_=sa.Date())),
+)
+"""Somebody's capacities of some of those days."""
 SAME = Statement(
     sa.select(
         sa.exists().where(
-            membership.c.person_id == sa.bindparam("person", type_=sa.Uuid()),
             membership.c.role == sa.bindparam("role", type_=sa.Text()),
             membership.c.organization_id.is_not_distinct_from(sa.bindparam("organization", type_=sa.Uuid())),
             membership.c.area.is_not_distinct_from(sa.bindparam("area", type_=sa.Text())),
-            membership.c.revoked_at.is_(None),
-            sa.or_(
-                sa.bindparam("ends_on", type_=sa.Date(), unique=False).is_(None),
-                membership.c.starts_on <= sa.bindparam("ends_on", type_=sa.Date(), unique=False),
-            ),
-            sa.or_(membership.c.ends_on.is_(None), membership.c.ends_on >= sa.bindparam("starts_on", type_=sa.Date())),
+            *THEN,
         )
     )
 )
+BESIDES = Statement(sa.select(membership.c.role, membership.c.organization_id).where(*THEN))
 INSERT = Statement(
     sa.insert(membership)
     .values(
@@ -110,7 +116,7 @@ REVOKE = Statement(
 
 
 @may(MAY["membership.grant"])
-@refuses(OwnCase, ScopeExceeded, OrganizationNotVerified, MembershipExists, LicenceMissing)
+@refuses(OwnCase, ScopeExceeded, OrganizationNotVerified, MembershipExists, LicenceMissing, RolesApart)
 async def grant_membership(
     db: Db,
     person_id: UUID,
@@ -124,8 +130,9 @@ async def grant_membership(
     """Gives somebody a capacity from one day to another (today, and until it is revoked); returns the membership's id.
 
     An administrator gives any, within his area if he has one; an organization's staff gives its own NGO_STAFF only.
-    A grid officer begins today without an end and becomes his grid's officer. Raises Forbidden, NotFound, InvalidInput
-    and the problems named above.
+    A grid officer begins today without an end and becomes his grid's officer. What an administrator gives to somebody
+    whose account another organization's staff made takes that account's password and authenticator away. Raises
+    Forbidden, NotFound, InvalidInput and the problems named above.
     """
     if role not in GRANTED_ROLES:
         raise InvalidInput(field="role", reason="该身份不是任职，不能授予。")
@@ -144,6 +151,9 @@ async def grant_membership(
     values = {"person": person_id, "organization": organization_id, "role": role, "area": area}
     if await db.value(SAME, starts_on=starts_on, ends_on=ends_on, **values):
         raise MembershipExists()
+    for row in await db.all(BESIDES, person=person_id, starts_on=starts_on, ends_on=ends_on):
+        if apart(role, Role(row["role"]), same_organization=row["organization_id"] == organization_id):
+            raise RolesApart(held=ROLE_LABELS[Role(row["role"])])
     id_: UUID = await db.value(INSERT, starts_on=starts_on, ends_on=ends_on, by=db.actor.person, **values)
     if role in SHOWN_ROLES:
         await db.one(ACTS, id=person_id)
