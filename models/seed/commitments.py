@@ -217,8 +217,10 @@ def _grant(market: Market, ask: Ask, id: UUID, by: Active | None, who: UUID, sin
     if subject is None:
         return
     if by is not None:
-        sheets["contact_grant"].append((sheets.id("contact_grant", since), None, by.id, subject, id, since, until))
-    sheets["contact_grant"].append((sheets.id("contact_grant", since), who, None, subject, id, since, until))
+        sheets["contact_grant"].append(
+            (sheets.id("contact_grant", since), None, by.id, subject, id, since, until, False)
+        )
+    sheets["contact_grant"].append((sheets.id("contact_grant", since), who, None, subject, id, since, until, False))
 
 
 def _write(

@@ -208,7 +208,8 @@ def _case(market: Market, ask: Ask, rank: int) -> UUID | None:
         return None
     worker = market.lives.workers[0][1]
     since = max(ask.created, ask.opened)
-    sheets["contact_grant"].append((sheets.id("contact_grant", since), worker, None, who.person, ask.id, since, None))
+    given = (worker, None, who.person, ask.id, since, None, True)
+    sheets["contact_grant"].append((sheets.id("contact_grant", since), *given))
     return worker
 
 

@@ -50,7 +50,7 @@ COLUMNS: dict[str, str] = {
     "commitment": "id need_id offer_id organization_id person_id volunteer_person_id social_worker_id community_id area"
     " sensitivity subject_id qty qty_delivered origin status hold_until slot_from slot_to accepted_at confirmed_at"
     " started_at delivered_at ended_at rating comment cancelled_by reason open_until created_at",
-    "contact_grant": "id viewer_person_id viewer_organization_id subject_id source_id since until",
+    "contact_grant": "id viewer_person_id viewer_organization_id subject_id source_id since until for_staff",
     "booking": "person_id during commitment_id attendance_id created_at",
     "service_activity": "id title description organization_id category_id category_code community_id area starts_on"
     " ends_on created_by created_at",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -33,6 +33,7 @@ from tests.make_people import (
     as_resident,
     as_volunteer,
     insert,
+    membership,
     organization,
     person,
     resident,
@@ -246,7 +247,7 @@ async def test_withdrawn_from_sharing_live_grants_end_and_none_comes(
     await reveal()
     async with pool.connection() as connection:
         worker = await staff(connection, Role.SOCIAL_WORKER, "赵社工", area=Town.COMMUNITY)
-    case = {"to_person": worker.person, "until": now + timedelta(days=9)}
+    case = {"to_person": worker.person, "until": now + timedelta(days=9), "for_staff": True}
     await transaction(pool, clerk, now, lambda db: grant_contact(db, one.person, one.person, **case))
     await withdraw(ask, as_resident(one), "CONTACT_SHARING")
     read = lambda db: reveal_contacts(db, [one.person], AccessPurpose.VISIT)  # noqa: E731
@@ -261,6 +262,39 @@ async def test_withdrawn_from_sharing_live_grants_end_and_none_comes(
         assert await connection.fetchval("SELECT count(*) FROM pii_access") == 2, "what was read before is on record"
         live = await connection.fetch("SELECT viewer_person_id FROM contact_grant WHERE until > $1", now)
         assert [row[0] for row in live] == [worker.person] * 2
+
+
+async def test_whoever_comes_as_a_provider_is_one_though_he_be_staff_somewhere(
+    ask: Asked, pool: Pool, there: Town, clerk: Actor, now: datetime
+) -> None:
+    """A membership that has not begun, is over, or lies elsewhere opens nothing; nor does one, to a provider."""
+    today = now.date()
+    async with pool.connection() as connection:
+        one = await resident(connection, there)
+        provider = await volunteer(connection, there)
+        days = [{"starts_on": today + timedelta(days=9)}, {"ends_on": today - timedelta(days=1)}, {}]
+        areas = [Town.COMMUNITY, Town.COMMUNITY, Town.FAR]
+        workers = [await person(connection, f"孙{n}") for n in "甲乙丙"]
+        for who, area, span in zip(workers, areas, days, strict=True):
+            await membership(connection, who, Role.SOCIAL_WORKER, area=area, **span)
+        await membership(connection, provider.person, Role.SOCIAL_WORKER, area=Town.COMMUNITY)
+    case: dict[str, Any] = {"until": now + timedelta(days=9)}
+
+    async def grant(to: UUID, **more: Any) -> None:
+        await transaction(
+            pool, clerk, now, lambda db: grant_contact(db, one.person, uuid4(), to_person=to, **case, **more)
+        )
+
+    await grant(provider.person)
+    await withdraw(ask, as_resident(one), "CONTACT_SHARING")
+    await grant(provider.person)
+    for who in workers:
+        await grant(who, for_staff=True)
+    async with pool.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM contact_grant WHERE until > $1", now) == 0
+    await grant(provider.person, for_staff=True)
+    async with pool.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM contact_grant WHERE until > $1", now) == 1
 
 
 async def test_withdrawn_from_care_tags_and_notes_are_gone_and_none_is_written(

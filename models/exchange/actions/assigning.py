@@ -97,7 +97,7 @@ async def entrust(db: Db, row: Row, person: UUID) -> None:
         await db.value(NAME, need=row["id"], person=person, by=db.actor.person)
     subject = await whose_contact(db, row)
     if subject is not None:
-        await grant_contact(db, subject, row["id"], to_person=person)
+        await grant_contact(db, subject, row["id"], to_person=person, for_staff=True)
 
 
 @may(rules.MAY["need.ask_foundation"])

@@ -148,7 +148,7 @@ async def confirm_commitment(db: Db, commitment: UUID, *, social_worker: UUID | 
     if subject is not None:
         if accompanied is not None:
             accompanies = await db.value(PERSON_OF_WORKER, id=accompanied)
-            await grant_contact(db, subject, commitment, to_person=accompanies, until=until)
+            await grant_contact(db, subject, commitment, to_person=accompanies, until=until, for_staff=True)
         if row["organization_id"] is not None:
             await grant_contact(db, subject, commitment, to_organization=row["organization_id"], until=until)
         if row["volunteer_person_id"] is not None:

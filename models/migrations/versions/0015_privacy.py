@@ -125,6 +125,7 @@ def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     flag: dict[str, Any] = {"server_default": sa.text("false"), "nullable": False}
     op.add_column("person", sa.Column("no_sharing", sa.Boolean(), **flag))
+    op.add_column("contact_grant", sa.Column("for_staff", sa.Boolean(), **flag))
     op.add_column("resident", sa.Column("no_matching", sa.Boolean(), **flag))
     op.add_column("resident", sa.Column("no_care", sa.Boolean(), **flag))
     op.execute(LOCKED.format(besides=FORGET))
@@ -329,6 +330,7 @@ def downgrade() -> None:
     op.execute(LOCKED.format(besides=""))
     op.drop_column("resident", "no_care")
     op.drop_column("resident", "no_matching")
+    op.drop_column("contact_grant", "for_staff")
     op.drop_column("person", "no_sharing")
 
 

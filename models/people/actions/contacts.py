@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -17,6 +16,7 @@ from sqlalchemy.dialects import postgresql
 
 from models.access import STAFF_ROLES, Role, may, seen, within
 from models.base import INSTANT, table
+from models.clock import day
 from models.database import AsViewer, Db, Seen, Statement
 from models.people.actions.persons import consent_missing
 from models.people.break_glass import unlocked
@@ -122,19 +122,29 @@ GRANT = Statement(
         source_id=sa.bindparam("source"),
         since=sa.bindparam("now"),
         until=sa.bindparam("until"),
+        for_staff=sa.bindparam("for_staff"),
     )
-    .on_conflict_do_update(constraint="uq_contact_grant_source_id", set_={"until": sa.bindparam("until")})
+    .on_conflict_do_update(
+        constraint="uq_contact_grant_source_id",
+        set_={
+            "until": sa.bindparam("until"),
+            "for_staff": sa.or_(grant.c.for_staff, sa.bindparam("for_staff", type_=sa.Boolean())),
+        },
+    )
 )
 
 
-def of_staff(who: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    """Whether somebody serves as staff of an area: then a contact is not shared with a provider by granting it to him."""
-    serving = membership.alias("serving")
+def _serves_there() -> sa.ColumnElement[bool]:
+    """Whether he who is to be granted it serves today as staff where the subject lives."""
+    serving, today = membership.alias("serving"), sa.bindparam("today", type_=sa.Date(), unique=False)
     return sa.exists(
         sa.select(sa.literal_column("1")).where(
-            serving.c.person_id == who,
+            serving.c.person_id == sa.bindparam("viewer_person", type_=sa.Uuid()),
             serving.c.role.in_([sa.literal_column(f"'{role.value}'") for role in sorted(STAFF_ROLES)]),
             serving.c.revoked_at.is_(None),
+            serving.c.starts_on <= today,
+            sa.or_(serving.c.ends_on.is_(None), serving.c.ends_on >= today),
+            sa.func.starts_with(person.c.area, serving.c.area),
         )
     )
 
@@ -146,7 +156,7 @@ REFUSES = Statement(
                 person.c.no_sharing,
                 consent_missing(person.c.id, "CONTACT_SHARING", sa.bindparam("now", type_=INSTANT)),
             ),
-            sa.not_(of_staff(sa.bindparam("viewer_person", type_=sa.Uuid()))),
+            sa.not_(sa.and_(sa.bindparam("for_staff", type_=sa.Boolean()), _serves_there())),
         )
     ).where(person.c.id == sa.bindparam("subject", type_=sa.Uuid()))
 )
@@ -233,18 +243,19 @@ async def grant_contact(
     to_person: UUID | None = None,
     to_organization: UUID | None = None,
     until: datetime | None = None,
+    for_staff: bool = False,
 ) -> None:
     """Lets a person, or an organization, reveal somebody's contact until an instant: for later areas, on confirmation.
 
     `source` is what it is for (a commitment); granting again for the same source moves the end. Who has withdrawn his
     consent to it, and a child under 14 whose guardian has not agreed, is granted to no provider: the staff, his social
-    worker among them, reach him.
+    worker among them, reach him. `for_staff`: it is granted to the staff who look after him, as such; whoever is staff
+    besides, but comes as a provider, or does not serve where he lives today, is a provider.
     """
-    if await db.value(REFUSES, subject=subject, viewer_person=to_person):
+    viewer = {"viewer_person": to_person, "for_staff": for_staff}
+    if await db.value(REFUSES, subject=subject, today=day(db.now), **viewer):
         return
-    await db.one(
-        GRANT, viewer_person=to_person, viewer_organization=to_organization, subject=subject, source=source, until=until
-    )
+    await db.one(GRANT, viewer_organization=to_organization, subject=subject, source=source, until=until, **viewer)
 
 
 async def end_contact_grants(db: Db, source: UUID, at: datetime | None = None) -> None:

@@ -14,7 +14,6 @@ from models.base import INSTANT, table
 from models.database import Db, Statement
 from models.funds.inputs import UNNAMED
 from models.funds.tables import Donation
-from models.people.actions.contacts import of_staff
 from models.people.rules import written_tags
 from models.people.tables import ContactGrant, Person, Resident, Volunteer
 from models.privacy.rules import ConsentPurpose
@@ -36,7 +35,7 @@ END_GRANTS = Statement(
     sa.update(grant)
     .where(
         grant.c.subject_id == WHO,
-        sa.not_(of_staff(grant.c.viewer_person_id)),
+        sa.not_(grant.c.for_staff),
         sa.or_(grant.c.until.is_(None), grant.c.until > sa.bindparam("now", type_=INSTANT, unique=False)),
     )
     .values(until=sa.func.greatest(grant.c.since, sa.bindparam("now", type_=INSTANT, unique=False)))
