@@ -12,11 +12,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from models.access import NOBODY, Role, Viewer, public, visible, within
-from models.base import table
+from models.base import Table, table
 from models.people.tables import Person
-from models.people.visible import among, today
+from models.people.visible import among, lying_within, today
 from models.privacy.rules import CHILD, RequestKind
-from models.privacy.tables import Guardianship
+from models.privacy.tables import Correction, Guardianship, SubjectRequest
 
 Shown = sa.ColumnElement[bool] | None
 
@@ -60,11 +60,11 @@ def guardianship(row: Any, viewer: Viewer) -> Shown:
     return sa.or_(mine, within(row.area, viewer)) if viewer.role is Role.COMMUNITY_STAFF else mine
 
 
-def _requested(row: Any, viewer: Viewer, *more: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+def _requested(row: Any, rows: type[Table], viewer: Viewer, *more: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     """The person, a child's guardian, community staff of the area; an administrator what lies in no area."""
     mine = sa.or_(own(row.person_id, viewer), *more)
     if viewer.role is Role.COMMUNITY_STAFF:
-        return sa.or_(mine, within(row.area, viewer))
+        return sa.or_(mine, lying_within(rows, row, viewer))
     if viewer.role is Role.ADMIN:
         return sa.or_(mine, row.area.is_(None))
     return mine if viewer.role is not Role.PUBLIC else NOBODY
@@ -80,10 +80,10 @@ def subject_request(row: Any, viewer: Viewer) -> Shown:
         return None
     erased = row.kind == sa.literal_column(f"'{RequestKind.DELETE.value}'")
     hands = (row.made_by, row.cosigned_by)
-    return _requested(row, viewer, *(sa.and_(erased, hand == viewer.person) for hand in hands))
+    return _requested(row, SubjectRequest, viewer, *(sa.and_(erased, hand == viewer.person) for hand in hands))
 
 
 @visible("correction")
 def correction(row: Any, viewer: Viewer) -> Shown:
     """Whoever sees the request, save auditors."""
-    return _requested(row, viewer)
+    return _requested(row, Correction, viewer)
