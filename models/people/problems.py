@@ -138,6 +138,13 @@ class CareRefused(Problem):
 
 
 @dataclasses.dataclass(eq=False)
+class DocumentOnRecord(Problem):
+    """Another document of this person is on record. It is changed by a correction that he asks for, never in passing."""
+
+    says = "该人员已登记其他证件，更换须由本人申请更正。"
+
+
+@dataclasses.dataclass(eq=False)
 class DocumentTaken(Problem):
     """This document is on record as somebody else's."""
 

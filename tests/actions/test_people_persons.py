@@ -14,7 +14,14 @@ from models.access import STAFF_ROLES, Actor, Role
 from models.people import actions
 from models.people.actions.finding import MOST_AN_HOUR
 from models.people.identity import check_digit
-from models.people.problems import AlreadyVerified, DocumentTaken, OwnCase, TooManySearches
+from models.people.problems import (
+    AlreadyVerified,
+    ConflictOfInterest,
+    DocumentOnRecord,
+    DocumentTaken,
+    OwnCase,
+    TooManySearches,
+)
 from models.people.rules import AccessPurpose, Gender, IdType, PhoneWhose, VolunteerRegistration
 from models.pool import Pool
 from models.problems import Forbidden, InvalidInput, NotFound
@@ -278,10 +285,38 @@ async def test_a_document_is_recorded_once(connection: asyncpg.Connection, now: 
     with pytest.raises(InvalidInput):
         older = await resident(connection, there, "钱某")  # born in 1980
         await actions.record_identity(clerk, older.person, IdType.ID_CARD, NUMBER)
-    await actions.record_identity(clerk, one.person, IdType.PASSPORT, "E12345678")
-    assert await connection.fetchval("SELECT array_agg(number_masked) FROM person_identity") == ["*******78"]
-    assert await actions.of_number(clerk, IdType.PASSPORT, "E12345678") == one.person
-    assert await actions.of_number(clerk, IdType.ID_CARD, NUMBER) is None
+    await actions.record_identity(clerk, other.person, IdType.PASSPORT, "E12345678")
+    await actions.record_identity(clerk, other.person, IdType.PASSPORT, "E12345679")  # it was renewed
+    assert await actions.of_number(clerk, IdType.PASSPORT, "E12345679") == other.person
+    assert await actions.of_number(clerk, IdType.PASSPORT, "E12345678") is None
+
+
+async def test_a_card_on_record_is_not_replaced_by_one_whose_number_staff_know(
+    connection: asyncpg.Connection, now: datetime
+) -> None:
+    there = await town(connection)
+    victim = await resident(connection, there, "李奶奶", birth_date=None)
+    actor = await staff(connection, Role.COMMUNITY_STAFF, area=Town.COMMUNITY)
+    clerk = handle(connection, actor, now)
+    await actions.record_identity(clerk, victim.person, IdType.ID_CARD, NUMBER)
+    assert NUMBER not in str(clerk.detail) and len(clerk.detail["number"]) == 12
+    another = NUMBER[:16] + "9"
+    for type, number in (
+        (IdType.ID_CARD, another + check_digit(another)),
+        (IdType.PASSPORT, "E12345678"),
+        (IdType.TRAVEL_PERMIT, "H12345678"),
+    ):
+        with pytest.raises(DocumentOnRecord):
+            await actions.record_identity(clerk, victim.person, type, number)
+    assert await actions.of_number(clerk, IdType.ID_CARD, NUMBER) == victim.person
+    await connection.execute(
+        "INSERT INTO declared_interest (person_id, other_id, relation, declared_at) VALUES ($1, $2, 'CHILD', $3)",
+        actor.person,
+        victim.person,
+        now,
+    )
+    with pytest.raises(ConflictOfInterest):
+        await actions.record_identity(clerk, victim.person, IdType.ID_CARD, NUMBER)
 
 
 ME = "{ me { name phone phoneWhose address gender idType idNumberMasked } }"
@@ -325,7 +360,7 @@ async def test_somebody_without_a_name(connection: asyncpg.Connection, now: date
     assert await connection.fetchval("SELECT count(*) FROM person_name") == 0
     assert [tuple(r) for r in await actions.of_phone(db, "10012345678")] == [(who, "RELATIVE")]
     await actions.set_name(db, who, "欧阳淑芬")
-    await actions.set_phone(db, who, "10012340009")
+    await actions.set_phone(db, who, "10012340009", PhoneWhose.OWN)
     assert await actions.of_phone(db, "10012345678") == []
     assert [tuple(r) for r in await actions.of_phone(db, "10012340009")] == [(who, "OWN")]
     assert await opened(connection, Kind.NAME, NAME, who) == "欧阳淑芬"

@@ -50,8 +50,10 @@ async def play(api: Api, weeks: int = 4) -> dict[str, Any]:
     assert [o["code"] for o in outcomes if "code" in o] == ["NEED_FULLY_COMMITTED"]
     told = await _serve(api, at, phone, staff, need, mother["person"]["id"], number, won)
 
-    api.at = at("4 12:00")
-    tablet = await _come_by_card(api, staff, mother["person"]["id"])
+    api.at = at("3 12:00")
+    card = await _show_card(api, staff, mother["person"]["id"])
+    api.at = at("4 12:00")  # a number that was put on record today opens nothing
+    tablet = await _come_by_card(api, card)
     readers = [e["node"] for e in (await api.send(await tablet.token(), "WhoRead"))["piiAccesses"]["edges"]]
     return {"number": number, "told": told, "readers": readers, "mother": mother["person"]["id"]}
 
@@ -65,7 +67,7 @@ async def _register(api: Api, staff: str, home: Any, number: str) -> tuple[Any, 
     assert (mother["person"]["name"], mother["person"]["phone"]) == ("李*", f"{number[:3]}****{number[-4:]}")
     assert (mother["tags"], mother["careNote"]) == (["LIVES_ALONE", "DEPENDENT"], CARE)
     assert mother["isVerified"]
-    person = {"name": DAUGHTER, "phone": number, "gender": "FEMALE", "birthDate": "1971-06-12"}
+    person = {"name": DAUGHTER, "phone": number, "phoneWhose": "OWN", "gender": "FEMALE", "birthDate": "1971-06-12"}
     return mother, await api.done(staff, "Register", input={**where, "person": person, "householdOf": mother["id"]})
 
 
@@ -89,11 +91,19 @@ async def _come_by_wechat(api: Api, number: str) -> Phone:
     return Phone(api, claimed["refreshToken"])
 
 
-async def _come_by_card(api: Api, staff: str, mother: str) -> Phone:
-    """The mother, on a tablet: no number of her own, but an identity card that the community has seen."""
+async def _show_card(api: Api, staff: str, mother: str) -> str:
+    """The community has seen the mother's identity card: its number."""
     number = f"219999{'19440301'}{secrets.randbelow(1000):03d}"
     number += check_digit(number)
     await api.done(staff, "Document", id=mother, number=number)
+    signed = await api.done(None, "WechatSignIn", code=a_code())
+    early = await api.do(signed["accessToken"], "Claim", name=MOTHER, idNumber=number)
+    assert early["code"] == "CLAIM_NEEDS_STAFF"
+    return number
+
+
+async def _come_by_card(api: Api, number: str) -> Phone:
+    """The mother, on a tablet: no number of her own, but an identity card that the community has seen."""
     signed = await api.done(None, "WechatSignIn", code=a_code())
     refused = await api.do(signed["accessToken"], "Claim", name=DAUGHTER, idNumber=number)
     assert "code" in refused

@@ -91,7 +91,7 @@ class ClaimMismatch(Problem):
 
 @dataclasses.dataclass(eq=False)
 class ClaimTriesExhausted(Problem):
-    """Five failed claims in a day, of this person or on this record."""
+    """Five failed claims in a day, of this person. (A record that five have failed at answers ClaimMismatch.)"""
 
     says = "今日尝试次数已用完，请明天再试或到社区办理。"
     retry = Retry.LATER
@@ -100,7 +100,8 @@ class ClaimTriesExhausted(Problem):
 
 @dataclasses.dataclass(eq=False)
 class ClaimNeedsStaff(Problem):
-    """The record cannot be claimed from a phone: several match, it has a WeChat user already, or it is a child's.
+    """The record cannot be claimed from a phone: several match, it has a WeChat user already, it is a child's, or its
+    identity card was put on record less than a day ago.
 
     A child's number and card are its parents': by them a parent would become the child.
     """

@@ -11,21 +11,24 @@ from sqlalchemy.dialects import postgresql
 from models.access import may, seen, within
 from models.base import INSTANT, table
 from models.database import AsViewer, Db, Seen, Statement
+from models.people.actions.interests import no_conflict
 from models.people.actions.once import once
 from models.people.actions.persons import PRESENT, of_phone, of_some_number, set_identity
 from models.people.identity import born_by, read_id_number, read_phone
-from models.people.problems import DocumentTaken, OwnCase, TooManySearches
+from models.people.problems import ConflictOfInterest, DocumentOnRecord, DocumentTaken, OwnCase, TooManySearches
 from models.people.rules import AccessPurpose, IdType, SearchKey
 from models.people.scopes import MAY
-from models.people.tables import Person, PersonSearch, Resident, Volunteer
+from models.people.tables import Person, PersonIdentity, PersonSearch, Resident, Volunteer
 from models.people.visible import registered
 from models.problems import InvalidInput, NotFound, refuses
 from models.rules_text import clean
+from models.vault import Kind
 
 MOST_AN_HOUR = 60
 """Searches by one person within an hour: nobody tries numbers out."""
 
 person, search, resident, volunteer = table(Person), table(PersonSearch), table(Resident), table(Volunteer)
+document = table(PersonIdentity)
 
 
 def in_scope(viewer: AsViewer) -> sa.ColumnElement[bool]:
@@ -80,6 +83,11 @@ BORN = Statement(
     .where(person.c.id == sa.bindparam("id", type_=sa.Uuid()), person.c.birth_date.is_(None))
     .values(birth_date=sa.bindparam("born"))
 )
+ON_RECORD = Statement(
+    sa.select(document.c.id_type, document.c.number_index).where(
+        document.c.person_id == sa.bindparam("id", type_=sa.Uuid())
+    )
+)
 
 
 @may(MAY["person.find"])
@@ -130,12 +138,13 @@ async def find_person(
 
 
 @may(MAY["identity.record"])
-@refuses(DocumentTaken, OwnCase)
+@refuses(DocumentTaken, DocumentOnRecord, OwnCase, ConflictOfInterest)
 async def record_identity(db: Db, id: UUID, type: IdType, number: str) -> UUID:
     """The community's staff record a document that they have seen, of somebody of their community; returns his id.
 
-    An identity card's birth date must agree with the one on record, and becomes it where there is none. Raises
-    Forbidden, NotFound, InvalidInput, DocumentTaken, OwnCase.
+    An identity card's birth date must agree with the one on record, and becomes it where there is none. A card on record
+    is not replaced, for whoever knows its number may claim the record; a passport is by his next one. Raises Forbidden,
+    NotFound, InvalidInput, and the problems named above.
     """
     plain = read_id_number(number, type, db.now)
     row = await db.one(SUBJECT, id=id)
@@ -143,11 +152,19 @@ async def record_identity(db: Db, id: UUID, type: IdType, number: str) -> UUID:
         raise NotFound(what="该人员")
     if row["id"] == db.actor.person:
         raise OwnCase()
+    await no_conflict(db, concerns=[id])
+    keys = await db.keys()
+    db.detail.update(person=id, type=type.value, number=keys.index(Kind.IDENTITY, plain).hex()[:12])
+    known = await db.one(ON_RECORD, id=id)
+    same = known is not None and known["number_index"] in keys.indexes(Kind.IDENTITY, plain)
+    if known is not None and (known["id_type"] != type or (type is IdType.ID_CARD and not same)):
+        raise DocumentOnRecord()
     if type is IdType.ID_CARD:
         born = born_by(plain)
         if row["birth_date"] not in (None, born):
             raise InvalidInput(field="idNumber", reason="证件上的出生日期与登记的不一致，请先更正出生日期。")
         await db.one(BORN, id=id, born=born)
-    await set_identity(db, id, type, plain)
+    if not same:
+        await set_identity(db, id, type, plain)
     db.tell("person.identified", id)
     return id
