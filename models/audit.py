@@ -26,7 +26,10 @@ DONE = "DONE"
 
 
 class AuditEvent(Table, table=True):
-    """One act, refused act, or reading of personal data. Partitioned by month; `xid` orders it against snapshots."""
+    """One act, refused act, or reading of personal data. Partitioned by month; `xid` orders it against snapshots.
+
+    An auditor looks for what is rare, by any of its columns: each has its index, for some 3 µs a row and index.
+    """
 
     __tablename__ = "audit_event"
     __table_args__ = (
@@ -34,6 +37,11 @@ class AuditEvent(Table, table=True):
         sa.Index("ix_audit_event_era_xid_id", "era", "xid", "id"),
         sa.Index("ix_audit_event_person_at", "person", "at", postgresql_where=sa.text("person IS NOT NULL")),
         sa.Index("ix_audit_event_subject_at", "subject", "at", postgresql_where=sa.text("subject IS NOT NULL")),
+        sa.Index("ix_audit_event_area_at", "area", "at", postgresql_where=sa.text("area IS NOT NULL")),
+        sa.Index("ix_audit_event_address_at", "address", "at", postgresql_where=sa.text("address IS NOT NULL")),
+        sa.Index("ix_audit_event_action_at", "action", "at"),
+        sa.Index("ix_audit_event_result_at", "result", "at"),
+        sa.Index("ix_audit_event_role_at", "role", "at"),
         {"info": APPEND_ONLY, "postgresql_partition_by": "RANGE (at)"},
     )
     id: UUID = Field(default=None, primary_key=True, sa_column_kwargs={"server_default": sa.text("uuidv7()")})

@@ -9,6 +9,11 @@ branch_labels = None
 depends_on = None
 
 INDEXES = (
+    ("audit_event", ("action", "at"), None),
+    ("audit_event", ("address", "at"), "address IS NOT NULL"),
+    ("audit_event", ("area", "at"), "area IS NOT NULL"),
+    ("audit_event", ("result", "at"), None),
+    ("audit_event", ("role", "at"), None),
     ("commitment", ("subject_id",), None),
     ("contact_grant", ("until",), "until IS NOT NULL"),
     ("declared_interest", ("person_id", "declared_at"), None),
