@@ -50,15 +50,17 @@ class PhoneWhose(enum.StrEnum):
 
     OWN = "OWN"
     RELATIVE = "RELATIVE"
+    UNPROVEN = "UNPROVEN"
 
 
 labelled(
     PhoneWhose,
-    {PhoneWhose.OWN: "本人", PhoneWhose.RELATIVE: "亲属"},
+    {PhoneWhose.OWN: "本人", PhoneWhose.RELATIVE: "亲属", PhoneWhose.UNPROVEN: "本人（未验证）"},
     description="Whose phone number it is that stands on a person's record.",
     describe={
         PhoneWhose.OWN: "His own: whoever proves that he has it is he.",
         PhoneWhose.RELATIVE: "A relative's, such as a daughter's: it reaches him, and proves nothing.",
+        PhoneWhose.UNPROVEN: "His own, as a correction says: it reaches him, and proves nothing until `phoneBind`.",
     },
 )
 

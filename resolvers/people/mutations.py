@@ -88,9 +88,9 @@ class VolunteerEditInput:
 class PersonInput:
     name: str = strawberry.field(description="The full name, up to 50 characters.")
     phone: str | None = strawberry.field(default=None, description="A Chinese mobile number.")
-    phone_whose: PhoneWhose = strawberry.field(
-        default=PhoneWhose.OWN,
-        description="Whose number that is. A relative's must be said to be one: with his own, somebody can sign in as him.",
+    phone_whose: PhoneWhose | None = strawberry.field(
+        default=None,
+        description="Whose number that is, OWN or RELATIVE: required with a number. With his own, somebody can sign in as him.",
     )
     gender: Gender = strawberry.field(default=Gender.UNKNOWN, description="The gender, where it is known.")
     birth_date: date | None = strawberry.field(default=None, description="The birth date, where it is known.")

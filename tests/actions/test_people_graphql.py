@@ -262,7 +262,13 @@ async def test_staff_register_a_resident_and_never_see_the_plain_name_again(
         "community": f"division_{there.community}",
         "grid": f"grid_{there.grid}",
         "address": "3 号楼 1-1-2",
-        "person": {"name": "诸葛小亮", "phone": "100 1234 5678", "gender": "MALE", "birthDate": "2015-01-01"},
+        "person": {
+            "name": "诸葛小亮",
+            "phone": "100 1234 5678",
+            "phoneWhose": "OWN",
+            "gender": "MALE",
+            "birthDate": "2015-01-01",
+        },
         "tags": ["CHILD_IN_NEED"],
     }
     monkeypatch.setattr(accepted, "fictional", False)

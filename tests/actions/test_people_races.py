@@ -11,7 +11,7 @@ from typing import Any
 from models.access import Actor, Role
 from models.database import Db, transaction
 from models.people import actions
-from models.people.rules import LegalStatus, OrganizationKind
+from models.people.rules import LegalStatus, OrganizationKind, PhoneWhose
 from models.pool import Pool
 from models.problems import Problem
 from tests.make_people import Known, Town, as_resident, person, resident, staff, town
@@ -84,7 +84,7 @@ async def test_one_resident_of_a_name_and_number(pool: Pool, now: datetime) -> N
     there, _ = await people(pool)
     async with pool.connection() as connection:
         clerk = await staff(connection, Role.COMMUNITY_STAFF, area=Town.COMMUNITY)
-    given = actions.ResidentInput(community=there.community, person=actions.PersonInput("吴新", "10012340000"))
+    given = actions.ResidentInput(community=there.community, person=actions.PersonInput("吴新", "10012340000", phone_whose=PhoneWhose.OWN))
     outcomes = await at_once(pool, now, [clerk] * MANY, lambda db: actions.register_resident(db, given, fictional=True))
     assert outcomes == {"DONE": 1, "ALREADY_REGISTERED": MANY - 1}
 

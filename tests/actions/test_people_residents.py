@@ -12,7 +12,7 @@ import pytest
 from models.access import Actor, Role
 from models.people import actions
 from models.people.problems import AlreadyRegistered, OwnCase
-from models.people.rules import Gender, ResidentTag, SocialWorkerLevel
+from models.people.rules import Gender, PhoneWhose, ResidentTag, SocialWorkerLevel
 from models.problems import Forbidden, InvalidInput, NotFound
 from models.vault import Kind
 from tests.make_people import (
@@ -34,7 +34,7 @@ def living(there: Town, **over: Any) -> actions.ResidentInput:
         "community": there.community,
         "grid": there.grid,
         "address": "1 号楼 2-3-1",
-        "person": actions.PersonInput("欧阳淑芬", "10012345678", Gender.FEMALE, date(1944, 3, 8)),
+        "person": actions.PersonInput("欧阳淑芬", "10012345678", Gender.FEMALE, date(1944, 3, 8), PhoneWhose.OWN),
         **over,
     }
     return actions.ResidentInput(**values)
@@ -137,9 +137,14 @@ async def test_others_register_nobody_else(connection: asyncpg.Connection, now: 
 @pytest.mark.parametrize(
     ("over", "field"),
     [
-        ({"person": actions.PersonInput("张三", "10012345678"), "address": "x" * 201}, "address"),
+        (
+            {"person": actions.PersonInput("张三", "10012345678", phone_whose=PhoneWhose.OWN), "address": "x" * 201},
+            "address",
+        ),
         ({"person": actions.PersonInput("张\x00三")}, "name"),
         ({"person": actions.PersonInput("张三", "12345")}, "phone"),
+        ({"person": actions.PersonInput("张三", "10012345678")}, "phoneWhose"),
+        ({"person": actions.PersonInput("张三", "10012345678", phone_whose=PhoneWhose.UNPROVEN)}, "phoneWhose"),
         ({"person": actions.PersonInput("张三", birth_date=date(2030, 1, 1))}, "birthDate"),
     ],
 )
@@ -171,7 +176,7 @@ async def test_the_same_name_and_phone_is_the_same_resident(connection: asyncpg.
     with pytest.raises(AlreadyRegistered):
         await actions.register_resident(clerk, living(there), fictional=True)
     assert await counted(connection) == before
-    son = actions.PersonInput("王小明", "10012345678")
+    son = actions.PersonInput("王小明", "10012345678", phone_whose=PhoneWhose.RELATIVE)
     await actions.register_resident(clerk, living(there, person=son), fictional=True)
 
 

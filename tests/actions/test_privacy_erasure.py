@@ -11,17 +11,22 @@ import asyncpg
 import pytest
 import strawberry
 
-from models import vault
+from models import audit, vault
 from models.access import Actor, Claims, Role
-from models.database import transaction
+from models.database import Db, transaction
 from models.identity.queries import actor_of
-from models.people.actions import register_resident
+from models.people.actions import edit_myself, record_identity, register_resident, register_volunteer
+from models.people.actions.persons import set_name, set_phone
 from models.people.actions.residents import PersonInput, ResidentInput
+from models.people.actions.volunteers import VolunteerInput
+from models.people.identity import check_digit
+from models.people.rules import IdType, PhoneWhose
 from models.pool import Pool
 from models.privacy import actions
+from models.privacy.actions.open_ends import _tried
 from models.privacy.problems import ErasureBlocked, NotGuardian
 from models.privacy.rules import CODE_WORD, ErasureBar, GuardianEvidence, GuardianRelation
-from models.problems import InvalidInput
+from models.problems import Forbidden, InvalidInput, NotFound
 from models.vault import Kind
 from resolvers.activity import ActivityMutation, ActivityQuery
 from resolvers.exchange import ExchangeMutation, ExchangeQuery
@@ -31,7 +36,7 @@ from resolvers.privacy import PrivacyMutation, PrivacyQuery
 from resolvers.system import SystemQuery
 from resolvers.territory import TerritoryQuery
 from tests.asking import Asked, engine_of
-from tests.make_people import Town, as_resident, insert, membership, resident, staff, town
+from tests.make_people import Town, as_resident, insert, membership, person, resident, staff, town
 from tests.make_privacy import LOGIN, NAME, NUMBER, OPENID, PHONE, PLAIN, Life, life
 from tests.server import Server
 
@@ -217,13 +222,81 @@ async def test_afterwards_the_id_leads_to_a_pseudonym_and_his_tokens_to_nothing(
         )
 
 
+async def test_of_who_was_erased_nothing_is_written_any_more(
+    ask: Asked, pool: Pool, there: Town, lived: Life, now: datetime
+) -> None:
+    async with pool.connection() as connection:
+        clerk = await staff(connection, Role.COMMUNITY_STAFF, "林社区", area=Town.COMMUNITY)
+    await erase(ask, lived.me)
+    number = NUMBER[:17] + check_digit(NUMBER[:17])
+    me, volunteer = lived.me, VolunteerInput(there.community, [], [], date(1944, 3, 8))
+    refused: list[tuple[Actor, Any, Any]] = [
+        (clerk, lambda db: record_identity(db, lived.person, IdType.ID_CARD, number), NotFound),
+        (me, lambda db: edit_myself(db, address="多福社区1号楼"), NotFound),
+        (me, lambda db: register_resident(db, ResidentInput(there.community)), Forbidden),
+        (me, lambda db: register_volunteer(db, volunteer), Forbidden),
+        (clerk, lambda db: set_phone(db, lived.person, PHONE, PhoneWhose.OWN), asyncpg.IntegrityConstraintViolationError),
+        (clerk, lambda db: set_name(db, lived.person, NAME), asyncpg.IntegrityConstraintViolationError),
+    ]
+    for who, verb, problem in refused:
+        with pytest.raises(problem):
+            await transaction(pool, who, now, verb)
+    async with pool.connection() as connection:
+        for table in ("person_name", "person_contact", "person_identity"):
+            count = f"SELECT count(*) FROM {table} WHERE person_id = $1"
+            assert await connection.fetchval(count, lived.person) == 0
+        row = await connection.fetchrow(
+            "SELECT name_masked, phone_masked, address_masked, birth_date FROM person WHERE id = $1", lived.person
+        )
+        assert tuple(row) == ("已注销用户", None, None, None)
+
+
+async def test_what_is_written_while_an_erasure_goes_on_waits_and_is_refused(pool: Pool, there: Town) -> None:
+    async with pool.connection() as erasing, pool.connection() as writing:
+        one = await person(erasing, "李四", phone=None)
+        await erasing.execute("DELETE FROM person_name WHERE person_id = $1", one)
+        async with erasing.transaction():
+            await erasing.execute("SELECT FROM person WHERE id = $1 FOR UPDATE", one)
+            await erasing.execute("UPDATE person SET state = 'PSEUDONYM' WHERE id = $1", one)
+            insert_name = "INSERT INTO person_name (person_id, name) VALUES ($1, '\\x01')"
+            late = asyncio.ensure_future(writing.execute(insert_name, one))
+            await asyncio.sleep(0.1)
+            assert not late.done()
+        with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+            await late
+
+
+async def test_a_refused_verb_leaves_nothing_and_tells_nothing(pool: Pool, there: Town, now: datetime) -> None:
+    async def half(db: Db) -> None:
+        await db.connection.execute("UPDATE division SET name = 'x'")
+        db.tell("need.cancelled", there.community)
+        raise NotFound(what="该需求")
+
+    async def work(db: Db) -> list[str]:
+        db.tell("offer.withdrawn", there.community)
+        await _tried(db, half(db))
+        return [event.topic for event in db.events]
+
+    assert await transaction(pool, Actor(), now, work) == ["offer.withdrawn"]
+    async with pool.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM division WHERE name = 'x'") == 0
+
+
+async def test_that_addresses_stay_on_the_audit_log_is_said(ask: Asked, pool: Pool, lived: Life, now: datetime) -> None:
+    async with pool.connection() as connection:
+        await audit.write(connection, *audit.row(lived.me, now, "needSubmit", audit.DONE, address="203.0.113.7"))
+    assert "操作日志 1 条：网络日志依法至少保存六个月，含编号与网络地址" in (await erase(ask, lived.me))["kept"]
+
+
 async def test_the_same_phone_registers_somebody_new(
     ask: Asked, pool: Pool, there: Town, lived: Life, now: datetime
 ) -> None:
     await erase(ask, lived.me)
     async with pool.connection() as connection:
         clerk = await staff(connection, Role.COMMUNITY_STAFF, "林社区", area=Town.COMMUNITY)
-    given = ResidentInput(community=there.community, person=PersonInput(name=NAME, phone=PHONE))
+    given = ResidentInput(
+        community=there.community, person=PersonInput(name=NAME, phone=PHONE, phone_whose=PhoneWhose.OWN)
+    )
     made = await transaction(pool, clerk, now, lambda db: register_resident(db, given, fictional=True))
     async with pool.connection() as connection:
         who = await connection.fetchval("SELECT person_id FROM resident WHERE id = $1", made)

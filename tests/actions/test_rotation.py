@@ -20,6 +20,7 @@ from models import rotation, vault
 from models.access import Actor, Role
 from models.database import Db, transaction
 from models.people.actions import new_person, of_phone, set_address, set_name, set_phone
+from models.people.rules import PhoneWhose
 from models.people.tables import PersonContact, PersonName
 from models.pool import Pool
 from models.vault import ID, KEY_BYTES, Kind, Locked
@@ -72,7 +73,7 @@ class People:
             name, phone, address = f"张{n}", self.phone(), f"万莲小区{n}号"
 
             async def work(db: Db, name: str = name, phone: str = phone, address: str = address) -> UUID:
-                return await new_person(db, name=name, phone=phone, address=address)
+                return await new_person(db, name=name, phone=phone, whose=PhoneWhose.OWN, address=address)
 
             who = await transaction(self.pool, CLERK, self.at, work)
             self.names[who], self.phones[who], self.addresses[who] = name, phone, address
@@ -90,7 +91,7 @@ class People:
                 if n % 3 == 0:
                     await set_name(db, who, f"李{n}")
                 elif n % 3 == 1:
-                    await set_phone(db, who, self.next)
+                    await set_phone(db, who, self.next, PhoneWhose.OWN)
                 else:
                     await set_address(db, who, f"多福小区{n}号")
 

@@ -154,7 +154,7 @@ async def opened(site: Site, pool: Pool) -> Bureau:
 async def happened(bureau: Bureau) -> str:
     """The good part: everything is written once; the id of the person."""
     about = {"community": bureau.ids["community"], "address": PLAIN["address"], "careNote": PLAIN["care"]}
-    who = {"name": PLAIN["name"], "phone": PLAIN["phone"]}
+    who = {"name": PLAIN["name"], "phone": PLAIN["phone"], "phoneWhose": "OWN"}
     made = await bureau.say(REGISTER, input={**about, "person": who}, key="register-1")
     person_id: str = made["data"]["residentRegister"]["person"]["id"]
     assert (await bureau.say(DOCUMENT, id=person_id, number=PLAIN["document"]))["data"]["personIdentityRecord"]
@@ -177,7 +177,7 @@ async def happened(bureau: Bureau) -> str:
 
 async def failed(bureau: Bureau, pool: Pool, monkeypatch: pytest.MonkeyPatch, owner: asyncpg.Connection) -> None:
     """The bad part: whatever goes wrong with those values at hand."""
-    community, who = bureau.ids["community"], {"name": PLAIN["name"], "phone": PLAIN["phone"]}
+    community, who = bureau.ids["community"], {"name": PLAIN["name"], "phone": PLAIN["phone"], "phoneWhose": "OWN"}
     given = {"community": community, "person": who}
     assert (await bureau.say(REGISTER, input={**given, "householdOf": PLAIN["name"]}, key="bad-input-1"))["data"]
     assert (await bureau.say(REGISTER, input={**given, "person": {"name": [PLAIN["name"]]}}, key="bad-input-2"))[

@@ -39,7 +39,8 @@ async def _registered(api: Api, staff: str, home: Any, person: dict[str, Any], *
 
 async def _an_adult(api: Api, at: Callable[[str], str], staff: str, home: Any) -> dict[str, Any]:
     number = a_number()
-    person = (await _registered(api, staff, home, {"name": NAME, "phone": number, "birthDate": "1990-05-04"}))["person"]
+    given = {"name": NAME, "phone": number, "phoneWhose": "OWN", "birthDate": "1990-05-04"}
+    person = (await _registered(api, staff, home, given))["person"]
     phone = await come(api, number, NAME)
     given = {"community": home["community"]["id"], "categories": ["ELDERLY.ESCORT"], "birthDate": "1990-05-04"}
     volunteer = await api.done(await phone.token(), "Volunteer", input=given)
@@ -151,9 +152,10 @@ async def _a_child(api: Api, at: Callable[[str], str], staff: str, home: Any, to
     """A girl of 13: what she agrees to, and asks for, waits for her guardian."""
     api.at = at("4 09:00")
     numbers = a_number(), a_number()
-    guardian = await _registered(api, staff, home, {"name": GUARDIAN, "phone": numbers[0], "birthDate": "1985-02-03"})
+    given = {"name": GUARDIAN, "phone": numbers[0], "phoneWhose": "OWN", "birthDate": "1985-02-03"}
+    guardian = await _registered(api, staff, home, given)
     born = today.replace(year=today.year - 13, day=1)
-    given = {"name": CHILD, "phone": numbers[1], "birthDate": born.isoformat()}
+    given = {"name": CHILD, "phone": numbers[1], "phoneWhose": "OWN", "birthDate": born.isoformat()}
     child = await _registered(api, staff, home, given, householdOf=guardian["id"])
     link = {"minor": child["person"]["id"], "guardian": guardian["person"]["id"], "relation": "PARENT"}
     recorded = await api.done(staff, "Guardianship", input={**link, "evidence": "HOUSEHOLD_REGISTER"})

@@ -37,7 +37,7 @@ def upgrade() -> None:
     op.add_column("person_contact", sa.Column("phone_whose", sa.Text(), nullable=True))
     op.create_index("ix_person_contact_phone_index", "person_contact", ["phone_index"])
     op.create_check_constraint(
-        op.f("ck_person_contact_phone_whose"), "person_contact", "phone_whose IN ('OWN', 'RELATIVE')"
+        op.f("ck_person_contact_phone_whose"), "person_contact", "phone_whose IN ('OWN', 'RELATIVE', 'UNPROVEN')"
     )
     op.create_check_constraint(
         op.f("ck_person_contact_phone"), "person_contact", "num_nulls(phone, phone_index, phone_whose) IN (0, 3)"

@@ -127,7 +127,7 @@ async def new_person(
     *,
     name: str | None = None,
     phone: str | None = None,
-    whose: PhoneWhose = PhoneWhose.OWN,
+    whose: PhoneWhose | None = None,
     address: str | None = None,
     gender: Gender = Gender.UNKNOWN,
     birth_date: date | None = None,
@@ -144,6 +144,7 @@ async def new_person(
     if name is not None:
         await db.one(NAME, person=id_, name=(await db.keys()).seal(Kind.NAME, name, id_))
     if phone is not None:
+        assert whose is not None, "whose number it is"
         await set_phone(db, id_, phone, whose)
     if address is not None:
         await set_address(db, id_, address)
@@ -157,7 +158,7 @@ async def set_name(db: Db, person: UUID, name: str) -> None:
     await db.one(MASKED_NAME, person=person, masked=masked, pinyin=sort_key(masked))
 
 
-async def set_phone(db: Db, person: UUID, phone: str, whose: PhoneWhose = PhoneWhose.OWN) -> None:
+async def set_phone(db: Db, person: UUID, phone: str, whose: PhoneWhose) -> None:
     """Writes a person's phone number, 11 digits, in place of the one before."""
     keys = await db.keys()
     sealed, index = keys.seal(Kind.PHONE, phone, person), keys.index(Kind.PHONE, phone)

@@ -38,7 +38,8 @@ class PersonInput:
     phone: str | None = None
     gender: Gender = Gender.UNKNOWN
     birth_date: date | None = None
-    phone_whose: PhoneWhose = PhoneWhose.OWN
+    phone_whose: PhoneWhose | None = None
+    """To be said wherever there is a phone number: nobody's daughter is he by an oversight."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,6 +113,16 @@ CARE = Statement(
     .where(resident.c.id == sa.bindparam("id", type_=sa.Uuid()))
     .values(care=sa.bindparam("care"), care_note=sa.bindparam("care_note"))
 )
+
+
+def read_whose(phone: str | None, given: PhoneWhose | None) -> PhoneWhose | None:
+    """Whose a number is, as whoever writes it down was told. Raises InvalidInput for a number of which it is not said,
+    and for one that somebody is said to have proven or not: that is not anybody's to say."""
+    if phone is None:
+        return None
+    if given not in (PhoneWhose.OWN, PhoneWhose.RELATIVE):
+        raise InvalidInput(field="phoneWhose", reason="请说明手机号是本人的还是亲属的。")
+    return given
 
 
 def read_note(given: str | None) -> str | None:
@@ -235,6 +246,7 @@ async def _household(db: Db, relative: UUID, community: UUID) -> str:
 async def _new_person(db: Db, given: PersonInput, area: str, address: str | None, fictional: bool) -> UUID:
     plain = read_name(given.name)
     phone = None if given.phone is None else read_phone(given.phone, fictional=fictional)
+    whose = read_whose(phone, given.phone_whose)
     born = None if given.birth_date is None else read_birth_date(given.birth_date, db.now)
     if phone is not None and await _same(db, phone, plain):
         raise AlreadyRegistered(what="居民")
@@ -242,7 +254,7 @@ async def _new_person(db: Db, given: PersonInput, area: str, address: str | None
         db,
         name=plain,
         phone=phone,
-        whose=given.phone_whose,
+        whose=whose,
         address=address,
         gender=given.gender,
         birth_date=born,

@@ -24,7 +24,7 @@ from models.people.identity import (
     read_name,
     read_phone,
 )
-from models.people.rules import AccessPurpose, ContactField, Gender, IdType
+from models.people.rules import AccessPurpose, ContactField, Gender, IdType, PhoneWhose
 from models.people.tables import Person, PersonIdentity
 from models.privacy.actions.subjects import Subject
 from models.privacy.rules import CorrectionField
@@ -149,7 +149,7 @@ async def write(db: Db, request: UUID, person: UUID) -> None:
         birth_date=date.fromisoformat(plain[F.BIRTH_DATE]) if F.BIRTH_DATE in plain else None,
     )
     if F.PHONE in plain:
-        await set_phone(db, person, plain[F.PHONE])
+        await set_phone(db, person, plain[F.PHONE], PhoneWhose.UNPROVEN)  # `phoneBind` proves whose it is
     if F.ID_NUMBER in plain:
         await set_identity(db, person, IdType.ID_CARD, plain[F.ID_NUMBER])
     db.detail["fields"] = sorted(plain)

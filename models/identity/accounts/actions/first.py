@@ -18,6 +18,7 @@ from models.people.actions.memberships import INSERT as MEMBERSHIP
 from models.people.actions.once import once
 from models.people.actions.persons import new_person
 from models.people.identity import read_name
+from models.people.rules import PhoneWhose
 from models.people.tables import Membership
 
 account, membership = table(Account), table(Membership)
@@ -59,7 +60,8 @@ async def first_administrator(
     today = clock.day(db.now)
     if not another and await db.value(ADMINISTRATORS, today=today):
         raise AdministratorExists()
-    person = await new_person(db, name=plain_name, phone=plain if kind is LoginKind.PHONE else None)
+    phone = plain if kind is LoginKind.PHONE else None
+    person = await new_person(db, name=plain_name, phone=phone, whose=PhoneWhose.OWN)
     await db.one(
         MEMBERSHIP,
         person=person,

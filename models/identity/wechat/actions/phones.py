@@ -75,7 +75,7 @@ async def bind_phone(db: Db, given: str, *, fictional: bool = False) -> UUID:
     phone = read_phone(given, "code", fictional=fictional)
     keys = await db.keys()
     found = await others_of_phone(db, phone, me)
-    await set_phone(db, me, phone)
+    await set_phone(db, me, phone, PhoneWhose.OWN)
     id_: UUID = await db.value(
         INSERT,
         person=me,
