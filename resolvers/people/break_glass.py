@@ -71,7 +71,7 @@ class BreakGlassMutation:
     @mutation(
         BreakGlass,
         actions.request_break_glass,
-        description="Ask, as an administrator, to read plain contacts of up to 20 named people. Another administrator has to agree within 24 hours; then `contactReveal` works for them for an hour. Each of them sees who read what.",
+        description="Ask, as an administrator of at least seven days, to read plain contacts of up to 20 named people, of his area if he has one. Another administrator has to agree within 24 hours; then `contactReveal` works for them for an hour. Each of them sees who read what.",
     )
     async def break_glass_request(
         call: Call,
@@ -85,7 +85,11 @@ class BreakGlassMutation:
             call.db, [call.id(person, "person", "persons") for person in persons], purpose, reason
         )
 
-    @mutation(BreakGlass, actions.approve_break_glass, description="Agree to another administrator's request.")
+    @mutation(
+        BreakGlass,
+        actions.approve_break_glass,
+        description="Agree to another administrator's request: one to whom the caller owes neither office nor account, nor the other way round.",
+    )
     async def break_glass_approve(call: Call, id: THE) -> UUID:
         return await actions.approve_break_glass(call.db, call.id(id, "break_glass"))
 

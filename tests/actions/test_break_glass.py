@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,14 @@ import strawberry
 from models.access import Actor, Role
 from models.people import actions
 from models.people.actions.break_glass import approve_break_glass, end_break_glass, request_break_glass
-from models.people.problems import OwnCase, RevealNotAllowed
+from models.people.problems import (
+    AdministratorTooNew,
+    ConflictOfInterest,
+    NotIndependent,
+    OutsideArea,
+    OwnCase,
+    RevealNotAllowed,
+)
 from models.people.rules import AccessPurpose, ContactField
 from models.pool import Pool
 from models.problems import Forbidden, InvalidInput, InvalidTransition, NotFound
@@ -21,7 +29,7 @@ from resolvers.people import PeopleMutation, PeopleQuery
 from resolvers.people.break_glass import BreakGlassMutation, BreakGlassQuery
 from resolvers.territory import TerritoryQuery
 from tests.asking import Asked, engine_of
-from tests.make_people import handle, person, town
+from tests.make_people import EARLIER, Town, handle, insert, membership, person, town
 
 WHY = "寻找走失老人的监护人"
 FIELDS = (ContactField.NAME, ContactField.PHONE)
@@ -51,7 +59,9 @@ class Room:
 async def room(connection: asyncpg.Connection, now: datetime) -> Room:
     await town(connection)
     names = ("甲", "乙", "丙", "丁")
-    people = [await person(connection, f"赵{n}", phone=f"1001234567{k}") for k, n in enumerate(names)]
+    people = [await person(connection, f"赵{n}", phone=f"1001234567{k}", area=Town.GRID) for k, n in enumerate(names)]
+    for who in people[:2]:
+        await membership(connection, who, Role.ADMIN)
     return Room(connection, people, now)
 
 
@@ -106,6 +116,91 @@ async def test_nobody_agrees_to_what_is_about_himself(room: Room) -> None:
     id = await room.ask()
     with pytest.raises(OwnCase):
         await approve_break_glass(room.db(room.other, 1), id)
+
+
+async def made_by(room: Room, *chain: UUID | None) -> None:
+    """Each one administers because the one before him said so, since long ago."""
+    for giver, who in itertools.pairwise(chain):
+        await room.connection.execute("DELETE FROM membership WHERE person_id = $1", who)
+        await membership(room.connection, who, Role.ADMIN, granted_by=giver)
+
+
+async def third(room: Room) -> UUID:
+    who = await person(room.connection, "赵三")
+    await membership(room.connection, who, Role.ADMIN)
+    return who
+
+
+async def test_a_ghost_agrees_to_nothing(room: Room, now: datetime) -> None:
+    """An administrator makes his second WeChat person one too, and an account for it: at first, a week later, ever."""
+    me, ghost = room.one.person, await person(room.connection, "赵鬼")
+    assert me is not None
+    await actions.grant_membership(room.db(room.one), ghost, Role.ADMIN)
+    await insert(room.connection, "account", person_id=ghost, invited_by=me, created_at=now)
+    actor = Actor(Role.ADMIN, ghost)
+    with pytest.raises(AdministratorTooNew):
+        await approve_break_glass(room.db(actor, 1), await room.ask())
+    with pytest.raises(AdministratorTooNew):
+        await request_break_glass(room.db(actor, 1), room.people, AccessPurpose.EMERGENCY, WHY)
+    room.now += timedelta(days=8)
+    with pytest.raises(NotIndependent):
+        await approve_break_glass(room.db(actor, 1), await room.ask())
+    id = await request_break_glass(room.db(actor, 1), room.people, AccessPurpose.EMERGENCY, WHY)
+    with pytest.raises(NotIndependent):
+        await approve_break_glass(room.db(room.one, 2), id)
+    await approve_break_glass(room.db(room.other, 3), id)
+
+
+async def test_nor_one_that_a_ghost_made_nor_two_ghosts_of_one(room: Room) -> None:
+    asker, agrees, boss = room.one.person, room.other.person, await third(room)
+    assert asker is not None and agrees is not None
+    await made_by(room, asker, boss, agrees)
+    with pytest.raises(NotIndependent):
+        await approve_break_glass(room.db(room.other, 1), await room.ask())
+    await made_by(room, None, boss, asker)
+    await made_by(room, boss, agrees)
+    await approve_break_glass(room.db(room.other, 1), await room.ask())  # by the first one of all, whom a command made
+    await made_by(room, await third(room), boss)
+    with pytest.raises(NotIndependent):
+        await approve_break_glass(room.db(room.other, 1), await room.ask())
+
+
+async def test_whoever_invited_one_is_not_another(room: Room, now: datetime) -> None:
+    asker, agrees = room.one.person, room.other.person
+    await insert(room.connection, "account", person_id=asker, invited_by=agrees, created_at=now)
+    with pytest.raises(NotIndependent):
+        await approve_break_glass(room.db(room.other, 1), await room.ask())
+
+
+async def test_nobody_agrees_for_those_he_is_close_to(room: Room) -> None:
+    await insert(
+        room.connection,
+        "declared_interest",
+        person_id=room.one.person,
+        other_id=room.other.person,
+        relation="SPOUSE",
+        declared_at=EARLIER,
+    )
+    with pytest.raises(ConflictOfInterest):
+        await approve_break_glass(room.db(room.other, 1), await room.ask())
+
+
+async def test_an_administrator_of_an_area_stays_in_it(room: Room) -> None:
+    districts = {}
+    for code in (Town.DISTRICT, Town.OTHER_DISTRICT):
+        who = await person(room.connection, "赵区")
+        await membership(room.connection, who, Role.ADMIN, area=code)
+        districts[code] = Actor(Role.ADMIN, who, area=code)
+    here, there = districts.values()
+    with pytest.raises(OutsideArea):
+        await request_break_glass(room.db(there), room.people, AccessPurpose.EMERGENCY, WHY)
+    id = await request_break_glass(room.db(here), room.people, AccessPurpose.EMERGENCY, WHY)
+    with pytest.raises(OutsideArea):
+        await approve_break_glass(room.db(there, 1), id)
+    await approve_break_glass(room.db(room.one, 1), id)
+    await room.connection.execute("UPDATE person SET area = NULL WHERE id = $1", room.people[0])
+    with pytest.raises(OutsideArea):
+        await request_break_glass(room.db(here, 2), room.people, AccessPurpose.EMERGENCY, WHY)
 
 
 @pytest.mark.parametrize("role", [Role.AUDITOR, Role.COMMUNITY_STAFF, Role.VOLUNTEER, Role.PUBLIC])
@@ -170,6 +265,8 @@ async def test_over_graphql_it_is_told_read_and_audited(pool: Pool, now: datetim
     async with pool.connection() as connection:
         await town(connection)
         one, other, whom = [await person(connection, f"钱{n}", phone=f"1001234560{n}") for n in range(3)]
+        for who in (one, other):
+            await membership(connection, who, Role.ADMIN)
     ask = Asked(ENGINE, pool, now)
     persons = [f"person_{whom}"]
     made = (await ask(Actor(Role.ADMIN, one), ASK, persons=persons, why=WHY))["breakGlassRequest"]
