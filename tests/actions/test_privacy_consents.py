@@ -13,7 +13,8 @@ import strawberry
 from models.access import Actor, Role
 from models.clock import SHANGHAI
 from models.database import transaction
-from models.people.actions import edit_care, grant_contact, reveal_contacts
+from models.people.actions import edit_care, grant_contact, register_resident, reveal_contacts
+from models.people.actions.residents import PersonInput, ResidentInput
 from models.people.problems import CareRefused, GuardianUnfit, OwnCase, RevealNotAllowed
 from models.people.rules import AccessPurpose, ResidentTag
 from models.pool import Pool
@@ -338,18 +339,34 @@ async def test_withdrawn_from_publicity_gifts_name_nobody(ask: Asked, pool: Pool
         assert (await ask(Actor(), "{ donations { edges { node { id } } } }"))["donations"]["edges"] == []
 
 
-async def test_who_withdraws_from_the_policy_withdraws_from_everything(ask: Asked, pool: Pool, there: Town) -> None:
+async def test_who_withdraws_from_the_policy_withdraws_from_everything(
+    ask: Asked, pool: Pool, there: Town, clerk: Actor, now: datetime
+) -> None:
     async with pool.connection() as connection:
-        one = await resident(connection, there)
-    me = as_resident(one)
+        lived = await life(connection, there, now)
+        other = await volunteer(connection, there)
+        one = await connection.fetchrow("SELECT id, person_id FROM resident WHERE person_id = $1", lived.person)
+        assert await connection.fetchval("SELECT publish_name FROM donation") is True
+    me, until = lived.me, now + timedelta(days=9)
+    await transaction(
+        pool, clerk, now, lambda db: grant_contact(db, lived.person, one["id"], to_person=other.person, until=until)
+    )
     for n, purpose in enumerate(ConsentPurpose):
         await give(ask, me, purpose.value, f"give-consent-{n}")
     assert (await ask(me, "{ consentNeeded { purpose } }"))["consentNeeded"] == []
     await withdraw(ask, me, "PRIVACY_POLICY")
     assert len((await ask(me, "{ consentNeeded { purpose } }"))["consentNeeded"]) == 5
     async with pool.connection() as connection:
-        row = await connection.fetchrow("SELECT no_matching, no_care FROM resident WHERE id = $1", one.id)
-        assert tuple(row) == (True, True)
+        row = await connection.fetchrow(
+            "SELECT r.no_matching, v.no_matching, r.no_care, r.care_note, p.no_sharing FROM person p"
+            " JOIN resident r ON r.person_id = p.id JOIN volunteer v ON v.person_id = p.id WHERE p.id = $1",
+            lived.person,
+        )
+        assert tuple(row) == (True, True, True, None, True)
+        assert await connection.fetchval("SELECT publish_name FROM donation") is False
+        assert await connection.fetchval("SELECT count(*) FROM contact_grant WHERE until > $1", now) == 0
+        states = await connection.fetch("SELECT DISTINCT state FROM consent WHERE person_id = $1", lived.person)
+        assert [row["state"] for row in states] == ["WITHDRAWN"]
 
 
 CHILD_BORN = date(2013, 5, 4)
@@ -414,6 +431,94 @@ async def test_a_child_s_consent_waits_for_its_guardian(
     off = await withdraw(ask, as_resident(mother), "MATCHING", "for-my-child-2", person=f"person_{child.person}")
     assert off["state"] == "WITHDRAWN"
     assert (await withdraw(ask, as_resident(child), "CONTACT_SHARING"))["state"] == "WITHDRAWN"
+
+
+async def test_of_a_child_nothing_optional_is_done_until_its_guardian_has_agreed(
+    ask: Asked, pool: Pool, there: Town, clerk: Actor, now: datetime
+) -> None:
+    child, other = await market(pool, there, now)
+    async with pool.connection() as connection:
+        mother = await resident(connection, there, "周敏", birth_date=date(1985, 1, 1))
+        await connection.execute("UPDATE person SET birth_date = $2 WHERE id = $1", child.person, CHILD_BORN)
+    until, seen = now + timedelta(days=999), GuardianEvidence.HOUSEHOLD_REGISTER
+    of_child = f"person_{child.person}"
+
+    async def uses(at: datetime = now) -> tuple[int, bool, bool]:
+        """(recommendations, whether a provider is granted the contact, whether staff may write care)."""
+        found = titles(await ask(as_volunteer(other), MATCHING, at), "offers", "matchingNeeds")
+        assert titles(await ask(clerk, FOR_NEED, at), "needs", "matchingOffers") == (["可陪诊"] if found else [])
+        async with pool.connection() as connection:
+            await connection.execute("DELETE FROM contact_grant")
+            await transaction(
+                pool,
+                clerk,
+                at,
+                lambda db: grant_contact(db, child.person, child.id, to_person=other.person, until=until),
+            )
+            granted = await connection.fetchval("SELECT count(*) FROM contact_grant")
+        try:
+            await transaction(pool, clerk, at, lambda db: edit_care(db, child.id, note="需接送"))
+            return len(found), bool(granted), True
+        except CareRefused:
+            return len(found), bool(granted), False
+
+    assert await uses() == (0, False, False)
+    waiting = {}
+    for n, purpose in enumerate(("MATCHING", "CONTACT_SHARING", "SENSITIVE_CARE")):
+        given = await give(ask, as_resident(child), purpose, f"child-gives-{n}")
+        assert given["state"] == "WAITING_COSIGN"
+        waiting[purpose] = given["id"]
+    assert await uses() == (0, False, False), "what waits for a guardian changes nothing"
+    await transaction(
+        pool,
+        clerk,
+        now,
+        lambda db: actions.record_guardianship(db, child.person, GuardianRelation.PARENT, mother.person, seen),
+    )
+    for n, (purpose, id_) in enumerate(waiting.items()):
+        await ask(as_resident(mother), COSIGN, id=id_, key=f"mother-signs-{n}")
+        assert await uses() == (1, purpose != "MATCHING", purpose == "SENSITIVE_CARE")
+    for n, purpose in enumerate(waiting):
+        await withdraw(ask, as_resident(mother), purpose, f"mother-withdraws-{n}", person=of_child)
+    assert await uses() == (0, False, False)
+
+
+async def test_from_the_fourteenth_birthday_on_it_is_what_he_refuses_that_counts(
+    ask: Asked, pool: Pool, there: Town, clerk: Actor, now: datetime
+) -> None:
+    child, other = await market(pool, there, now)
+    async with pool.connection() as connection:
+        await connection.execute("UPDATE person SET birth_date = '2012-11-03' WHERE id = $1", child.person)
+    eve, birthday = (datetime(2026, 11, day, 0, 0, tzinfo=SHANGHAI) for day in (2, 3))
+    assert titles(await ask(as_volunteer(other), MATCHING, eve + timedelta(hours=23)), "offers", "matchingNeeds") == []
+    assert titles(await ask(as_volunteer(other), MATCHING, birthday), "offers", "matchingNeeds") == ["陪诊"]
+
+
+async def test_who_agreed_as_a_grown_up_and_turns_out_to_be_a_child_needs_a_guardian(
+    ask: Asked, pool: Pool, there: Town, clerk: Actor, now: datetime
+) -> None:
+    async with pool.connection() as connection:
+        one = await resident(connection, there, "赵小宝", birth_date=None)
+    await give(ask, as_resident(one), "SENSITIVE_CARE")
+    async with pool.connection() as connection:
+        await connection.execute("UPDATE person SET birth_date = $2 WHERE id = $1", one.person, CHILD_BORN)
+    with pytest.raises(CareRefused):
+        await transaction(pool, clerk, now, lambda db: edit_care(db, one.id, note="需接送"))
+
+
+async def test_a_child_is_registered_without_its_care(pool: Pool, there: Town, clerk: Actor, now: datetime) -> None:
+    child = PersonInput("赵小宝", birth_date=CHILD_BORN)
+
+    async def register(**more: Any) -> UUID:
+        given = ResidentInput(there.community, person=child, **more)
+        return await transaction(pool, clerk, now, lambda db: register_resident(db, given))
+
+    for more in ({"tags": (ResidentTag.CHILD_IN_NEED,)}, {"care_note": "需接送"}):
+        with pytest.raises(CareRefused):
+            await register(**more)
+    async with pool.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM resident") == 0
+    await register()
 
 
 async def test_on_the_fourteenth_birthday_the_guardian_s_power_ends(
