@@ -15,12 +15,12 @@ from sqlmodel import desc
 
 from models.identity.accounts import actions, tables
 from models.identity.accounts.actions import Proof
-from models.identity.accounts.ports import Passwords
 from models.identity.accounts.rules import LoginKind
 from resolvers.common import Connection, Node
 from resolvers.context import Context
 from resolvers.engine import words as w
 from resolvers.enums import shown
+from resolvers.identity.again import MaybeCode, Password, passwords, prove_again
 from resolvers.identity.mutations import Acting, Device
 from resolvers.identity.types import SignIn, told
 from resolvers.people.mutations import numbers
@@ -103,12 +103,6 @@ class AccountsQuery:
     )
 
 
-def passwords(context: Context) -> Passwords:
-    """The process's hasher of passwords."""
-    found: Passwords = context.platform.passwords
-    return found
-
-
 async def prove_login(context: Context, *, login: str, password: str, device_token: str | None, **_: Any) -> Proof:
     """Before `signInWithPassword`."""
     fictional = numbers.fictional
@@ -125,12 +119,6 @@ async def choose(context: Context, *, password: str, new_password: str) -> Proof
     return await actions.prove_and_choose(context, passwords(context), password, new_password)
 
 
-async def prove_again(context: Context, *, password: str | None = None, **_: Any) -> Proof:
-    """Before what one does with one's own account."""
-    return await actions.prove_again(context, passwords(context), password)
-
-
-Password = Annotated[str, strawberry.argument(description="The present password.")]
 NewPassword = Annotated[
     str,
     strawberry.argument(
@@ -138,12 +126,6 @@ NewPassword = Annotated[
     ),
 ]
 Code = Annotated[str, strawberry.argument(description="The authenticator's six digits, or a recovery code.")]
-MaybeCode = Annotated[
-    str | None,
-    strawberry.argument(
-        description="The authenticator's six digits, or a recovery code; needed once an authenticator is bound."
-    ),
-]
 AccountId = Annotated[strawberry.ID, strawberry.argument(description="The account.")]
 
 
@@ -201,7 +183,7 @@ class AccountsMutation:
         UserAccount,
         actions.invite,
         idempotent=False,
-        description="Invite somebody to an account: an administrator anybody but himself, an organization's staff those who are its members and nothing else, and have never signed in. An administrator resets by it: password, authenticator and recovery codes are gone, sign-ins end. The invitation is told once and holds for 72 hours.",
+        description="Invite somebody to an account: an administrator anybody but himself, an organization's staff those who are its members and nothing else, and have never signed in. An administrator resets by it: password, authenticator, recovery codes, WeChat and API keys are gone, sign-ins end. The invitation is told once and holds for 72 hours.",
     )
     async def account_invite(
         call: Call,
@@ -219,7 +201,7 @@ class AccountsMutation:
     @mutation(
         UserAccount,
         actions.disable,
-        description="Administrators: end an account's sign-ins and let nobody in by it; never one's own.",
+        description="Administrators: end an account's sign-ins, unbind its owner's WeChat, revoke his API keys, and let nobody in by it; never one's own.",
     )
     async def account_disable(call: Call, id: AccountId) -> UUID:
         return await actions.disable(call.db, call.id(id, "user_account"))
@@ -235,7 +217,7 @@ class AccountsMutation:
         actions.set_password,
         idempotent=False,
         before=choose,
-        description="Set another password for one's own account. All other sign-ins end.",
+        description="Set another password for one's own account. All other sign-ins end, and so do one's WeChat and one's API keys.",
     )
     async def password_set(call: Call, password: Password, new_password: NewPassword) -> UUID:
         return await actions.set_password(call.db, call.ready)

@@ -9,6 +9,7 @@ import strawberry
 
 from models.identity import actions
 from models.identity.rules import BUDGET, KEY_DAYS, ApiScope
+from resolvers.identity.again import MaybeCode, MaybePassword, prove_if_account
 from resolvers.identity.types import ActingInput, ApiKey, SignIn, told
 from resolvers.people.mutations import numbers
 from resolvers.people.types import Me
@@ -90,10 +91,15 @@ class IdentityMutation:
     @mutation(
         ApiKey,
         actions.make_key,
-        description="Staff of an organization: make a key for its machines. It acts in the caller's name and ends with his membership; it is told once.",
+        idempotent=False,
+        before=prove_if_account,
+        description="Staff of an organization: make a key for its machines, with one's password if one has an account. It acts in the caller's name and ends with his membership, and when his password is changed; it is told once.",
     )
     async def api_key_make(
-        call: Call, input: Annotated[ApiKeyMakeInput, strawberry.argument(description="The key.")]
+        call: Call,
+        input: Annotated[ApiKeyMakeInput, strawberry.argument(description="The key.")],
+        password: MaybePassword = None,
+        code: MaybeCode = None,
     ) -> UUID:
         made = await actions.make_key(
             call.db,
@@ -102,6 +108,8 @@ class IdentityMutation:
             live=not numbers.fictional,
             days=input.days,
             budget=input.points_per_minute,
+            proof=call.ready,
+            code=code,
         )
         call.once("api_key", made.key)
         return made.id

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import strawberry
 
+from models.identity.accounts.actions import Proof
 from models.identity.wechat import actions, tables
 from models.identity.wechat import visible as _  # noqa: F401 - its rules
 from models.identity.wechat.actions.sign_in import read_code
@@ -15,6 +16,7 @@ from models.identity.wechat.problems import WechatUnavailable
 from resolvers.common import Node
 from resolvers.context import Context
 from resolvers.engine import words as w
+from resolvers.identity.again import MaybeCode, Password, prove_again
 from resolvers.identity.mutations import Acting, Device
 from resolvers.identity.types import SignIn, told
 from resolvers.people.mutations import numbers
@@ -39,7 +41,15 @@ class PhoneBinding(Node):
 
 async def show(context: Context, code: str, **rest: Any) -> actions.Shown:
     """Shows the code to WeChat, before the transaction."""
-    return await actions.shown(context.platform.wechat, context.pool, code, context.now)
+    return await actions.shown(context.platform.wechat, context, code)
+
+
+async def prove_and_show(
+    context: Context, *, code: str, password: str, **rest: Any
+) -> tuple[Proof, actions.Shown | None]:
+    """Compares the password, then shows the code to WeChat: for a wrong password none is used up."""
+    proof = await prove_again(context, password=password)
+    return proof, await show(context, code) if proof.right else None
 
 
 async def ask_phone(context: Context, code: str) -> str:
@@ -67,11 +77,20 @@ class WechatMutation:
         Me,
         actions.bind_wechat,
         idempotent=False,
-        before=show,
-        description="Let the WeChat user whose code this is sign in as the caller: for whoever signed in with an account.",
+        before=prove_and_show,
+        description="Let the WeChat user whose code this is sign in as the caller: for whoever has an account, and no WeChat bound.",
     )
-    async def wechat_bind(call: Call, code: Code) -> UUID:
-        return await actions.bind_wechat(call.db, call.ready)
+    async def wechat_bind(call: Call, code: Code, password: Password, authenticator_code: MaybeCode = None) -> UUID:
+        proof, shown = call.ready
+        return await actions.bind_wechat(call.db, shown, proof, authenticator_code)
+
+    @mutation(
+        Me,
+        actions.unbind_wechat,
+        description="Let one's WeChat no longer sign in; what it has signed in ends. For whoever can sign in with a password.",
+    )
+    async def wechat_unbind(call: Call) -> UUID:
+        return await actions.unbind_wechat(call.db)
 
     @mutation(
         PhoneBinding,

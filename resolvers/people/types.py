@@ -12,6 +12,8 @@ import strawberry
 from models.access import STAFF_ROLES, Role
 from models.identity.tables import Capacity as Capacities
 from models.identity.visible import on_these_days
+from models.identity.wechat import visible as _  # noqa: F401 - whether a WeChat is bound
+from models.identity.wechat.tables import WechatIdentity
 from models.people import tables, visible
 from models.people.identity import ADULT
 from models.people.queries import (
@@ -441,6 +443,12 @@ class Acting:
     grid: Grid | None = w.one("area", target="code", description="Over which grid; null otherwise.")
 
 
+def wechat_bound(row: w.Row, view: w.View) -> sa.ColumnElement[bool]:
+    """Whether a WeChat user signs in as somebody."""
+    users = view.rows(WechatIdentity)
+    return sa.exists(sa.select(sa.literal_column("1")).where(users.c.person_id == row.id))
+
+
 @w.entity(tables.Person, "person")
 @strawberry.type(description="The caller himself, with his own data in plain.")
 class Me:
@@ -503,6 +511,9 @@ class Me:
     )
     account: Annotated[UserAccount, strawberry.lazy("resolvers.identity.accounts")] | None = w.one(
         "id", target="person_id", description="How he signs in with a password; null for one who does not."
+    )
+    wechat_bound: bool = w.expression(
+        wechat_bound, description="Whether a WeChat user signs in as him: `wechatBind`, `wechatUnbind`."
     )
     consents: list[GuardianConsent] = w.many(
         match=lambda item, parent: sa.or_(item.minor_id == parent.id, item.guardian_id == parent.id),

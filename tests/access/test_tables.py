@@ -25,7 +25,6 @@ WITHOUT_A_RULE = {
     "platform_token",
     "refresh_token",
     "relay_position",
-    "wechat_identity",
 }
 """The machinery's: no type shows them, and no rule means that none can."""
 SECRETS = {

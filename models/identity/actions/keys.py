@@ -17,6 +17,10 @@ from models import clock
 from models.access import Role, may, seen
 from models.base import table
 from models.database import Db, Seen, Statement
+from models.identity.accounts.actions.own import proven_again
+from models.identity.accounts.actions.proof import Proof
+from models.identity.accounts.actions.second import LOCK
+from models.identity.accounts.problems import CodeRefused, CodeRequired, PasswordRefused, TooManyAttempts
 from models.identity.problems import TooManyKeys
 from models.identity.queries import hash_of, world
 from models.identity.rules import BUDGET, BUDGET_LEAST, KEY_DAYS, KEY_DAYS_MOST, KEYS_OF_ONE_NAME, MAY, ApiScope
@@ -93,14 +97,23 @@ class Made:
 
 
 @may(MAY["api_key.make"])
-@refuses(TooManyKeys)
+@refuses(TooManyKeys, PasswordRefused, CodeRequired, CodeRefused, TooManyAttempts)
 async def make_key(
-    db: Db, name: str, scopes: Sequence[ApiScope], *, live: bool, days: int = KEY_DAYS, budget: int = BUDGET
+    db: Db,
+    name: str,
+    scopes: Sequence[ApiScope],
+    *,
+    live: bool,
+    days: int = KEY_DAYS,
+    budget: int = BUDGET,
+    proof: Proof | None = None,
+    code: str | None = None,
 ) -> Made:
     """Makes a key for the caller's organization, valid for some days; `budget` in points a minute.
 
     It acts in the caller's name and ends with his membership. Two live ones may have one name, so that a new one can
-    take the old one's place. Raises Forbidden, InvalidInput and TooManyKeys.
+    take the old one's place. Whoever has an account has proven his password before, and gives a code if he has an
+    authenticator: a token lasts minutes, a key up to a year. Raises Forbidden, InvalidInput, and the problems named above.
     """
     actor = db.actor
     if actor.key is not None:
@@ -112,6 +125,10 @@ async def make_key(
         raise InvalidInput(field="days", reason=f"有效期须为 1 至 {KEY_DAYS_MOST} 天。")
     if not BUDGET_LEAST <= budget <= BUDGET:
         raise InvalidInput(field="pointsPerMinute", reason=f"每分钟用量须为 {BUDGET_LEAST} 至 {BUDGET} 点。")
+    if proof is not None:
+        await proven_again(db, proof, code)
+    elif await db.one(LOCK, person=actor.person) is not None:  # it is disabled, or was made this moment
+        raise Forbidden()
     who = {"person": actor.person, "organization": actor.organization}
     office = await db.value(OFFICE, today=clock.day(db.now), **who)
     if office is None:

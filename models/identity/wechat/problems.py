@@ -72,6 +72,13 @@ class WechatBound(Problem):
 
 
 @dataclasses.dataclass(eq=False)
+class WechatOnly(Problem):
+    """The caller has no password: without his WeChat he could not sign in any more."""
+
+    says = "您没有账号密码，解除绑定后将无法登录。"
+
+
+@dataclasses.dataclass(eq=False)
 class PhoneNotProven(Problem):
     """No phone number has been proven in this sign-in within the last 15 minutes, and no identity card was given."""
 

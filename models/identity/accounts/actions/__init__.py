@@ -14,6 +14,7 @@ from models.identity.accounts.actions.proof import (
     choose_by_invitation,
     prove_again,
     prove_and_choose,
+    prove_if_account,
     prove_login,
 )
 from models.identity.accounts.actions.signing_in import activate, sign_in
@@ -32,6 +33,7 @@ __all__ = [
     "invite",
     "prove_again",
     "prove_and_choose",
+    "prove_if_account",
     "prove_login",
     "renew_recovery_codes",
     "set_password",

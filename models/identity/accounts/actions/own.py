@@ -15,6 +15,7 @@ from models.access import may
 from models.base import table
 from models.database import Db, Statement
 from models.identity.accounts import throttle
+from models.identity.accounts.actions.other_ways import shut_other_ways
 from models.identity.accounts.actions.proof import Proof
 from models.identity.accounts.actions.second import FORGET_CODES, LOCK, WHOSE, renew_codes, right_code
 from models.identity.accounts.codes import new_secret, step_of, uri
@@ -85,14 +86,27 @@ async def _coded(db: Db, row: asyncpg.Record, proof: Proof, code: str | None) ->
         raise Kept(CodeRefused())
 
 
+async def proven_again(db: Db, proof: Proof, code: str | None) -> asyncpg.Record:
+    """The caller's account, locked, once he has given his password and, with an authenticator, a code of it again.
+
+    Raises NotFound, and Kept refusals: PasswordRefused, CodeRequired, CodeRefused.
+    """
+    row = await _proven(db, proof)
+    await _coded(db, row, proof, code)
+    await throttle.give_back(db, proof.counters)
+    return row
+
+
 @may(MAY["account.own"])
 @refuses(PasswordRefused, PasswordWeak, TooManyAttempts)
 async def set_password(db: Db, proof: Proof) -> UUID:
-    """Sets the new password that `proof` has hashed, and ends the caller's other sign-ins; returns the account's id."""
+    """Sets the new password that `proof` has hashed; the caller's other sign-ins, his WeChat and his keys end with the
+    old one. Returns the account's id."""
     row = await _proven(db, proof)
     await throttle.give_back(db, proof.counters)
     await db.one(PASSWORD, person=row["person_id"], hash=proof.fresh)
     await end_sign_ins_of(db, row["person_id"], SignInEnd.PASSWORD_CHANGED, keep=db.actor.sign_in)
+    await shut_other_ways(db, row["person_id"])
     return _id(row)
 
 
@@ -103,9 +117,7 @@ async def begin_totp(db: Db, proof: Proof, code: str | None) -> tuple[UUID, str,
 
     Whoever has one already gives a code of it, or a recovery code; it goes on counting until then.
     """
-    row = await _proven(db, proof)
-    await _coded(db, row, proof, code)
-    await throttle.give_back(db, proof.counters)
+    row = await proven_again(db, proof, code)
     secret = new_secret()
     who = row["person_id"]
     await db.one(PENDING, person=who, secret=(await db.keys()).seal(Kind.LOGIN, secret, who))

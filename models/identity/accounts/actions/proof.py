@@ -116,6 +116,14 @@ async def prove_again(asking: Asking, passwords: Passwords, password: str | None
     return await _compared(asking, passwords, proof, known, password)
 
 
+async def prove_if_account(asking: Asking, passwords: Passwords, password: str | None) -> Proof | None:
+    """As `prove_again`; None for one who has no account. An absent password is a wrong one."""
+    try:
+        return await prove_again(asking, passwords, password or "")
+    except NotFound:
+        return None
+
+
 async def _compared(asking: Asking, passwords: Passwords, proof: Proof, known: str | None, password: str) -> Proof:
     try:
         right = await passwords.verify(known, prepared(password))

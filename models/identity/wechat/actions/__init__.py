@@ -3,7 +3,7 @@
 from models.identity.wechat.actions.claims import claim_record
 from models.identity.wechat.actions.merging import merge_records
 from models.identity.wechat.actions.phones import bind_phone
-from models.identity.wechat.actions.sign_in import Shown, bind_wechat, shown, sign_in_with_wechat
+from models.identity.wechat.actions.sign_in import Shown, bind_wechat, shown, sign_in_with_wechat, unbind_wechat
 
 __all__ = [
     "Shown",
@@ -13,4 +13,5 @@ __all__ = [
     "merge_records",
     "shown",
     "sign_in_with_wechat",
+    "unbind_wechat",
 ]
