@@ -26,6 +26,7 @@ from models import access, audit_seal, clock, relay, revisions
 from models.access import Role
 from models.pool import LOST, Pool
 from models.problems import Busy
+from models.vault import Locked
 from resolvers.context import perform
 from resolvers.engine.engine import Engine, Rules
 from resolvers.people import numbers
@@ -118,9 +119,14 @@ def _routes(settings: Settings, databases: Databases, tokens: Tokens, made: Engi
         return PlainTextResponse("ok")
 
     async def readyz(request: Request) -> Response:
-        """Whether requests can be answered: the database is there, and migrated as far as this code is."""
+        """Whether requests can be answered: the database is there, migrated as far as this code is, and its keys open."""
         try:
             found = await databases.primary.fetchval("SELECT version_num FROM alembic_version")
+            if found == head:
+                async with databases.primary.connection() as connection:
+                    await databases.primary.vault.keys(connection)
+        except Locked as no:
+            return JSONResponse({"ready": False, "reason": f"data keys: {no}"}, 503)
         except (*LOST, Busy, TimeoutError) as no:
             return JSONResponse({"ready": False, "reason": f"database: {type(no).__name__}"}, 503)
         except Exception as no:

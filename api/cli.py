@@ -82,6 +82,10 @@ def _keys(parser: argparse.ArgumentParser) -> None:
     steps.add_parser("rewrap", help="wrap the data keys by a new WUSHE_MASTER_KEY (the old: WUSHE_MASTER_KEYS_OLD)")
 
 
+def _sign_ins(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("step", choices=["end-all"], help="end every sign-in: everybody signs in anew")
+
+
 COMMANDS = (
     Command("demo", "start everything with demo data: PostgreSQL, the API, the worker", "running"),
     Command("serve", "serve the API on HOST:PORT", "running"),
@@ -96,6 +100,7 @@ COMMANDS = (
         lambda p: p.add_argument("role", help="for example community-staff"),
     ),
     Command("admin", "make the first administrator, and print the invitation to the account", "people", _admin),
+    Command("sign-ins", "end everybody's sign-ins, as after a breach", "people", _sign_ins),
     Command("explain", "print a query's statement, its plan and its cost in points", "database", _explain),
     Command("export-schema", "write schema.graphql from the code", "checking", _export_schema),
     Command("access", "write docs/access.md, who may see and do what, from the code", "checking", _access),

@@ -15,6 +15,7 @@ import dataclasses
 import enum
 import hashlib
 import hmac
+import logging
 import os
 import time
 import weakref
@@ -54,6 +55,7 @@ class Kind(enum.StrEnum):
 
 NONCE, TAG, ID = 12, 16, 16
 KEY_BYTES = 32
+log = logging.getLogger("vault")
 FRESH = 60.0
 """Seconds for which loaded keys are taken for the newest. A key that is not known is looked for at once."""
 NO_ONE = UUID(int=0)
@@ -243,10 +245,21 @@ class Vault:
         self._until = 0.0
 
     async def keys(self, connection: asyncpg.Connection, *, newest: bool = False) -> Keys:
-        """The keys, read again after a minute, or when `newest` asks for it. Raises Locked."""
-        if self._keys is None or newest or time.monotonic() > self._until:
+        """The keys, read again after a minute, or when `newest` asks for it.
+
+        Those that are held serve on where they do not open again, because they were wrapped anew by a master key that
+        this process is not given before it starts again. Raises Locked when there are none, or `newest` ones are asked
+        for.
+        """
+        if self._keys is not None and not newest and time.monotonic() <= self._until:
+            return self._keys
+        try:
             self._keys = await load(connection)
-            self._until = time.monotonic() + FRESH
+        except Locked as problem:
+            if self._keys is None or newest:
+                raise
+            log.warning("the data keys do not open any more; those that were read before serve on: %s", problem)
+        self._until = time.monotonic() + FRESH
         return self._keys
 
     @property

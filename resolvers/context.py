@@ -23,7 +23,7 @@ from models.database import Db, event_rows, transaction
 from models.identity.rules import ApiScope
 from models.pool import LOST, Pool
 from models.problems import Busy, Forbidden, IdempotencyConflict, InvalidInput, Kept, NotFound, Problem
-from models.vault import NO_ONE, Keys, Kind, UnknownKey
+from models.vault import NO_ONE, Keys, Kind, Locked, UnknownKey
 from resolvers.engine.engine import Outcome, Request, Told, Verb
 from resolvers.engine.plans import MARK as MARK_TEXT
 from resolvers.problems import told
@@ -116,6 +116,9 @@ class Context(Request):
 
 
 UNAVAILABLE = "UNAVAILABLE"
+BEFORE = 10.0
+"""Seconds for what a verb does before its transaction: a slow hash, a call of another system. They are not taken from
+the transaction's: what another system gave away for good, such as a code that is good once, is not lost to the clock."""
 
 
 def failure(problem: Exception) -> str:
@@ -134,7 +137,7 @@ def failure(problem: Exception) -> str:
             return "DEADLINE"
         case asyncpg.DataError():
             return "BAD_INPUT"
-    return UNAVAILABLE if isinstance(problem, LOST) else "INTERNAL"
+    return UNAVAILABLE if isinstance(problem, (*LOST, Locked)) else "INTERNAL"
 
 
 MARK = MARK_TEXT.encode()
@@ -264,8 +267,6 @@ def _hashed(secret: bytes, arguments: bytes) -> bytes:
 
 
 async def _work(context: Context, verb: Verb, key: tuple[str, str, str, bytes] | None) -> Outcome | Told:
-    until = asyncio.get_running_loop().time() + context.deadline  # for all tries of it together
-
     async def work(db: Db) -> Outcome | Told:
         async with asyncio.timeout_at(until):
             context.secrets.clear()
@@ -288,7 +289,11 @@ async def _work(context: Context, verb: Verb, key: tuple[str, str, str, bytes] |
             return await verb.payload(db.connection, verb.word.outcome, outcome)
 
     actor: Any = context.actor
-    ready = None if verb.word.before is None else await verb.word.before(context, **verb.arguments)
+    ready = None
+    if verb.word.before is not None:
+        async with asyncio.timeout(BEFORE):
+            ready = await verb.word.before(context, **verb.arguments)
+    until = asyncio.get_running_loop().time() + context.deadline  # for all tries of it together
     return await transaction(context.pool, actor, context.now, work)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import asyncio
 import base64
 import dataclasses
 import hashlib
@@ -13,10 +15,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
+import httpx
 import pytest
 import pytest_asyncio
 
+from api.app import create
 from api.auth import NotSignedIn
+from api.commands import people
 from api.logs import configure
 from models import clock, vault
 from models.access import PUBLIC_ACTOR, Claims, Role
@@ -28,7 +33,7 @@ from models.pool import Pool
 from models.vault import Kind
 from tests.make_people import Town, membership, organization, resident, town, volunteer
 from tests.server import Server
-from tests.site import Site, served
+from tests.site import Site, served, settings
 
 ME = "{ me { id acting { role } } }"
 FIELDS = "id role isCurrent accessToken refreshToken accessExpiresInSeconds endReason secondFactor membership { id }"
@@ -74,8 +79,6 @@ class Place:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def place(server: Server, worker: str) -> AsyncIterator[Place]:
-    import asyncio
-
     name = f"tokens_{worker}"
     await asyncio.to_thread(server.clone, name)
     pool = Pool(server.api_url(name), 2)
@@ -227,6 +230,22 @@ async def test_a_refresh_token_is_no_access_token(place: Place) -> None:
     assert told(await place.site.post(ME, token=(await place.open()).refresh_token)) == REFUSED
 
 
+async def test_whoever_runs_the_platform_ends_everybodys(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    one, two = await place.open(), await place.open(person=place.other)
+    ready = dataclasses.replace(settings(place.pool.url), owner_url=place.owner)
+    assert await asyncio.to_thread(people.sign_ins, argparse.Namespace(step="end-all"), ready) == 0
+    assert await place.sql("SELECT FROM sign_in WHERE ended_at IS NULL") == []
+    (row,) = await place.sql("SELECT * FROM sign_in WHERE id = $1", two.sign_in)
+    assert row["end_reason"] == SignInEnd.ENDED_BY_PLATFORM
+    for opened in (one, two):
+        assert told(await place.site.post(ME, token=opened.access_token)) == REFUSED
+    (noted,) = await place.sql("SELECT * FROM audit_event WHERE action = 'command.signIns'")
+    detail = json.loads(noted["detail"])
+    assert (noted["result"], detail["step"]) == ("DONE", "end-all") and detail["ended"] >= 2
+    assert capsys.readouterr().out.startswith(f"{detail['ended']} sign-ins were ended.")
+    assert (await place.site.post(ME, token=(await place.open()).access_token)).status_code == 200
+
+
 # keys
 
 
@@ -252,6 +271,39 @@ async def test_keys_rotate_while_tokens_are_out(place: Place) -> None:
         await connection.close()
         await place.pool.close()
         place.pool = Pool(place.pool.url, 2)
+
+
+async def test_a_process_that_cannot_open_the_keys_again_serves_on(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They were wrapped by a new master key, and this process has not been started again yet."""
+    site, token = place.site, (await place.open()).access_token
+    assert (await site.post(ME, token=token)).status_code == 200
+    (row, *_) = await place.sql("SELECT master FROM data_key")
+    await place.sql("UPDATE data_key SET master = 'another'")
+    try:
+        kept = site.tokens.pool.vault
+        kept._until = 0  # a minute has passed
+        site.tokens._known.clear()
+        for _ in range(3):
+            assert (await site.post(ME, token=token)).status_code == 200
+            site.tokens._known.clear()
+        assert [r.levelname for r in caplog.records if r.name == "vault"] == ["WARNING"]
+        assert (await site.client.get("/readyz")).status_code == 200
+        late = create(settings(place.pool.url))  # one that starts now has nothing to go on with
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(late), base_url="http://late") as client:
+            asked = {"json": {"query": ME}, "headers": {"authorization": f"Bearer {token}"}}
+            assert told(await client.post("/graphql", **asked)) == (503, "UNAVAILABLE")  # type: ignore[arg-type]
+            ready = await client.get("/readyz")
+            assert (ready.status_code, ready.json()["ready"]) == (503, False)
+            assert ready.json()["reason"].startswith("data keys: ")
+        await late.databases.close()
+        with pytest.raises(vault.Locked):
+            async with place.pool.connection() as connection:
+                await kept.keys(connection, newest=True)
+    finally:
+        await place.sql("UPDATE data_key SET master = $1", row["master"])
+        site.tokens.pool.vault._until = 0
 
 
 async def test_garbage_asks_the_vault_once_a_second(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

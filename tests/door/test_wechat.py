@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from api.settings import FAKE_WECHAT
 from api.wechat import fake as platform
 from models import clock
 from models.access import Claims, Role
+from models.identity.accounts.rules import CODES_FROM_ADDRESS
 from tests import make_people as make
 from tests.site import Site
 from tests.wechat import served_with_wechat, sign_in
@@ -88,6 +90,18 @@ async def test_who_was_never_here_becomes_a_person_without_a_name(
     }
     other = await sign_in(site, "code-wang")
     assert (await site.ask(ME, token=other["accessToken"]))["me"]["id"] != me["me"]["id"]
+
+
+async def test_what_wechat_takes_is_not_taken_from_the_transaction(committed: str) -> None:
+    """Its code is used up by then: it would be lost to the clock."""
+
+    class Late(platform.Fake):
+        def take(self, code: Any, kind: str, used: int) -> str:
+            time.sleep(1.2)
+            return super().take(code, kind, used)
+
+    async with served_with_wechat(committed, Late(), WUSHE_DEADLINE="1") as site:
+        assert (await sign_in(site, "code-li"))["__typename"] == "SignIn"
 
 
 async def test_nothing_of_the_user_is_stored_plain(site: Site, wechat: platform.Fake, rows: asyncpg.Connection) -> None:
@@ -174,6 +188,17 @@ async def test_without_a_mini_program_nobody_signs_in_by_it(database: str) -> No
 
     async with served(database) as site:
         assert (await sign_in(site, "code-li"))["code"] == "WECHAT_UNAVAILABLE"
+
+
+async def test_an_address_that_tries_codes_out_is_not_passed_on_to_wechat(site: Site, wechat: platform.Fake) -> None:
+    assert (await sign_in(site, "code-li-1"))["__typename"] == "SignIn"
+    for n in range(CODES_FROM_ADDRESS + 1):
+        assert (await sign_in(site, f"fail-40029-{n}"))["code"] == "WECHAT_CODE_INVALID"
+    asked = len(wechat.calls)
+    told = await sign_in(site, "code-li-2")
+    assert told["code"] == "TOO_MANY_ATTEMPTS" and 0 < told["retryAfterSeconds"] <= 900
+    assert len(wechat.calls) == asked
+    assert (await sign_in(site, "code-li-1"))["__typename"] == "SignIn"  # whose answer was lost: nobody is asked for it
 
 
 # A lost answer.

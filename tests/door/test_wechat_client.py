@@ -321,6 +321,58 @@ async def test_one_process_learns_that_the_others_token_was_refused(
     assert wechat.calls == [PHONE, PHONE]  # the new one was in the database already
 
 
+class Waiting(httpx.AsyncBaseTransport):
+    """A network on which nothing is answered until it is let."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self.inner, self.asked, self.go = inner, asyncio.Event(), asyncio.Event()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked.set()
+        await self.go.wait()
+        return await self.inner.handle_async_request(request)
+
+
+async def test_while_wechat_is_asked_no_connection_is_held_and_nobody_waits_who_need_not(
+    committed: str, two: tuple[Pool, Pool], wechat: platform.Fake, time: Clock
+) -> None:
+    narrow = Pool(committed, 1)
+    slow = Waiting(httpx.ASGITransport(platform.create(wechat)))
+    first = client_of(wechat, transport=slow, tokens=lambda client: SharedToken(narrow, client, time.now))
+    second = process(two[0], wechat, time)
+    asking = asyncio.create_task(first.tokens.valid())
+    await slow.asked.wait()
+    assert await narrow.fetchval("SELECT 1") == 1  # on the one connection there is
+    waits = asyncio.create_task(second.tokens.valid())  # there is no token yet
+    await asyncio.sleep(0.2)
+    assert not waits.done()
+    slow.go.set()
+    assert await asking == await waits and wechat.calls.count(STABLE) == 1
+    time.pass_(minutes=116)
+    slow.go.clear()
+    slow.asked.clear()
+    asking = asyncio.create_task(first.tokens.valid())
+    await slow.asked.wait()
+    async with asyncio.timeout(0.5):  # the old one is good for some minutes
+        assert await second.tokens.valid() == await first.tokens.valid()
+    slow.go.set()
+    assert await asking != await waits
+    await narrow.close()
+
+
+async def test_a_lease_that_nobody_ends_lapses(two: tuple[Pool, Pool], wechat: platform.Fake, time: Clock) -> None:
+    slow = Waiting(httpx.ASGITransport(platform.create(wechat)))
+    gone = client_of(wechat, transport=slow, tokens=lambda client: SharedToken(two[0], client, time.now))
+    asking = asyncio.create_task(gone.tokens.valid())
+    await slow.asked.wait()
+    asking.cancel()
+    other = process(two[1], wechat, time)
+    with pytest.raises(WechatUnavailable):
+        await other.tokens.valid()
+    time.pass_(seconds=5)
+    assert await other.tokens.valid()
+
+
 async def test_an_old_token_serves_while_wechat_gives_no_new_one(
     two: tuple[Pool, Pool], wechat: platform.Fake, time: Clock
 ) -> None:

@@ -40,6 +40,8 @@ MAY: dict[str, frozenset[Role]] = {
 
 INVITED = timedelta(hours=72)
 """How long an invitation may be taken up."""
+INVITATIONS, INVITING = 5, timedelta(hours=1)
+"""How many invitations one of an organization's staff writes in a while."""
 RECOVERY_CODES = 10
 
 EMAIL = re.compile(r"[a-z0-9._%+-]{1,64}@[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+", re.ASCII)
@@ -70,6 +72,8 @@ GUESSES = 10
 """Failures that strangers have against one login, or one known device against its own account, in one window."""
 GUESSES_FROM_ADDRESS = 30
 """Failures that strangers have from one network address, against whatever accounts, in one window."""
+CODES_FROM_ADDRESS = 60
+"""Codes that WeChat does not know, from one network address, in one window: many phones share one."""
 WINDOW = timedelta(minutes=15)
 LOCKED = timedelta(minutes=15)
 """How long the first lock lasts. Each one that follows within a day lasts twice as long, up to LOCKED_MOST."""

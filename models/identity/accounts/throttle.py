@@ -9,7 +9,7 @@ lock out its owner.
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -17,9 +17,12 @@ from sqlalchemy.dialects.postgresql import insert
 from models.base import INSTANT, table
 from models.database import Db, Statement
 from models.identity.accounts.rules import (
+    CODES_FROM_ADDRESS,
     FORGOTTEN,
     GUESSES,
     GUESSES_FROM_ADDRESS,
+    INVITATIONS,
+    INVITING,
     LOCKED,
     LOCKED_MOST,
     WINDOW,
@@ -38,6 +41,7 @@ class Counter:
 
     who: bytes
     most: int
+    window: timedelta = WINDOW
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,19 +54,20 @@ class Count:
     locked_until: datetime | None = None
 
 
-def counted(was: Count, now: datetime, most: int) -> tuple[Count, bool]:
+def counted(was: Count, now: datetime, most: int, window: timedelta = WINDOW) -> tuple[Count, bool]:
     """The count after one more guess, and whether the guess may be made. Pure.
 
-    The guess after the last one locks: for LOCKED, and twice as long each time that follows within a day.
+    The guess after the last one locks: for LOCKED, and twice as long each time that follows within a day; at least for
+    a window.
     """
     if was.locked_until is not None and now < was.locked_until:
         return was, False
-    over = now - was.since >= WINDOW or (was.locked_until is not None and was.since < was.locked_until)
+    over = now - was.since >= window or (was.locked_until is not None and was.since < was.locked_until)
     present = dataclasses.replace(was, guesses=0, since=now) if over else was
     if present.guesses < most:
         return dataclasses.replace(present, guesses=present.guesses + 1), True
     locks = 0 if was.locked_until is None or now - was.locked_until >= FORGOTTEN else was.locks
-    until = now + min(LOCKED * 2**locks, LOCKED_MOST)
+    until = now + max(window, min(LOCKED * 2**locks, LOCKED_MOST))
     return dataclasses.replace(present, locks=locks + 1, locked_until=until), False
 
 
@@ -88,6 +93,18 @@ def of_session(keys: Keys, session: object) -> tuple[Counter, ...]:
     return (Counter(_key(keys, f"session {session}"), GUESSES),)
 
 
+def of_codes(keys: Keys, address: str | None) -> tuple[Counter, ...]:
+    """By what those are counted who send codes that WeChat does not know: each costs a call of it."""
+    if address is None:
+        return ()
+    return (Counter(_key(keys, f"codes {network(address)}"), CODES_FROM_ADDRESS),)
+
+
+def of_inviter(keys: Keys, person: object) -> tuple[Counter, ...]:
+    """By what an organization's staff are counted who invite: each answer tells whether somebody has a login."""
+    return (Counter(_key(keys, f"inviter {person}"), INVITATIONS, INVITING),)
+
+
 def _key(keys: Keys, what: str) -> bytes:
     return keys.index(Kind.LOGIN, f"throttle {what}")
 
@@ -109,6 +126,9 @@ WRITE = Statement(
         locked_until=sa.bindparam("locked_until"),
     )
 )
+LOCKED_UNTIL = Statement(
+    sa.select(throttle.c.locked_until).where(KEY, throttle.c.locked_until > sa.bindparam("now", type_=INSTANT))
+)
 GIVE_BACK = Statement(sa.update(throttle).where(KEY).values(guesses=sa.func.greatest(throttle.c.guesses - 1, 0)))
 CLEAR = Statement(sa.delete(throttle).where(KEY))
 
@@ -118,11 +138,20 @@ async def guess(db: Db, counters: tuple[Counter, ...]) -> int | None:
     for counter in counters:
         row = await db.one(HOLD, who=counter.who)
         assert row is not None
-        count, allowed = counted(Count(**row), db.now, counter.most)
+        count, allowed = counted(Count(**row), db.now, counter.most, counter.window)
         await db.one(WRITE, who=counter.who, **dataclasses.asdict(count))
         if not allowed:
             assert count.locked_until is not None
             return max(1, round((count.locked_until - db.now).total_seconds()))
+    return None
+
+
+async def locked(db: Db, counters: tuple[Counter, ...]) -> int | None:
+    """How many seconds to wait while one of them is locked, or None. For what is counted once it has failed only."""
+    for counter in counters:
+        until: datetime | None = await db.value(LOCKED_UNTIL, who=counter.who)
+        if until is not None:
+            return max(1, round((until - db.now).total_seconds()))
     return None
 
 

@@ -121,6 +121,7 @@ END_OF = Statement(
     .values(**_ended)
     .returning(sign_in.c.id)
 )
+END_ALL = Statement(_end.values(**_ended).returning(sign_in.c.id))
 USED = Statement(sa.select(sa.exists().where(refresh_token.c.sign_in_id == ID, refresh_token.c.used_at.is_not(None))))
 FORGET = Statement(sa.delete(refresh_token).where(refresh_token.c.sign_in_id == ID))
 OWN = Statement(
@@ -298,6 +299,11 @@ async def end_sign_ins_of(db: Db, person: UUID, reason: SignInEnd, *, keep: UUID
     return len(ended)
 
 
+async def end_everybodys(db: Db) -> int:
+    """Ends every sign-in that there is, for a command of whoever runs the platform; how many."""
+    return len(await db.all(END_ALL, reason=SignInEnd.ENDED_BY_PLATFORM))
+
+
 def made() -> tuple[str, bytes]:
     """A new refresh token of 256 bits, and its hash."""
     token = PREFIX + secrets.token_urlsafe(32)
@@ -337,6 +343,7 @@ __all__ = [
     "Acting",
     "Opened",
     "end_all_sign_ins",
+    "end_everybodys",
     "end_sign_in",
     "end_sign_ins_of",
     "open_again",

@@ -93,10 +93,13 @@ class PersonMerge(Table, table=True):
 
 
 class PlatformToken(Table, table=True):
-    """A token of an outside platform that every process shares."""
+    """A token of an outside platform that every process shares. Without one yet, somebody is asking for the first."""
 
     __tablename__ = "platform_token"
+    __table_args__ = (check("token", "(token IS NULL) = (ends_at IS NULL) AND (token IS NULL) = (renewed_at IS NULL)"),)
     name: str = Field(primary_key=True, sa_type=sa.Text)
-    token: bytes = sealed(Kind.TOKEN, None)
-    ends_at: datetime = instant()
-    renewed_at: datetime = instant()
+    token: bytes | None = sealed(Kind.TOKEN, None, optional=True)
+    ends_at: datetime | None = instant(optional=True)
+    renewed_at: datetime | None = instant(optional=True)
+    leased_until: datetime | None = instant(optional=True)
+    """Until when one process alone renews it."""

@@ -91,9 +91,14 @@ def upgrade() -> None:
     op.create_table(
         "platform_token",
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("token", sa.LargeBinary(), nullable=False),
-        sa.Column("ends_at", INSTANT, nullable=False),
-        sa.Column("renewed_at", INSTANT, nullable=False),
+        sa.Column("token", sa.LargeBinary(), nullable=True),
+        sa.Column("ends_at", INSTANT, nullable=True),
+        sa.Column("renewed_at", INSTANT, nullable=True),
+        sa.Column("leased_until", INSTANT, nullable=True),
+        sa.CheckConstraint(
+            "(token IS NULL) = (ends_at IS NULL) AND (token IS NULL) = (renewed_at IS NULL)",
+            name=op.f("ck_platform_token_token"),
+        ),
         sa.PrimaryKeyConstraint("name", name="pk_platform_token"),
     )
 

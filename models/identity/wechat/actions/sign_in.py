@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import hashlib
-from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -18,15 +17,25 @@ from sqlalchemy.dialects import postgresql
 
 from models.access import may
 from models.base import INSTANT, table
-from models.database import Db, Statement
-from models.identity.actions.sign_ins import Acting, Opened, open_again, open_sign_in
+from models.database import Db, Statement, transaction
+from models.identity.accounts import throttle
+from models.identity.accounts.actions.other_ways import unbind
+from models.identity.accounts.actions.own import proven_again
+from models.identity.accounts.actions.proof import Proof
+from models.identity.accounts.ports import Asking
+from models.identity.accounts.problems import CodeRefused, CodeRequired, PasswordRefused, TooManyAttempts
+from models.identity.accounts.tables import Account
+from models.identity.actions.sign_ins import Acting, Opened, end_sign_ins_of, open_again, open_sign_in
 from models.identity.problems import CapacityNotHeld, SecondFactorRequired
-from models.identity.rules import SignInMethod
+from models.identity.rules import SignInEnd, SignInMethod
+from models.identity.tables import SignIn
 from models.identity.wechat.ports import Wechat, WechatUser
 from models.identity.wechat.problems import (
+    WechatBound,
     WechatBusy,
     WechatCodeInvalid,
     WechatCodeUsed,
+    WechatOnly,
     WechatRefused,
     WechatTaken,
     WechatTooOften,
@@ -37,12 +46,12 @@ from models.identity.wechat.tables import LoginCode, WechatIdentity
 from models.people.actions.once import once, secret_name
 from models.people.actions.persons import new_person
 from models.people.rules import PersonState
-from models.people.tables import Person
-from models.pool import Pool
+from models.people.tables import Membership, Person, PersonIdentity, PersonName, Resident, Volunteer
 from models.problems import Forbidden, InvalidInput, refuses
 from models.vault import Keys, Kind
 
 identity, login_code, person = table(WechatIdentity), table(LoginCode), table(Person)
+account, sign_in = table(Account), table(SignIn)
 
 WAITS = (0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 """Seconds between looks for the outcome of a request with the same code that came a moment earlier."""
@@ -88,6 +97,30 @@ JOIN = Statement(
     .where(identity.c.id == sa.bindparam("id", type_=sa.Uuid()))
     .values(unionid=sa.bindparam("unionid"), unionid_index=sa.bindparam("unionid_index"))
 )
+_WHO = sa.bindparam("who", type_=sa.Uuid(), unique=False)
+BOUND = Statement(sa.select(sa.exists().where(identity.c.person_id == _WHO)))
+SOMEBODY = Statement(
+    sa.select(
+        sa.or_(
+            *(
+                sa.exists().where(table(rows).c.person_id == _WHO)
+                for rows in (PersonName, PersonIdentity, Resident, Volunteer, Membership, Account)
+            )
+        )
+    )
+)
+HAS_PASSWORD = Statement(
+    sa.select(
+        sa.exists().where(
+            account.c.person_id == _WHO, account.c.password_hash.is_not(None), account.c.disabled_at.is_(None)
+        )
+    )
+)
+END_BY_WECHAT = Statement(
+    sa.update(sign_in)
+    .where(sign_in.c.person_id == _WHO, sign_in.c.method == SignInMethod.WECHAT.value, sign_in.c.ended_at.is_(None))
+    .values(ended_at=sa.bindparam("now"), end_reason=SignInEnd.ENDED_BY_OWNER.value)
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -98,26 +131,48 @@ class Shown:
     user: WechatUser | None
 
 
-async def shown(wechat: Wechat | None, pool: Pool, code: str, now: datetime) -> Shown:
+async def shown(wechat: Wechat | None, asking: Asking, code: str) -> Shown:
     """Shows a code to WeChat, unless it led to a sign-in within the last five minutes. Holds no connection meanwhile.
 
     Of two requests with one code that come at once, the second waits for what the first one makes of it. Raises
-    InvalidInput and the problems of the platform.
+    InvalidInput, the problems of the platform, and TooManyAttempts for an address that has sent many unknown codes.
     """
     if wechat is None:
         raise WechatUnavailable()
     code = read_code(code)
     digest = hashlib.sha256(f"{wechat.appid}\0{code}".encode()).digest()
-    if await _known(pool, digest, now):
+    known, wait = await transaction(asking.pool, asking.actor, asking.now, lambda db: _looked_up(db, digest, asking))
+    if known:
         return Shown(digest, None)
+    if wait is not None:
+        raise TooManyAttempts(retry_after_seconds=wait)
     try:
         return Shown(digest, await wechat.user(code))
+    except WechatCodeInvalid:
+        await _counted(asking)
+        raise
     except WechatCodeUsed:
         for seconds in WAITS:
             await asyncio.sleep(seconds)
-            if await _known(pool, digest, now):
+            if await _known(asking, digest):
                 return Shown(digest, None)
+        await _counted(asking)
         raise
+
+
+async def _looked_up(db: Db, digest: bytes, asking: Asking) -> tuple[bool, int | None]:
+    """Whether a code led to a sign-in of late; and how long its sender has to wait before WeChat is asked for him."""
+    known = await db.value(KNOWN, hash=digest, since=db.now - CODE_LIFE) is not None
+    return known, await throttle.locked(db, throttle.of_codes(await db.keys(), asking.address))
+
+
+async def _counted(asking: Asking) -> None:
+    """Counts a code that WeChat did not take against the address that sent it."""
+
+    async def count(db: Db) -> None:
+        await throttle.guess(db, throttle.of_codes(await db.keys(), asking.address))
+
+    await transaction(asking.pool, asking.actor, asking.now, count)
 
 
 def read_code(code: str) -> str:
@@ -127,14 +182,14 @@ def read_code(code: str) -> str:
     return code
 
 
-async def _known(pool: Pool, digest: bytes, now: datetime) -> bool:
-    async with pool.connection() as connection:
-        values = {"hash": digest, "since": now - CODE_LIFE}
+async def _known(asking: Asking, digest: bytes) -> bool:
+    async with asking.pool.connection() as connection:
+        values = {"hash": digest, "since": asking.now - CODE_LIFE}
         return await connection.fetchval(KNOWN.sql, *KNOWN.arguments(values)) is not None
 
 
 @may(MAY["wechat.sign_in"])
-@refuses(*PLATFORM, CapacityNotHeld, SecondFactorRequired)
+@refuses(*PLATFORM, TooManyAttempts, CapacityNotHeld, SecondFactorRequired)
 async def sign_in_with_wechat(
     db: Db, given: Shown, *, device: str | None = None, acting: Acting | None = None
 ) -> Opened:
@@ -160,22 +215,52 @@ async def sign_in_with_wechat(
 
 
 @may(MAY["wechat.bind"])
-@refuses(*PLATFORM, WechatTaken)
-async def bind_wechat(db: Db, given: Shown) -> UUID:
+@refuses(*PLATFORM, WechatTaken, WechatBound, PasswordRefused, CodeRequired, CodeRefused, TooManyAttempts)
+async def bind_wechat(db: Db, given: Shown | None, proof: Proof, code: str | None) -> UUID:
     """Lets whoever is signed in sign in by this WeChat user too: somebody with an account. Returns his id.
 
-    Raises Forbidden for a token without a sign-in, WechatTaken when that user is another person, WechatCodeUsed.
+    He has proven his password before, and gives a code if he has an authenticator: a token lasts minutes, this for good.
+    A WeChat user who came here and has said nothing of himself yet is taken over. Raises Forbidden for a token without
+    a sign-in, NotFound for one without an account, and the problems named above; `given` is None where the password was
+    wrong.
     """
     me = db.actor.person
     if me is None or db.actor.sign_in is None:
         raise Forbidden()
-    if given.user is None:
+    await proven_again(db, proof, code)
+    if given is None or given.user is None:
         raise WechatCodeUsed()
+    keys = await db.keys()
+    db.detail.update(person=me, wechat=keys.index(Kind.LOGIN, _openid(given.user)).hex()[:12])
     found = await _known_as(db, given.user)
-    if found is not None and found["person_id"] != me:
-        raise WechatTaken()
-    if found is None:
-        await _bind_to(db, given.user, me)
+    if found is not None and found["person_id"] == me:
+        return me
+    if await db.value(BOUND, who=me):
+        raise WechatBound()
+    if found is not None:
+        if await db.value(SOMEBODY, who=found["person_id"]):
+            raise WechatTaken()
+        await end_sign_ins_of(db, found["person_id"], SignInEnd.MERGED)
+        db.detail["from"] = found["person_id"]
+    await _bind_to(db, given.user, me)
+    return me
+
+
+@may(MAY["wechat.unbind"])
+@refuses(WechatOnly)
+async def unbind_wechat(db: Db) -> UUID:
+    """The caller's WeChat no longer signs in as him, and what it has signed in ends; returns his id.
+
+    Raises Forbidden for a token without a sign-in, WechatOnly for one who has no password to come by.
+    """
+    me = db.actor.person
+    if me is None or db.actor.sign_in is None:
+        raise Forbidden()
+    if not await db.value(HAS_PASSWORD, who=me):
+        raise WechatOnly()
+    await unbind(db, me)
+    await db.one(END_BY_WECHAT, who=me)
+    db.detail["person"] = me
     return me
 
 
