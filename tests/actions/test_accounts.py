@@ -36,17 +36,34 @@ from models.identity.accounts.problems import (
     TotpNotBegun,
 )
 from models.identity.accounts.tables import Account
+from models.identity.actions.keys import make_key
 from models.identity.actions.sign_ins import open_sign_in
 from models.identity.capacities import Acting, held
 from models.identity.problems import SecondFactorRequired
-from models.identity.queries import actor_of
-from models.identity.rules import SignInMethod
-from models.people.actions import revoke_membership
+from models.identity.queries import actor_of, machine_of
+from models.identity.rules import ApiScope, SignInMethod
+from models.identity.wechat import actions as wechat
+from models.identity.wechat.ports import WechatUser
+from models.identity.wechat.problems import WechatBound, WechatOnly, WechatTaken
+from models.people.actions import grant_membership, revoke_membership
 from models.people.problems import LastAdministrator, OwnCase, ScopeExceeded
+from models.people.rules import VolunteerRegistration
 from models.pool import Pool
-from models.problems import Busy, InvalidTransition, Kept, NotFound, Problem
+from models.problems import Busy, Forbidden, InvalidTransition, Kept, NotFound, Problem
 from models.vault import KEY_BYTES, Keys, Kind
-from tests.make_people import Town, membership, organization, person, resident, staff, town
+from tests.make_people import (
+    EARLIER,
+    Town,
+    insert,
+    membership,
+    organization,
+    person,
+    resident,
+    social_worker,
+    staff,
+    town,
+    volunteer,
+)
 
 PASSWORD = "盛京的雪下得早啊真好看"
 OTHER = "tuesday-Hunhe-47"
@@ -426,6 +443,88 @@ async def test_who_may_invite_whom(world: World, officer: Actor) -> None:
     await world.do(district, actions.invite, clerk, "j@example.org")
 
 
+async def a_desk(world: World, *names: str) -> tuple[Actor, list[UUID]]:
+    """Staff of an organization, and other members of it."""
+    async with world.pool.connection() as connection:
+        ours = await organization(connection, world.town, "暖邻服务社")
+        desk = await staff(connection, Role.NGO_STAFF, "周强", organization=ours)
+        members = [await person(connection, name) for name in names]
+        for who in members:
+            await membership(connection, who, Role.NGO_STAFF, organization=ours)
+    return desk, members
+
+
+@pytest.mark.parametrize("was", ["revoked", "licensed", "volunteer", "guardian"])
+async def test_who_was_more_than_a_member_is_invited_by_an_administrator(world: World, was: str) -> None:
+    """A former official without account and sign-in, made a member without being asked."""
+    desk, (who,) = await a_desk(world, "吴退")
+    async with world.pool.connection() as connection:
+        match was:
+            case "revoked":
+                await membership(connection, who, Role.GRID_OFFICER, area=Town.GRID, revoked_at=EARLIER)
+            case "licensed":
+                await social_worker(connection, person=who)
+            case "volunteer":
+                await volunteer(connection, world.town, person=who, state=VolunteerRegistration.WITHDRAWN)
+            case _:
+                minor = await person(connection, "吴小")
+                values = {"minor_id": minor, "guardian_id": who, "recorded_by": minor}
+                await insert(connection, "guardian_consent", area=Town.COMMUNITY, given_at=EARLIER, **values)
+    with pytest.raises(OtherCapacities):
+        await world.do(desk, actions.invite, who, "t@example.org")
+    await world.do(world.admin, actions.invite, who, "t@example.org")
+
+
+async def test_what_an_organization_s_staff_set_falls_when_its_member_becomes_more(world: World) -> None:
+    """They take the invitation up themselves, with their own authenticator and WeChat, and wait."""
+    desk, (who,) = await a_desk(world, "吴新")
+    _, token = await world.do(desk, actions.invite, who, "10100000001", fictional=True)
+    opened, _ = await world.activate(token)
+    secret, _ = await bound(world, Actor(Role.PERSON, who, sign_in=opened.sign_in))
+    async with world.pool.connection() as connection:
+        await insert(
+            connection, "wechat_identity", person_id=who, appid="wx", openid=b"x", openid_index=b"x", bound_at=EARLIER
+        )
+        await social_worker(connection, person=who)
+    await world.do(world.admin, grant_membership, who, Role.SOCIAL_WORKER, area=Town.COMMUNITY)
+    assert (await world.signed_in(opened.sign_in))["end_reason"] == "PASSWORD_CHANGED"
+    assert await world.fetch("SELECT FROM wechat_identity") == await world.fetch("SELECT FROM recovery_code") == []
+    with pytest.raises(SignInRefused):
+        await world.enter(code=world.code(secret))
+    with pytest.raises(OtherCapacities):
+        await world.do(desk, actions.invite, who, "10100000001", fictional=True)
+    await world.activate(await world.invited(who), OTHER)
+    await world.do(world.admin, grant_membership, who, Role.GRID_OFFICER, area=Town.GRID)
+    await world.enter(OTHER)  # an administrator's invitation stays
+
+
+async def test_an_open_invitation_of_staff_is_void_when_its_member_becomes_more(world: World) -> None:
+    desk, (one, other) = await a_desk(world, "吴新", "郑新")
+    _, token = await world.do(desk, actions.invite, one, "10100000001", fictional=True)
+    _, kept = await world.do(desk, actions.invite, other, "10100000002", fictional=True)
+    await world.do(world.admin, grant_membership, one, Role.COMMUNITY_STAFF, area=Town.COMMUNITY)
+    with pytest.raises(InvitationInvalid):
+        await world.activate(token)
+    await world.activate(kept)
+
+
+async def test_five_invitations_an_hour_tell_who_has_a_login(world: World, officer: Actor) -> None:
+    desk, (one, other) = await a_desk(world, "吴新", "郑新")
+    for n in range(5):
+        with pytest.raises(LoginTaken):
+            await world.do(desk, actions.invite, (one, other)[n % 2], "10100000001", fictional=True)
+    for login in ("10100000001", "10100000077"):
+        with pytest.raises(TooManyAttempts) as told:
+            await world.do(desk, actions.invite, one, login, fictional=True)
+        assert told.value.retry_after_seconds == 3600
+    assert len(await world.fetch("SELECT FROM account")) == 1
+    world.later(minutes=61)
+    await world.do(desk, actions.invite, one, "10100000077", fictional=True)
+    for _ in range(8):
+        with pytest.raises(LoginTaken):
+            await world.do(world.admin, actions.invite, other, "10100000001", fictional=True)
+
+
 async def test_disabling_and_enabling(world: World, officer: Actor) -> None:
     (row,) = await world.fetch("SELECT id FROM account WHERE person_id = $1", officer.person)
     with pytest.raises(InvalidTransition):
@@ -620,3 +719,113 @@ async def test_nothing_plain_is_stored(world: World, officer: Actor) -> None:
         for word in plain:
             assert word not in text, table["tablename"]
             assert word.encode().hex() not in text, table["tablename"]
+
+
+# What else lets him in.
+
+
+async def bind(world: World, me: Actor, name: str, password: str | None = PASSWORD, code: str | None = None) -> Any:
+    """Binds a WeChat user of this name."""
+    proof = await actions.prove_again(world.asking(me), world.hasher, password)
+    shown = wechat.Shown(name.encode() * 8, WechatUser("wx0", f"o-{name}")) if proof.right else None
+    return await world.do(me, wechat.bind_wechat, shown, proof, code)
+
+
+async def come(world: World, name: str) -> Actor:
+    """A WeChat user of this name signs in."""
+    shown = wechat.Shown(uuid4().bytes * 2, WechatUser("wx0", f"o-{name}"))
+    opened = await world.do(STRANGER, wechat.sign_in_with_wechat, shown)
+    row = await world.signed_in(opened.sign_in)
+    return Actor(Role.PERSON, row["person_id"], sign_in=opened.sign_in)
+
+
+async def change_password(world: World, me: Actor) -> None:
+    proof = await actions.prove_and_choose(world.asking(me), world.hasher, PASSWORD, OTHER)
+    await world.do(me, actions.set_password, proof)
+
+
+async def disable(world: World, me: Actor) -> None:
+    (row,) = await world.fetch("SELECT id FROM account WHERE person_id = $1", me.person)
+    await world.do(world.admin, actions.disable, row["id"])
+
+
+async def reset(world: World, me: Actor) -> None:
+    await world.invited(me.person or UUID(int=0))
+
+
+async def test_a_token_alone_binds_no_wechat(world: World, officer: Actor) -> None:
+    with pytest.raises(PasswordRefused):
+        await bind(world, officer, "thief", "wrong-wrong-wrong")
+    secret, _ = await bound(world, officer)
+    with pytest.raises(CodeRequired):
+        await bind(world, officer, "thief")
+    with pytest.raises(CodeRefused):
+        await bind(world, officer, "thief", code="abcdef")
+    assert (await come(world, "thief")).person != officer.person
+    world.later(minutes=1)
+    assert await bind(world, officer, "own", code=world.code(secret)) == officer.person
+    assert (await come(world, "own")).person == officer.person
+    world.later(minutes=1)
+    with pytest.raises(WechatBound):
+        await bind(world, officer, "another", code=world.code(secret))
+    stranger = await come(world, "thief")
+    with pytest.raises(NotFound):  # he has no account
+        await bind(world, stranger, "third")
+
+
+async def test_whose_wechat_is_somebody_else_is_not_bound(world: World, officer: Actor) -> None:
+    somebody, nobody = await come(world, "somebody"), await come(world, "nobody")
+    async with world.pool.connection() as connection:
+        await resident(connection, world.town, "周屿安", person=somebody.person)
+    with pytest.raises(WechatTaken):
+        await bind(world, officer, "somebody")
+    await bind(world, officer, "nobody")  # who came by the mini-program once and said nothing
+    assert (await come(world, "nobody")).person == officer.person
+    assert await bind(world, officer, "nobody") == officer.person
+    with pytest.raises(Forbidden):
+        await bind(world, dataclasses.replace(officer, sign_in=None), "nobody")
+    assert (await world.signed_in(nobody.sign_in or UUID(int=0)))["end_reason"] == "MERGED"
+
+
+@pytest.mark.parametrize("shut", [change_password, disable, reset])
+async def test_a_thief_s_wechat_and_key_end_with_the_password(world: World, shut: Any) -> None:
+    async with world.pool.connection() as connection:
+        ngo = await organization(connection, world.town)
+        me = await staff(connection, Role.NGO_STAFF, "吕竣煜", organization=ngo)
+    opened, _ = await world.activate(await world.invited(me.person or UUID(int=0)))
+    me = dataclasses.replace(me, sign_in=opened.sign_in)
+    await bind(world, me, "thief")
+
+    async def make(password: str | None) -> str:
+        proof = await actions.prove_if_account(world.asking(me), world.hasher, password)
+        made = await world.do(me, make_key, "同步", [ApiScope.READ], live=False, proof=proof)
+        found: str = made.key
+        return found
+
+    for wrong in (None, "wrong-wrong-wrong"):
+        with pytest.raises(PasswordRefused):
+            await make(wrong)
+    with pytest.raises(Forbidden):
+        await world.do(me, make_key, "同步", [ApiScope.READ], live=False)
+    key = await make(PASSWORD)
+    async with world.pool.connection() as connection:
+        assert await machine_of(connection, key, world.now, live=False) is not None
+    thief = await come(world, "thief")
+    assert thief.person == me.person
+    await shut(world, me)
+    assert (await world.signed_in(thief.sign_in or UUID(int=0)))["ended_at"] is not None
+    assert (await come(world, "thief")).person != me.person
+    async with world.pool.connection() as connection:
+        assert await machine_of(connection, key, world.now, live=False) is None
+
+
+async def test_one_unbinds_one_s_wechat(world: World, officer: Actor) -> None:
+    await bind(world, officer, "thief")
+    thief, known = await come(world, "thief"), await come(world, "other")
+    assert await world.do(officer, wechat.unbind_wechat) == officer.person
+    assert (await world.signed_in(thief.sign_in or UUID(int=0)))["end_reason"] == "ENDED_BY_OWNER"
+    assert (await world.signed_in(officer.sign_in or UUID(int=0)))["ended_at"] is None
+    assert (await come(world, "thief")).person != officer.person
+    with pytest.raises(WechatOnly):
+        await world.do(known, wechat.unbind_wechat)
+    assert (await come(world, "other")).person == known.person

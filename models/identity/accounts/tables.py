@@ -45,6 +45,8 @@ class Account(Table, table=True):
     invitation_until: datetime | None = instant(optional=True)
     invited_by: UUID | None = to("person.id", optional=True, index=False)
     """Who invited last; None for the first administrator, whom a command made."""
+    invited_for: UUID | None = to("organization.id", optional=True, index=False)
+    """The organization whose staff invited last, as its member; None where an administrator or the command did."""
     disabled_at: datetime | None = instant(optional=True)
     created_at: datetime = instant()
 

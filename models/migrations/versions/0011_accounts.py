@@ -27,16 +27,16 @@ def upgrade() -> None:
         sa.Column("invitation_hash", sa.LargeBinary(), nullable=True),
         sa.Column("invitation_until", INSTANT, nullable=True),
         sa.Column("invited_by", sa.Uuid(), nullable=True),
+        sa.Column("invited_for", sa.Uuid(), nullable=True),
         sa.Column("disabled_at", INSTANT, nullable=True),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_account"),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name="fk_account_person_id"),
         sa.ForeignKeyConstraint(["invited_by"], ["person.id"], name="fk_account_invited_by"),
+        sa.ForeignKeyConstraint(["invited_for"], ["organization.id"], name="fk_account_invited_for"),
         sa.UniqueConstraint("person_id", name="uq_account_person_id"),
         sa.UniqueConstraint("invitation_hash", name="uq_account_invitation_hash"),
-        sa.CheckConstraint(
-            "(password_hash IS NULL) = (password_changed_at IS NULL)", name=op.f("ck_account_password")
-        ),
+        sa.CheckConstraint("(password_hash IS NULL) = (password_changed_at IS NULL)", name=op.f("ck_account_password")),
         sa.CheckConstraint("totp_confirmed_at IS NULL OR totp_secret IS NOT NULL", name=op.f("ck_account_totp")),
         sa.CheckConstraint(
             "(invitation_hash IS NULL) = (invitation_until IS NULL)", name=op.f("ck_account_invitation")

@@ -13,6 +13,7 @@ from models.access import ROLE_LABELS, Role, may, seen
 from models.base import table
 from models.database import Db, Seen, Statement
 from models.people.actions.administrators import last_administrator
+from models.people.actions.lesser import outgrown
 from models.people.actions.places import KNOWN
 from models.people.problems import (
     LastAdministrator,
@@ -155,6 +156,8 @@ async def grant_membership(
         if apart(role, Role(row["role"]), same_organization=row["organization_id"] == organization_id):
             raise RolesApart(held=ROLE_LABELS[Role(row["role"])])
     id_: UUID = await db.value(INSERT, starts_on=starts_on, ends_on=ends_on, by=db.actor.person, **values)
+    if db.actor.role is Role.ADMIN:
+        await outgrown(db, person_id, role, organization_id)
     if role in SHOWN_ROLES:
         await db.one(ACTS, id=person_id)
     if role is Role.GRID_OFFICER:

@@ -1,9 +1,10 @@
 """Inviting somebody to an account, which also resets one; disabling one, and enabling it again.
 
 There is no mail and no SMS here: an invitation's token is told to whoever invites, who hands it on. Whoever invites
-could take it up himself. So an organization's staff invites only people who are nothing but its members and have never
-signed in: as one of these he could act anyway. An administrator invites anybody, never himself; what he did is on the
-audit log, and the owner's sign-ins end with it, so that he notices.
+could take it up himself. So an organization's staff invites only people who never were anything but its members and have
+never signed in: as one of these he could act anyway, and what he sets falls when they become more (people's lesser.py).
+He invites a few an hour: each answer tells whether somebody has a login. An administrator invites anybody, never
+himself; what he did is on the audit log, and the owner's sign-ins end with it, so that he notices.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from models import clock
 from models.access import Role, may, seen
 from models.base import table
 from models.database import Db, Seen, Statement
+from models.identity.accounts import throttle
+from models.identity.accounts.actions.other_ways import shut_other_ways
 from models.identity.accounts.actions.second import FORGET_CODES, LOCK, WHOSE
 from models.identity.accounts.codes import new_token, token_hash
-from models.identity.accounts.problems import AccountActive, LoginTaken, OtherCapacities
+from models.identity.accounts.problems import AccountActive, LoginTaken, OtherCapacities, TooManyAttempts
 from models.identity.accounts.rules import INVITED, MAY, LoginKind, mask_login, read_login
 from models.identity.accounts.tables import Account, AccountLogin
 from models.identity.actions.sign_ins import end_sign_ins_of
@@ -34,13 +37,18 @@ from models.people.actions.administrators import last_administrator
 from models.people.actions.once import once, secret_name
 from models.people.problems import LastAdministrator, OwnCase, ScopeExceeded
 from models.people.rules import PersonState
-from models.people.tables import Organization, Person
-from models.problems import InvalidTransition, NotFound, refuses
+from models.people.tables import GuardianConsent, Membership, Organization, Person, Resident, SocialWorker, Volunteer
+from models.problems import InvalidTransition, Kept, NotFound, refuses
 from models.vault import Kind
 
 account, login, person = table(Account), table(AccountLogin), table(Person)
 capacity, organization = table(Capacity), table(Organization)
-sign_in, wechat = table(SignIn), table(WechatIdentity)
+membership = table(Membership)
+OTHERWISE = (
+    *(table(rows).c.person_id for rows in (SignIn, WechatIdentity, Resident, Volunteer, SocialWorker)),
+    table(GuardianConsent).c.guardian_id,
+)
+"""Whoever stands here signs in, or will, or answers for somebody, as more than an organization's member."""
 
 PERSON = Seen(
     lambda viewer: (
@@ -64,14 +72,22 @@ CAPACITIES = Statement(
     .select_from(capacity.outerjoin(organization, organization.c.id == capacity.c.organization_id))
     .where(capacity.c.person_id == WHOSE, capacity.c.role != Role.PERSON.value)
 )
-CAME_BEFORE = Statement(
+_WHO = sa.bindparam("person", type_=sa.Uuid(), unique=False)
+MORE = Statement(
     sa.select(
         sa.or_(
-            sa.exists().where(sign_in.c.person_id == sa.bindparam("person", type_=sa.Uuid(), unique=False)),
-            sa.exists().where(wechat.c.person_id == sa.bindparam("person", type_=sa.Uuid(), unique=False)),
+            sa.exists().where(
+                membership.c.person_id == _WHO,
+                sa.or_(
+                    membership.c.role != Role.NGO_STAFF.value,
+                    membership.c.organization_id.is_distinct_from(sa.bindparam("ours", type_=sa.Uuid())),
+                ),
+            ),
+            *(sa.exists().where(c == _WHO) for c in OTHERWISE),
         )
     )
 )
+"""Whether somebody is, or ever was, more than our organization's member: what was revoked comes back some day."""
 TAKEN = Statement(
     sa.select(login.c.person_id).where(
         login.c.login_index == sa.any_(sa.bindparam("indexes", type_=postgresql.ARRAY(sa.LargeBinary()))),
@@ -82,6 +98,7 @@ _invitation: dict[str, Any] = {
     "invitation_hash": sa.bindparam("token"),
     "invitation_until": sa.bindparam("until"),
     "invited_by": sa.bindparam("by"),
+    "invited_for": sa.bindparam("ours"),
 }
 INSERT = Statement(
     sa.insert(account).values(person_id=WHOSE, created_at=sa.bindparam("now"), **_invitation).returning(account.c.id)
@@ -126,12 +143,13 @@ SWITCH = Statement(
 
 
 @may(MAY["account.invite"])
-@refuses(OwnCase, ScopeExceeded, OtherCapacities, AccountActive, LoginTaken, InvalidTransition)
+@refuses(OwnCase, ScopeExceeded, OtherCapacities, AccountActive, LoginTaken, InvalidTransition, TooManyAttempts)
 async def invite(db: Db, person_id: UUID, given: str, *, fictional: bool = False) -> tuple[UUID, str]:
     """Makes somebody an account, or, by an administrator, resets the one that he has; its id, and the invitation.
 
-    The token is told once and holds for 72 hours; the one before it is void. A reset takes password, authenticator and
-    recovery codes away and ends his sign-ins. Raises NotFound, InvalidInput, and the problems named above.
+    The token is told once and holds for 72 hours; the one before it is void. A reset takes password, authenticator,
+    recovery codes, his WeChat and his keys away and ends his sign-ins. Raises NotFound, InvalidInput, and the
+    problems named above.
     """
     kind, plain = read_login(given, fictional=fictional)
     if person_id == db.actor.person:
@@ -145,11 +163,22 @@ async def invite(db: Db, person_id: UUID, given: str, *, fictional: bool = False
         await check_reach(db, person_id)
     if row is not None and row["disabled_at"] is not None:
         raise InvalidTransition(status="DISABLED", label="已停用")
+    db.detail.update(person=person_id, reset=row is not None and row["password_hash"] is not None)
+    if db.actor.role is Role.NGO_STAFF:
+        wait = await throttle.guess(db, throttle.of_inviter(await db.keys(), db.actor.person))
+        if wait is not None:
+            raise Kept(TooManyAttempts(retry_after_seconds=wait))
+    try:
+        made = await write_invited(db, person_id, kind, plain, anew=row is None)
+    except LoginTaken as problem:
+        if db.actor.role is Role.NGO_STAFF:  # nothing else was written yet: only that it was asked stays
+            raise Kept(problem) from None
+        raise
     if row is not None:
         await db.one(FORGET_CODES, person=person_id)
         await end_sign_ins_of(db, person_id, SignInEnd.PASSWORD_CHANGED)
-    db.detail.update(person=person_id, reset=row is not None and row["password_hash"] is not None)
-    return await write_invited(db, person_id, kind, plain, anew=row is None)
+        await shut_other_ways(db, person_id)
+    return made
 
 
 async def write_invited(db: Db, person_id: UUID, kind: LoginKind, plain: str, *, anew: bool) -> tuple[UUID, str]:
@@ -166,6 +195,7 @@ async def write_invited(db: Db, person_id: UUID, kind: LoginKind, plain: str, *,
         token=token_hash(token),
         until=db.now + INVITED,
         by=db.actor.person,
+        ours=db.actor.organization if db.actor.role is Role.NGO_STAFF else None,
     )
     sealed = keys.seal(Kind.LOGIN, plain, person_id)
     await db.one(LOGIN, person=person_id, kind=kind, login=sealed, index=index, masked=mask_login(kind, plain))
@@ -181,7 +211,7 @@ async def _check_member(db: Db, person_id: UUID, row: asyncpg.Record | None) -> 
         raise NotFound(what="本机构的该成员")
     if row is not None and row["password_hash"] is not None:
         raise AccountActive()
-    if len(ours) < len(capacities) or await db.value(CAME_BEFORE, person=person_id):
+    if await db.value(MORE, person=person_id, ours=db.actor.organization):
         raise OtherCapacities()
 
 
@@ -202,7 +232,8 @@ async def check_reach(db: Db, person_id: UUID) -> None:
 async def disable(db: Db, id: UUID) -> UUID:
     """Ends an account's sign-ins and lets nobody in by it until it is enabled again; never the caller's own.
 
-    Meanwhile its owner has none of the capacities that a membership gives, however he comes, and his keys open nothing.
+    Meanwhile its owner has none of the capacities that a membership gives, however he comes. His WeChat is unbound and
+    his keys are revoked, for good.
     """
     row = await _another(db, id)
     if row["disabled_at"] is not None:
@@ -211,6 +242,7 @@ async def disable(db: Db, id: UUID) -> UUID:
         raise LastAdministrator()
     await db.one(SWITCH, id=id, at=db.now)
     await end_sign_ins_of(db, row["person_id"], SignInEnd.ACCOUNT_DISABLED)
+    await shut_other_ways(db, row["person_id"])
     return id
 
 
