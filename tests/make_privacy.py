@@ -195,6 +195,14 @@ async def life(c: asyncpg.Connection, where: Town, now: datetime, *, locked: boo
     return Life(me, resident, registered.id, mine, served, session, donation, other, sign_in, actor)
 
 
+async def guardianship(c: asyncpg.Connection, minor: UUID, guardian: UUID, at: datetime) -> UUID:
+    """That somebody is a minor's guardian: recorded by one of the staff and verified by another at an instant."""
+    one, other = [await person(c, name) for name in ("甲登记", "乙核实")]
+    of = {"minor_id": minor, "guardian_id": guardian, "relation": "PARENT", "area": Town.COMMUNITY}
+    hands = {"recorded_by": one, "recorded_at": at, "verified_by": other, "verified_at": at}
+    return await insert(c, "guardianship", evidence="HOUSEHOLD_REGISTER", **of, **hands)
+
+
 async def gift(c: asyncpg.Connection, keys: vault.Keys, me: UUID, foundation: UUID, by: UUID, now: datetime) -> UUID:
     """A gift of 5,000 yuan whose donor wishes to be named, posted to the books."""
     fund = await insert(

@@ -27,11 +27,28 @@ class NotGuardian(Problem):
 
 
 @dataclasses.dataclass(eq=False)
+class GuardianTooNew(Problem):
+    """Whoever was verified as a guardian only lately has a child's account not erased yet: it cannot be undone."""
+
+    says = "核实为监护人满 {days} 天后，方可为儿童注销账户。"
+    retry = Retry.LATER
+    days: int
+    """For how many days at least."""
+
+
+@dataclasses.dataclass(eq=False)
 class GuardianshipExists(Problem):
     """This guardianship is on record already."""
 
     says = "该监护关系已登记。"
     retry = Retry.REFRESH
+
+
+@dataclasses.dataclass(eq=False)
+class CorrectionUnproven(Problem):
+    """Who somebody is, and how he is reached, is held against papers by his community's staff, and by nobody else."""
+
+    says = "更正姓名、手机号、出生日期或证件号码须由社区核对，请先登记到所在社区。"
 
 
 @dataclasses.dataclass(eq=False)

@@ -8,7 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from models.access import NOBODY, Role, within
-from models.people.tables import Person, PiiAccess
+from models.people.conflicts import unconcerned
+from models.people.tables import Person, PiiAccess, Resident
 from models.people.visible import XID, today
 from models.privacy.rules import CHILD, FETCHABLE_STATES, LIVE_CONSENTS, MAY, OPEN_REQUESTS, ConsentState, RequestState
 from models.privacy.tables import Consent, ConsentText, Guardianship, SubjectRequest
@@ -113,7 +114,7 @@ def may_decide(row: Any, view: Any) -> sa.ColumnElement[bool]:
     if actor.role not in MAY["request.decide"]:
         return NOBODY
     his = row.area.is_(None) if actor.role is Role.ADMIN else within(row.area, actor)
-    others = [column.is_distinct_from(actor.person) for column in (row.person_id, row.made_by, row.cosigned_by)]
+    others = unconcerned(view, [row.person_id, row.made_by, row.cosigned_by])
     return sa.func.coalesce(sa.and_(is_state(row, RequestState.RECEIVED), his, *others), sa.false())
 
 
@@ -127,7 +128,9 @@ def may_verify(row: Any, view: Any) -> sa.ColumnElement[bool]:
     actor = view.actor
     if actor.role not in MAY["guardianship.verify"]:
         return NOBODY
-    others = (row.minor_id != actor.person, row.guardian_id != actor.person)
+    lives = view.rows(Resident).c
+    made = sa.exists(sa.select(ONE).where(lives.person_id == row.guardian_id, lives.verified_by == actor.person))
+    others = (row.recorded_by != actor.person, sa.not_(made), *unconcerned(view, [row.minor_id, row.guardian_id]))
     waits = (row.verified_at.is_(None), row.ended_at.is_(None))
     return sa.func.coalesce(sa.and_(*waits, within(row.area, actor), *others), sa.false())
 

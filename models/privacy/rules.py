@@ -306,12 +306,15 @@ labelled(
     },
 )
 
+GUARDIAN_DAYS = 7
+"""For how long somebody must have been a verified guardian before he may have the child erased."""
+
 MAY: dict[str, frozenset[Role]] = {
     "consent.give": SIGNED_IN,
     "consent.withdraw": SIGNED_IN,
     "consent.cosign": SIGNED_IN,
     "guardianship.record": SIGNED_IN,
-    "guardianship.verify": frozenset({Role.COMMUNITY_STAFF}),
+    "guardianship.verify": frozenset({Role.COMMUNITY_STAFF, Role.SOCIAL_WORKER}),
     "guardianship.end": SIGNED_IN,
     "request.make": SIGNED_IN,
     "request.cosign": SIGNED_IN,

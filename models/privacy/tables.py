@@ -91,7 +91,7 @@ class Consent(Table, table=True):
 
 
 class Guardianship(Table, table=True):
-    """监护关系: that somebody is a minor's guardian; it counts once the community's staff has seen the evidence."""
+    """监护关系: that somebody is a minor's guardian; it counts once staff who did not record it have seen the evidence."""
 
     __tablename__ = "guardianship"
     __table_args__ = (
@@ -99,6 +99,7 @@ class Guardianship(Table, table=True):
         chosen("evidence", GuardianEvidence),
         check("two", "guardian_id <> minor_id"),
         check("by_another", "verified_by <> guardian_id AND verified_by <> minor_id"),
+        check("two_hands", "verified_by <> recorded_by"),
         check("verified", "(verified_by IS NULL) = (verified_at IS NULL)"),
         check("ended", "(ended_by IS NULL) = (ended_at IS NULL)"),
         sa.Index(
@@ -117,7 +118,7 @@ class Guardianship(Table, table=True):
     guardian_id: UUID = to("person.id", index=False)
     relation: GuardianRelation = choice(GuardianRelation)
     evidence: GuardianEvidence | None = choice(GuardianEvidence, optional=True)
-    """What staff saw; none while nobody has."""
+    """What staff saw, who recorded it or verified it; none while nobody has."""
     area: str = text()
     """The minor's."""
     recorded_by: UUID = to("person.id", index=False)

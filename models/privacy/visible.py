@@ -15,7 +15,7 @@ from models.access import NOBODY, Role, Viewer, public, visible, within
 from models.base import Table, table
 from models.people.tables import Person
 from models.people.visible import among, lying_within, today
-from models.privacy.rules import CHILD, RequestKind
+from models.privacy.rules import CHILD, MAY, RequestKind
 from models.privacy.tables import Correction, Guardianship, SubjectRequest
 
 Shown = sa.ColumnElement[bool] | None
@@ -51,13 +51,13 @@ def consent(row: Any, viewer: Viewer) -> Shown:
 
 @visible("guardianship")
 def guardianship(row: Any, viewer: Viewer) -> Shown:
-    """The minor, the guardian, community staff of the area, and auditors."""
+    """The minor, the guardian, community staff and social workers of the area, who verify, and auditors."""
     if viewer.role is Role.AUDITOR:
         return None
     if viewer.role is Role.PUBLIC:
         return NOBODY
     mine = sa.or_(row.minor_id == viewer.person, row.guardian_id == viewer.person)
-    return sa.or_(mine, within(row.area, viewer)) if viewer.role is Role.COMMUNITY_STAFF else mine
+    return sa.or_(mine, within(row.area, viewer)) if viewer.role in MAY["guardianship.verify"] else mine
 
 
 def _requested(row: Any, rows: type[Table], viewer: Viewer, *more: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:

@@ -93,7 +93,7 @@ class PrivacyMutation:
     @mutation(
         Guardianship,
         actions.record_guardianship,
-        description="Put a guardian on record: staff of the minor's community, or the guardian himself, of the same household, whom staff verify.",
+        description="Put a guardian on record: staff of the minor's community, or the guardian himself, of the same household. It counts once somebody else of the staff has verified it.",
     )
     async def guardianship_record(
         call: Call, input: Annotated[GuardianshipRecordInput, strawberry.argument(description="The guardianship.")]
@@ -109,7 +109,7 @@ class PrivacyMutation:
     @mutation(
         Guardianship,
         actions.verify_guardianship,
-        description="Community staff: say that they have seen the evidence; the guardianship counts from now on.",
+        description="Staff who did not record it, social workers among them: say that they have seen the evidence; the guardianship counts from now on.",
     )
     async def guardianship_verify(
         call: Call,

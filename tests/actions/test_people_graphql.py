@@ -267,7 +267,7 @@ async def test_staff_register_a_resident_and_never_see_the_plain_name_again(
             "phone": "100 1234 5678",
             "phoneWhose": "OWN",
             "gender": "MALE",
-            "birthDate": "2015-01-01",
+            "birthDate": "2011-01-01",
         },
         "tags": ["CHILD_IN_NEED"],
     }

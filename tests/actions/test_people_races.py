@@ -84,7 +84,9 @@ async def test_one_resident_of_a_name_and_number(pool: Pool, now: datetime) -> N
     there, _ = await people(pool)
     async with pool.connection() as connection:
         clerk = await staff(connection, Role.COMMUNITY_STAFF, area=Town.COMMUNITY)
-    given = actions.ResidentInput(community=there.community, person=actions.PersonInput("吴新", "10012340000", phone_whose=PhoneWhose.OWN))
+    given = actions.ResidentInput(
+        community=there.community, person=actions.PersonInput("吴新", "10012340000", phone_whose=PhoneWhose.OWN)
+    )
     outcomes = await at_once(pool, now, [clerk] * MANY, lambda db: actions.register_resident(db, given, fictional=True))
     assert outcomes == {"DONE": 1, "ALREADY_REGISTERED": MANY - 1}
 

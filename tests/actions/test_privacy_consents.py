@@ -15,7 +15,7 @@ from models.clock import SHANGHAI
 from models.database import transaction
 from models.people.actions import edit_care, grant_contact, register_resident, reveal_contacts
 from models.people.actions.residents import PersonInput, ResidentInput
-from models.people.problems import CareRefused, GuardianUnfit, OwnCase, RevealNotAllowed
+from models.people.problems import CareRefused, ConflictOfInterest, GuardianUnfit, OwnCase, RevealNotAllowed
 from models.people.rules import AccessPurpose, ResidentTag
 from models.pool import Pool
 from models.privacy import actions
@@ -42,7 +42,7 @@ from tests.make_people import (
     town,
     volunteer,
 )
-from tests.make_privacy import life
+from tests.make_privacy import guardianship, life
 from tests.server import Server
 
 VERSION = "2026-01"
@@ -440,7 +440,7 @@ async def test_of_a_child_nothing_optional_is_done_until_its_guardian_has_agreed
     async with pool.connection() as connection:
         mother = await resident(connection, there, "周敏", birth_date=date(1985, 1, 1))
         await connection.execute("UPDATE person SET birth_date = $2 WHERE id = $1", child.person, CHILD_BORN)
-    until, seen = now + timedelta(days=999), GuardianEvidence.HOUSEHOLD_REGISTER
+    until = now + timedelta(days=999)
     of_child = f"person_{child.person}"
 
     async def uses(at: datetime = now) -> tuple[int, bool, bool]:
@@ -469,12 +469,8 @@ async def test_of_a_child_nothing_optional_is_done_until_its_guardian_has_agreed
         assert given["state"] == "WAITING_COSIGN"
         waiting[purpose] = given["id"]
     assert await uses() == (0, False, False), "what waits for a guardian changes nothing"
-    await transaction(
-        pool,
-        clerk,
-        now,
-        lambda db: actions.record_guardianship(db, child.person, GuardianRelation.PARENT, mother.person, seen),
-    )
+    async with pool.connection() as connection:
+        await guardianship(connection, child.person, mother.person, now)
     for n, (purpose, id_) in enumerate(waiting.items()):
         await ask(as_resident(mother), COSIGN, id=id_, key=f"mother-signs-{n}")
         assert await uses() == (1, purpose != "MATCHING", purpose == "SENSITIVE_CARE")
@@ -571,6 +567,11 @@ async def test_who_may_be_put_on_record_as_a_guardian(
     made = await record(clerk, child.person, relative, seen)
     with pytest.raises(GuardianshipExists):
         await record(clerk, child.person, relative, seen)
+    with pytest.raises(ConflictOfInterest):
+        await transaction(pool, clerk, now, lambda db: actions.verify_guardianship(db, made, seen))
+    async with pool.connection() as connection:
+        colleague = await staff(connection, Role.SOCIAL_WORKER, "赵社工", area=Town.COMMUNITY)
+    await transaction(pool, colleague, now, lambda db: actions.verify_guardianship(db, made, seen))
     waiting = await record(as_resident(mother), child.person)
     with pytest.raises((Forbidden, NotFound)):
         await transaction(pool, elsewhere, now, lambda db: actions.verify_guardianship(db, waiting, seen))
@@ -583,6 +584,45 @@ async def test_who_may_be_put_on_record_as_a_guardian(
             "SELECT verified_at IS NULL AS waits, ended_at IS NULL AS lasts FROM guardianship"
         )
         assert sorted(tuple(r) for r in rows) == [(False, False), (True, True)]
+
+
+async def test_nobody_makes_a_guardian_alone(
+    pool: Pool, there: Town, clerk: Actor, family: tuple[Known, Known], now: datetime
+) -> None:
+    """A member of staff registers a second self into a child's household, who says that he is its guardian."""
+    _, child = family
+    async with pool.connection() as connection:
+        second = await resident(connection, there, "林甲", household="h9", birth_date=date(1985, 1, 1))
+        await connection.execute("UPDATE resident SET verified_by = $1 WHERE id = $2", clerk.person, second.id)
+        colleague = await staff(connection, Role.SOCIAL_WORKER, "赵社工", area=Town.COMMUNITY)
+        aunt = await staff(connection, Role.COMMUNITY_STAFF, "何社区", area=Town.COMMUNITY)
+        await insert(
+            connection,
+            "declared_interest",
+            person_id=aunt.person,
+            other_id=second.person,
+            relation="SIBLING",
+            declared_at=now,
+        )
+    seen = GuardianEvidence.HOUSEHOLD_REGISTER
+    made = await transaction(
+        pool,
+        as_resident(second),
+        now,
+        lambda db: actions.record_guardianship(db, child.person, GuardianRelation.PARENT),
+    )
+    for who in (clerk, aunt):
+        with pytest.raises(ConflictOfInterest):
+            await transaction(pool, who, now, lambda db: actions.verify_guardianship(db, made, seen))
+    async with pool.connection() as connection:
+        for by in ("$2", "recorded_by"):
+            with pytest.raises(asyncpg.CheckViolationError):
+                await connection.execute(
+                    f"UPDATE guardianship SET verified_by = {by}, verified_at = now() WHERE id = $1 AND $2::uuid IS NOT NULL",
+                    made,
+                    second.person,
+                )
+    await transaction(pool, colleague, now, lambda db: actions.verify_guardianship(db, made, seen))
 
 
 async def test_who_may_verify_and_end_is_told(

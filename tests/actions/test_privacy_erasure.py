@@ -24,8 +24,8 @@ from models.people.rules import IdType, PhoneWhose
 from models.pool import Pool
 from models.privacy import actions
 from models.privacy.actions.open_ends import _tried
-from models.privacy.problems import ErasureBlocked, NotGuardian
-from models.privacy.rules import CODE_WORD, ErasureBar, GuardianEvidence, GuardianRelation
+from models.privacy.problems import ErasureBlocked, GuardianTooNew, NotGuardian
+from models.privacy.rules import CODE_WORD, ErasureBar
 from models.problems import Forbidden, InvalidInput, NotFound
 from models.vault import Kind
 from resolvers.activity import ActivityMutation, ActivityQuery
@@ -37,7 +37,7 @@ from resolvers.system import SystemQuery
 from resolvers.territory import TerritoryQuery
 from tests.asking import Asked, engine_of
 from tests.make_people import Town, as_resident, insert, membership, person, resident, staff, town
-from tests.make_privacy import LOGIN, NAME, NUMBER, OPENID, PHONE, PLAIN, Life, life
+from tests.make_privacy import LOGIN, NAME, NUMBER, OPENID, PHONE, PLAIN, Life, guardianship, life
 from tests.server import Server
 
 
@@ -235,7 +235,11 @@ async def test_of_who_was_erased_nothing_is_written_any_more(
         (me, lambda db: edit_myself(db, address="多福社区1号楼"), NotFound),
         (me, lambda db: register_resident(db, ResidentInput(there.community)), Forbidden),
         (me, lambda db: register_volunteer(db, volunteer), Forbidden),
-        (clerk, lambda db: set_phone(db, lived.person, PHONE, PhoneWhose.OWN), asyncpg.IntegrityConstraintViolationError),
+        (
+            clerk,
+            lambda db: set_phone(db, lived.person, PHONE, PhoneWhose.OWN),
+            asyncpg.IntegrityConstraintViolationError,
+        ),
         (clerk, lambda db: set_name(db, lived.person, NAME), asyncpg.IntegrityConstraintViolationError),
     ]
     for who, verb, problem in refused:
@@ -438,18 +442,12 @@ async def test_a_child_s_erasure_waits_for_its_guardian(ask: Asked, pool: Pool, 
     async with pool.connection() as connection:
         mother = await resident(connection, there, "周敏", household="h9", birth_date=date(1985, 1, 1))
         child = await resident(connection, there, "赵小宝", household="h9", birth_date=date(2013, 5, 4))
-        clerk = await staff(connection, Role.COMMUNITY_STAFF, "林社区", area=Town.COMMUNITY)
     waits = await erase(ask, as_resident(child))
     assert waits["state"] == "WAITING_COSIGN"
     with pytest.raises(NotGuardian):
         await transaction(pool, as_resident(mother), now, lambda db: actions.erase_account(db, CODE_WORD, child.person))
-    seen = GuardianEvidence.BIRTH_CERTIFICATE
-    await transaction(
-        pool,
-        clerk,
-        now,
-        lambda db: actions.record_guardianship(db, child.person, GuardianRelation.PARENT, mother.person, seen),
-    )
+    async with pool.connection() as connection:
+        await guardianship(connection, child.person, mother.person, now)
     queue = "{ subjectRequests { edges { node { id state } } } }"
     found = (await ask(as_resident(mother), queue))["subjectRequests"]["edges"]
     cosign = """
@@ -459,7 +457,17 @@ async def test_a_child_s_erasure_waits_for_its_guardian(ask: Asked, pool: Pool, 
     """
     own = await ask(as_resident(child), cosign, id=found[0]["node"]["id"], key="cosign-erase-1")
     assert own["subjectRequestCosign"]["code"] == "NOT_GUARDIAN"
-    done = await ask(as_resident(mother), cosign, id=found[0]["node"]["id"], key="cosign-erase-2")
+    week = now + timedelta(days=7)
+    for n, at in enumerate(
+        (now, week - timedelta(seconds=1))
+    ):  # whoever was made a guardian just now may be a false one
+        early = await ask(as_resident(mother), cosign, at, id=found[0]["node"]["id"], key=f"cosign-early-{n}")
+        assert early["subjectRequestCosign"]["code"] == "GUARDIAN_TOO_NEW"
+        with pytest.raises(GuardianTooNew):
+            await transaction(
+                pool, as_resident(mother), at, lambda db: actions.erase_account(db, CODE_WORD, child.person)
+            )
+    done = await ask(as_resident(mother), cosign, week, id=found[0]["node"]["id"], key="cosign-erase-2")
     assert done["subjectRequestCosign"]["__typename"] == "SubjectRequest"
     assert done["subjectRequestCosign"]["state"] == "DONE"
     async with pool.connection() as connection:

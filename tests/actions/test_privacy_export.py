@@ -22,13 +22,13 @@ from models.privacy.export.categories import Category
 from models.privacy.export.left_out import NOT_EXPORTED
 from models.privacy.export.sources import SOURCES
 from models.privacy.export.words import FIELDS
-from models.privacy.rules import GuardianEvidence, GuardianRelation, RequestKind
+from models.privacy.rules import RequestKind
 from models.problems import NotFound
 from models.tables import METADATA
 from tests.actions.test_privacy_consents import ENGINE
 from tests.asking import Asked
 from tests.make_people import Town, as_resident, person, resident, staff, town
-from tests.make_privacy import ADDRESS, CONDITION, LOGIN, NAME, NOTE, NUMBER, OPENID, PHONE, Life, life
+from tests.make_privacy import ADDRESS, CONDITION, LOGIN, NAME, NOTE, NUMBER, OPENID, PHONE, Life, guardianship, life
 
 PEOPLE = {"person.id", "account.person_id"}
 WITHOUT_A_KEY = {"need.subject_id", "commitment.subject_id", "spend_trace.donor_person_id", "audit_event.person"}
@@ -254,15 +254,8 @@ async def test_a_child_s_file_waits_for_its_guardian_who_may_fetch_it_until_the_
     async with pool.connection() as connection:
         mother = await resident(connection, there, "周敏", household="h9", birth_date=date(1985, 1, 1))
         child = await resident(connection, there, "赵小宝", household="h9", birth_date=date(2013, 5, 4))
-        clerk = await staff(connection, Role.COMMUNITY_STAFF, "林社区", area=Town.COMMUNITY)
+        await guardianship(connection, child.person, mother.person, now)
     hers, his = as_resident(mother), as_resident(child)
-    seen = GuardianEvidence.HOUSEHOLD_REGISTER
-    await transaction(
-        pool,
-        clerk,
-        now,
-        lambda db: actions.record_guardianship(db, child.person, GuardianRelation.PARENT, mother.person, seen),
-    )
     request = await transaction(pool, his, now, lambda db: actions.make_request(db, RequestKind.EXPORT))
     for who in (hers, his):
         with pytest.raises(NotFound):

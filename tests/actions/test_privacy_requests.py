@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from api.jobs import duties
+from models import vault
 from models.access import Actor, Role
 from models.clock import SHANGHAI
 from models.database import transaction
@@ -22,7 +23,7 @@ from models.vault import Kind
 from resolvers.people import numbers
 from tests.actions.test_privacy_consents import ENGINE
 from tests.asking import Asked
-from tests.make_people import Known, Town, as_resident, identity, insert, opened, resident, staff, town
+from tests.make_people import Known, Town, as_resident, identity, insert, opened, person, resident, staff, town
 
 MAKE = """
 mutation ($kind: RequestKind!, $correction: CorrectionInput, $person: ID, $key: String!) {
@@ -58,6 +59,7 @@ mutation ($id: ID!) { correctionReveal(id: $id) {
     __typename ... on SubjectRequest { corrections { field after proposed } viewerCan { reveal } } ... on Problem { code }
 } }
 """
+WHOSE = "SELECT phone_whose FROM person_contact WHERE person_id = $1"
 COUNTS = "{ subjectRequestCounts { kind state count overdue } }"
 GIVEN = {
     "name": "欧阳淑芳",
@@ -247,6 +249,60 @@ async def test_who_may_decide(ask: Asked, pool: Pool, there: Town, one: Known, c
     await transaction(pool, as_resident(one), now, lambda db: actions.withdraw_request(db, id_))
     with pytest.raises(InvalidTransition):
         await transaction(pool, clerk, now, lambda db: actions.accept_correction(db, id_))
+
+
+async def test_who_somebody_is_is_decided_by_those_only_who_read_it(
+    ask: Asked, pool: Pool, there: Town, now: datetime
+) -> None:
+    """Of no community there is nobody but administrators, who see no plain data."""
+    async with pool.connection() as connection:
+        who = Actor(Role.PERSON, await person(connection, "吴新", area=None))
+        admin = await staff(connection, Role.ADMIN, "何管理")
+    for n, (field, value) in enumerate(GIVEN.items()):
+        if field not in ("address", "gender"):
+            told = await make(ask, who, "CORRECT", f"of-nowhere-{n}", correction={field: value, "gender": "FEMALE"})
+            assert told["code"] == "CORRECTION_UNPROVEN", field
+    made = await make(ask, who, "CORRECT", "of-nowhere-9", correction={"gender": "FEMALE"})
+    async with pool.connection() as connection:  # as if it had been asked before
+        sealed = (await vault.of(connection).keys(connection)).seal(Kind.IDENTITY, "吴旧", who.person)
+        await connection.execute(
+            "INSERT INTO correction (request_id, person_id, field, proposed, after) VALUES ($1, $2, 'NAME', $3, '吴*')",
+            UUID(made["id"].rpartition("_")[2]),
+            who.person,
+            sealed,
+        )
+    accepted = await ask(admin, ACCEPT, id=made["id"], key="accept-blindly-1")
+    assert accepted["subjectRequestAccept"]["code"] == "CORRECTION_UNPROVEN"
+    async with pool.connection() as connection:
+        await connection.execute("DELETE FROM correction WHERE field = 'NAME'")
+    accepted = await ask(admin, ACCEPT, id=made["id"], key="accept-blindly-2")
+    assert accepted["subjectRequestAccept"]["state"] == "DONE"
+
+
+async def test_nobody_decides_for_somebody_close_to_him(
+    ask: Asked, pool: Pool, there: Town, one: Known, clerk: Actor, now: datetime
+) -> None:
+    made = await make(ask, as_resident(one), "CORRECT", correction={"name": "刘淑芬"})
+    async with pool.connection() as connection:
+        near = {"person_id": clerk.person, "other_id": one.person, "relation": "CHILD", "declared_at": now}
+        await insert(connection, "declared_interest", **near)
+    for verb, text, more in (
+        ("subjectRequestAccept", ACCEPT, {"key": "close-to-him-1"}),
+        ("subjectRequestRefuse", REFUSE, {"key": "close-to-him-2", "reason": "不符"}),
+        ("correctionReveal", REVEAL, {}),
+    ):
+        assert (await ask(clerk, text, id=made["id"], **more))[verb]["code"] == "CONFLICT_OF_INTEREST"
+    [row] = (await ask(clerk, QUEUE))["subjectRequests"]["edges"]
+    assert not row["node"]["viewerCan"]["decide"]
+
+
+async def test_a_number_that_a_correction_writes_proves_nothing(
+    ask: Asked, pool: Pool, one: Known, clerk: Actor
+) -> None:
+    made = await make(ask, as_resident(one), "CORRECT", correction={"phone": GIVEN["phone"]})
+    await ask(clerk, ACCEPT, id=made["id"], key="accept-phone-1")
+    async with pool.connection() as connection:
+        assert await connection.fetchval(WHOSE, one.person) == "UNPROVEN"
 
 
 async def test_what_is_overdue_is_seen_by_staff_and_counted_for_auditors(

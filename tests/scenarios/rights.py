@@ -1,7 +1,8 @@
 """What is known of me, who may use it, and that it goes.
 
 A resident becomes a volunteer and serves; he fetches all that is known of him, withdraws from matching, and has himself
-erased: his hours stay, under a pseudonym. A girl of 13 may ask for the same, and her guardian co-signs.
+erased: his hours stay, under a pseudonym. A girl of 13 may ask for the same, and her guardian co-signs: whom one of the
+staff put on record, and another one verified.
 """
 
 from __future__ import annotations
@@ -159,7 +160,10 @@ async def _a_child(api: Api, at: Callable[[str], str], staff: str, home: Any, to
     child = await _registered(api, staff, home, given, householdOf=guardian["id"])
     link = {"minor": child["person"]["id"], "guardian": guardian["person"]["id"], "relation": "PARENT"}
     recorded = await api.done(staff, "Guardianship", input={**link, "evidence": "HOUSEHOLD_REGISTER"})
-    assert recorded["verifiedAt"]
+    assert recorded["verifiedAt"] is None
+    seen = {"id": recorded["id"], "evidence": "HOUSEHOLD_REGISTER"}
+    assert (await api.do(staff, "VerifyGuardian", **seen))["code"] == "CONFLICT_OF_INTEREST"
+    assert (await api.done(await api.sign_in("social-worker"), "VerifyGuardian", **seen))["verifiedAt"]
 
     small, grown = await _join(api, staff, child["person"]["id"], numbers[1]), await come(api, numbers[0], GUARDIAN)
     hers, his = await small.token(), await grown.token()

@@ -108,6 +108,8 @@ async def reveal_day(
     if db.actor.role is Role.SOCIAL_WORKER:
         for row in rows:
             if row["source"] is not None:
-                await grant_contact(db, row["person_id"], row["source"], to_person=db.actor.person, until=until, for_staff=True)
+                await grant_contact(
+                    db, row["person_id"], row["source"], to_person=db.actor.person, until=until, for_staff=True
+                )
     db.detail["date"] = on.isoformat()
     return await reveal_contacts(db, persons, purpose, fields)

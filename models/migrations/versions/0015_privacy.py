@@ -222,6 +222,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "verified_by <> guardian_id AND verified_by <> minor_id", name=op.f("ck_guardianship_by_another")
         ),
+        sa.CheckConstraint("verified_by <> recorded_by", name=op.f("ck_guardianship_two_hands")),
         sa.CheckConstraint("(verified_by IS NULL) = (verified_at IS NULL)", name=op.f("ck_guardianship_verified")),
         sa.CheckConstraint("(ended_by IS NULL) = (ended_at IS NULL)", name=op.f("ck_guardianship_ended")),
         *(

@@ -27,6 +27,7 @@ from models.people.identity import (
 from models.people.rules import AccessPurpose, ContactField, Gender, IdType, PhoneWhose
 from models.people.tables import Person, PersonIdentity
 from models.privacy.actions.subjects import Subject
+from models.privacy.problems import CorrectionUnproven
 from models.privacy.rules import CorrectionField
 from models.privacy.tables import Correction
 from models.problems import InvalidInput
@@ -35,6 +36,8 @@ from models.vault import Kind
 
 person, identity, correction = table(Person), table(PersonIdentity), table(Correction)
 F = CorrectionField
+PROVING = frozenset({F.NAME, F.PHONE, F.BIRTH_DATE, F.ID_NUMBER})
+"""By what somebody is known to be who he is, comes by his record, and is a child or none."""
 
 AS_IT_IS = Statement(
     sa.select(
@@ -98,10 +101,13 @@ def read(db: Db, given: CorrectionInput, *, fictional: bool) -> Iterator[tuple[C
 
 
 async def propose(db: Db, request: UUID, subject: Subject, given: CorrectionInput, *, fictional: bool) -> None:
-    """Writes what a request proposes, sealed. Raises InvalidInput, also when nothing is to change."""
+    """Writes what a request proposes, sealed. Raises InvalidInput, also when nothing is to change, and CorrectionUnproven
+    for who somebody of no community is: nobody would hold it against his papers."""
     fields = list(read(db, given, fictional=fictional))
     if not fields:
         raise InvalidInput(field="correction", reason="请填写要更正的内容。")
+    if subject.area is None and any(field in PROVING for field, _, _ in fields):
+        raise CorrectionUnproven()
     now = await db.one(AS_IT_IS, person=subject.id)
     assert now is not None
     before = {
@@ -133,6 +139,12 @@ async def read_proposed(db: Db, request: UUID, person: UUID, area: str | None) -
     if not fields:
         raise InvalidInput(field="id", reason="该请求没有需要查看的内容。")
     await record_reading(db, [(person, area)], AccessPurpose.VERIFICATION, fields, "核对更正请求")
+
+
+async def unread(db: Db, request: UUID) -> None:
+    """Raises CorrectionUnproven where a request proposes what only those may accept who read it."""
+    if any(F(row["field"]) in PROVING for row in await db.all(PROPOSED, request=request)):
+        raise CorrectionUnproven()
 
 
 async def write(db: Db, request: UUID, person: UUID) -> None:

@@ -1,8 +1,12 @@
-"""Verbs of guardians: put on record, verified by staff who have seen the evidence, ended (Civil Code art. 27, PIPL art. 31)."""
+"""Verbs of guardians: put on record, verified by staff who have seen the evidence, ended (Civil Code art. 27, PIPL art. 31).
+
+Whoever is a child's guardian may have it erased. So nobody makes one alone: who recorded it does not verify it, nor who
+put the guardian on record as a resident, nor anybody close to one of the two.
+"""
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -11,11 +15,12 @@ import sqlalchemy as sa
 from models.access import Role, may, seen
 from models.base import INSTANT, table
 from models.database import Db, Seen, Statement
+from models.people.actions.interests import no_conflict
 from models.people.identity import is_minor
-from models.people.problems import GuardianUnfit, OwnCase
+from models.people.problems import ConflictOfInterest, GuardianUnfit, OwnCase
 from models.people.tables import Person, Resident
-from models.privacy.problems import GuardianshipExists
-from models.privacy.rules import MAY, GuardianEvidence, GuardianRelation
+from models.privacy.problems import GuardianshipExists, GuardianTooNew
+from models.privacy.rules import GUARDIAN_DAYS, MAY, GuardianEvidence, GuardianRelation
 from models.privacy.tables import Guardianship
 from models.problems import Forbidden, InvalidInput, NotFound, refuses
 
@@ -46,11 +51,17 @@ ONE = Seen(
         .with_for_update()
     )
 )
-BORN = Statement(sa.select(person.c.birth_date).where(person.c.id == sa.bindparam("id", type_=sa.Uuid())))
-_COLUMNS = (
-    *("minor_id", "guardian_id", "relation", "evidence", "area", "recorded_by", "recorded_at"),
-    *("verified_by", "verified_at"),
+REGISTERED = Statement(
+    sa.select(resident.c.verified_by).where(resident.c.person_id == sa.bindparam("person", type_=sa.Uuid()))
 )
+VERIFIED = Statement(
+    sa.select(link.c.verified_at).where(
+        link.c.minor_id == sa.bindparam("minor", type_=sa.Uuid()),
+        link.c.guardian_id == sa.bindparam("guardian", type_=sa.Uuid()),
+        link.c.ended_at.is_(None),
+    )
+)
+_COLUMNS = ("minor_id", "guardian_id", "relation", "evidence", "area", "recorded_by", "recorded_at")
 INSERT = Statement(
     sa.insert(link)
     .values({name: sa.bindparam(name, type_=link.c[name].type) for name in _COLUMNS})
@@ -73,7 +84,7 @@ END = Statement(
 
 
 @may(MAY["guardianship.record"])
-@refuses(GuardianUnfit, GuardianshipExists)
+@refuses(GuardianUnfit, GuardianshipExists, ConflictOfInterest)
 async def record_guardianship(
     db: Db,
     minor: UUID,
@@ -83,9 +94,9 @@ async def record_guardianship(
 ) -> UUID:
     """Puts a guardian on record; returns the guardianship's id.
 
-    Staff of the minor's community, who have seen the evidence: it counts at once. The guardian himself, a grown-up of
-    the same household: it counts when staff have verified it. Raises Forbidden, NotFound, InvalidInput, GuardianUnfit,
-    GuardianshipExists.
+    Staff of the minor's community, who have seen the evidence, or the guardian himself, a grown-up of the same
+    household: it counts when somebody else of the staff has verified it. Raises Forbidden, NotFound, InvalidInput,
+    GuardianUnfit, GuardianshipExists, ConflictOfInterest.
     """
     child, adult = await _person(db, minor), await _person(db, guardian or db.actor.person)
     if child["birth_date"] is None:
@@ -93,32 +104,37 @@ async def record_guardianship(
     if not is_minor(child["birth_date"], db.now):
         raise GuardianUnfit(reason="该人员已成年。")
     staff = db.actor.role is Role.COMMUNITY_STAFF and child["area"] is not None and db.actor.covers(child["area"])
-    counts = staff and db.actor.person not in (child["id"], adult["id"])
-    if not counts:
+    for_others = staff and db.actor.person not in (child["id"], adult["id"])
+    if not for_others:
         if adult["id"] != db.actor.person:
             raise Forbidden()
         if not await db.value(TOGETHER, one=adult["id"], two=child["id"]):
             raise GuardianUnfit(reason="监护人须与未成年人登记在同一户，或到社区办理。")
     elif evidence is None:
         raise InvalidInput(field="evidence", reason="请选择已核对的证明材料。")
-    _grown(adult["id"], child["id"], adult["birth_date"], db, known=not counts)
+    else:
+        await no_conflict(db, concerns=[child["id"], adult["id"]])
+    _grown(adult["id"], child["id"], adult["birth_date"], db, known=not for_others)
     try:
         id_: UUID = await db.value(
             INSERT,
             minor_id=child["id"],
             guardian_id=adult["id"],
             relation=relation,
-            evidence=evidence if counts else None,
+            evidence=evidence if for_others else None,
             area=child["area"] or "",
             recorded_by=db.actor.person,
             recorded_at=db.now,
-            verified_by=db.actor.person if counts else None,
-            verified_at=db.now if counts else None,
         )
     except asyncpg.UniqueViolationError:
         raise GuardianshipExists() from None
-    db.tell("guardianship.verified" if counts else "guardianship.recorded", id_, area=child["area"])
+    _told(db, "guardianship.recorded", id_, child["id"], adult["id"], child["area"])
     return id_
+
+
+def _told(db: Db, event: str, id: UUID, minor: UUID, guardian: UUID, area: str | None) -> None:
+    db.detail.update(minor=str(minor), guardian=str(guardian))
+    db.tell(event, id, area=area)
 
 
 async def _person(db: Db, id: UUID | None) -> asyncpg.Record:
@@ -139,20 +155,25 @@ def _grown(guardian: UUID, minor: UUID, born: date | None, db: Db, *, known: boo
 
 
 @may(MAY["guardianship.verify"])
-@refuses(OwnCase)
+@refuses(OwnCase, ConflictOfInterest)
 async def verify_guardianship(db: Db, id: UUID, evidence: GuardianEvidence) -> UUID:
-    """Staff of the minor's community have seen the evidence: from now on it counts. Nobody verifies his own.
+    """Staff of the minor's community have seen the evidence: from now on it counts. Nobody verifies his own, what he
+    recorded himself, or that of a resident whom he put on record himself.
 
-    Again changes nothing. Raises Forbidden, NotFound, OwnCase.
+    Again changes nothing. Raises Forbidden, NotFound, OwnCase, ConflictOfInterest.
     """
     row = await _one(db, id)
     if not db.actor.covers(row["area"]):
         raise Forbidden()
     if db.actor.person in (row["guardian_id"], row["minor_id"]):
         raise OwnCase()
-    if row["verified_at"] is None:
-        await db.one(VERIFY, of=id, evidence=evidence, by=db.actor.person)
-        db.tell("guardianship.verified", id, area=row["area"])
+    if row["verified_at"] is not None:
+        return id
+    registered = await db.value(REGISTERED, person=row["guardian_id"])
+    hands = [row["recorded_by"], registered]
+    await no_conflict(db, made_by=hands, concerns=[row["minor_id"], row["guardian_id"]])
+    await db.one(VERIFY, of=id, evidence=evidence, by=db.actor.person)
+    _told(db, "guardianship.verified", id, row["minor_id"], row["guardian_id"], row["area"])
     return id
 
 
@@ -165,8 +186,18 @@ async def end_guardianship(db: Db, id: UUID) -> UUID:
     if not staff and row["guardian_id"] != db.actor.person:
         raise Forbidden()
     await db.one(END, of=id, by=db.actor.person)
-    db.tell("guardianship.ended", id, area=row["area"])
+    _told(db, "guardianship.ended", id, row["minor_id"], row["guardian_id"], row["area"])
     return id
+
+
+async def long_verified(db: Db, minor: UUID, guardian: UUID) -> None:
+    """Raises GuardianTooNew unless he was verified as the minor's guardian GUARDIAN_DAYS ago: for what cannot be undone.
+
+    So whoever the child really belongs to, and the staff, may see it and end it.
+    """
+    since = await db.value(VERIFIED, minor=minor, guardian=guardian)
+    if since is None or since > db.now - timedelta(days=GUARDIAN_DAYS):
+        raise GuardianTooNew(days=GUARDIAN_DAYS)
 
 
 async def _one(db: Db, id: UUID) -> asyncpg.Record:

@@ -13,12 +13,14 @@ from sqlalchemy.dialects import postgresql
 from models.access import Role, may, seen
 from models.base import INSTANT, table
 from models.database import Db, Seen, Statement
-from models.people.problems import DocumentTaken, OwnCase
+from models.people.actions.interests import no_conflict
+from models.people.problems import ConflictOfInterest, DocumentTaken, OwnCase
 from models.privacy.actions.consents import withdraw
-from models.privacy.actions.corrections import CorrectionInput, propose, read_proposed, write
+from models.privacy.actions.corrections import CorrectionInput, propose, read_proposed, unread, write
 from models.privacy.actions.erasure import erase_person
+from models.privacy.actions.guardianships import long_verified
 from models.privacy.actions.subjects import Subject, the_subject, the_ward
-from models.privacy.problems import ErasureBlocked, NotGuardian, RequestPending
+from models.privacy.problems import CorrectionUnproven, ErasureBlocked, GuardianTooNew, NotGuardian, RequestPending
 from models.privacy.rules import (
     CODE_WORD,
     EXPORT_DAYS,
@@ -87,7 +89,7 @@ FINISH = Statement(
 
 
 @may(MAY["request.make"])
-@refuses(NotGuardian, RequestPending)
+@refuses(NotGuardian, CorrectionUnproven, RequestPending)
 async def make_request(
     db: Db,
     kind: RequestKind,
@@ -124,12 +126,12 @@ async def make_request(
 
 
 @may(MAY["account.erase"])
-@refuses(NotGuardian, ErasureBlocked)
+@refuses(NotGuardian, GuardianTooNew, ErasureBlocked)
 async def erase_account(db: Db, confirm: str, person: UUID | None = None, *, cancel_open: bool = False) -> UUID:
     """Erases one's own account and personal fields, at once and for good; returns the request's id.
 
-    `confirm` is the words 注销账户. A child's erasure waits for a guardian; `person` is a child, for its guardian.
-    `cancel_open`: what is open is cancelled as far as that goes. Raises InvalidInput, NotGuardian, ErasureBlocked.
+    `confirm` is the words 注销账户. A child's erasure waits for a guardian; `person` is a child, for its guardian, who
+    must have been verified for a week. `cancel_open`: what is open is cancelled as far as that goes. Raises InvalidInput, NotGuardian, ErasureBlocked.
     """
     if confirm.strip() != CODE_WORD:
         raise InvalidInput(field="confirm", reason=f"请输入“{CODE_WORD}”以确认。")
@@ -180,6 +182,8 @@ async def _go_on(db: Db, id: UUID, kind: RequestKind, subject: Subject, *, cance
                     await withdraw(db, subject, purpose)
             await _finish(db, id, step("finish", S.RECEIVED))
         case RequestKind.DELETE:
+            if subject.guardian is not None:
+                await long_verified(db, subject.id, subject.guardian)
             for other in (k for k in RequestKind if k is not kind):
                 if (row := await db.one(OPEN, person=subject.id, kind=other)) is not None:
                     await _finish(db, row["id"], step("withdraw", row["state"]))
@@ -189,7 +193,7 @@ async def _go_on(db: Db, id: UUID, kind: RequestKind, subject: Subject, *, cance
 
 
 @may(MAY["request.cosign"])
-@refuses(NotGuardian, InvalidTransition, ErasureBlocked)
+@refuses(NotGuardian, GuardianTooNew, InvalidTransition, ErasureBlocked)
 async def cosign_request(db: Db, id: UUID) -> UUID:
     """A guardian co-signs what a child under 14 asked for: from now on it is handled. Raises NotFound besides."""
     found = await _seen(db, id)
@@ -221,7 +225,7 @@ async def withdraw_request(db: Db, id: UUID) -> UUID:
 
 
 @may(MAY["correction.reveal"])
-@refuses(InvalidTransition, OwnCase)
+@refuses(InvalidTransition, OwnCase, ConflictOfInterest)
 async def reveal_correction(db: Db, id: UUID) -> UUID:
     """Staff of the person's community read what he wants put right, to hold it against the papers, until they decide.
 
@@ -234,14 +238,17 @@ async def reveal_correction(db: Db, id: UUID) -> UUID:
 
 
 @may(MAY["request.decide"])
-@refuses(InvalidTransition, OwnCase, DocumentTaken)
+@refuses(InvalidTransition, OwnCase, ConflictOfInterest, CorrectionUnproven, DocumentTaken)
 async def accept_correction(db: Db, id: UUID) -> UUID:
     """Staff of the person's community write what he proposed, once they have seen the papers. Nobody decides his own.
 
-    Raises besides: Forbidden, NotFound.
+    An administrator sees no plain data: of who he is he accepts nothing, nor how he is reached. Raises besides:
+    Forbidden, NotFound.
     """
     row = await _to_decide(db, id)
     state = step("finish", row["state"])
+    if db.actor.role is Role.ADMIN:
+        await unread(db, id)
     await write(db, id, row["person_id"])
     await _finish(db, id, state, by=db.actor.person)
     db.tell("subject_request.done", id, area=row["area"], kind=row["kind"])
@@ -249,7 +256,7 @@ async def accept_correction(db: Db, id: UUID) -> UUID:
 
 
 @may(MAY["request.decide"])
-@refuses(InvalidTransition, OwnCase)
+@refuses(InvalidTransition, OwnCase, ConflictOfInterest)
 async def refuse_correction(db: Db, id: UUID, reason: str) -> UUID:
     """Staff do not correct, with a reason that the person reads (PIPL art. 50). Raises besides: Forbidden, NotFound."""
     why = clean(reason, "reason")
@@ -272,8 +279,10 @@ async def _to_decide(db: Db, id: UUID) -> asyncpg.Record:
     his = found["area"] is None if db.actor.role is Role.ADMIN else db.actor.covers(found["area"] or "")
     if not his:
         raise Forbidden()
-    if db.actor.person in (found["person_id"], found["made_by"], found["cosigned_by"]):
+    whose = [found["person_id"], found["made_by"], found["cosigned_by"]]
+    if db.actor.person in whose:
         raise OwnCase()
+    await no_conflict(db, concerns=whose)
     row = await db.one(AGAIN, id=id)
     assert row is not None
     db.detail.update(kind=row["kind"], person=str(row["person_id"]))
