@@ -36,7 +36,6 @@ from models.identity.wechat.problems import (
     PhoneNotProven,
     RecordActs,
     WechatCodeUsed,
-    WechatTaken,
 )
 from models.identity.wechat.sweep import sweep_wechat
 from models.people.actions import ResidentInput, record_identity, register_resident
@@ -157,19 +156,6 @@ async def test_whose_sign_in_ended_gets_none_by_the_same_code(there: There) -> N
         await refresh(there.as_(PUBLIC_ACTOR, minutes=4), opened.refresh_token)
     with pytest.raises(WechatCodeUsed):
         await actions.sign_in_with_wechat(there.as_(PUBLIC_ACTOR, minutes=5), actions.Shown(code, None))
-
-
-async def test_somebody_with_an_account_binds_his_wechat(there: There) -> None:
-    user = WechatUser("wx0", "o-chen")
-    chen = dataclasses.replace(there.staff, sign_in=(await there.come("other")).sign_in)
-    with pytest.raises(Forbidden):
-        await actions.bind_wechat(there.as_(there.staff), actions.Shown(b"1" * 32, user))
-    assert await actions.bind_wechat(there.as_(chen), actions.Shown(b"1" * 32, user)) == chen.person
-    assert await actions.bind_wechat(there.as_(chen), actions.Shown(b"2" * 32, user)) == chen.person
-    opened = await there.open(user)
-    assert await there.value("SELECT person_id FROM sign_in WHERE id = $1", opened.sign_in) == chen.person
-    with pytest.raises(WechatTaken):
-        await actions.bind_wechat(there.as_(chen), actions.Shown(b"3" * 32, WechatUser("wx0", "o-other-wx0")))
 
 
 # A number.
