@@ -369,6 +369,7 @@ async def test_of_two_users_who_claim_a_record_at_once_one_has_it(site: Site, ro
     names = sorted(t["personClaim"]["__typename"] for t in told)
     assert names == [*["ClaimNeedsStaff"] * 3, "SignIn"]
     assert await rows.fetchval("SELECT count(*) FROM person_merge") == 1
+    assert await rows.fetchval("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == 0
 
 
 async def test_one_user_who_claims_twice_at_once_claims_once(site: Site, rows: asyncpg.Connection) -> None:

@@ -22,7 +22,7 @@ from models.identity.problems import CapacityNotHeld, SecondFactorRequired
 from models.identity.rules import SignInMethod
 from models.identity.tables import SignIn
 from models.identity.wechat.actions.merging import acts, merge
-from models.identity.wechat.actions.phones import locked, others_of_phone, proven_phone
+from models.identity.wechat.actions.phones import alone_with, locked, others_of_phone, proven_phone
 from models.identity.wechat.problems import (
     BothHaveHistory,
     ClaimMismatch,
@@ -34,9 +34,9 @@ from models.identity.wechat.problems import (
 from models.identity.wechat.rules import CARD_AGE, MAY, TRIES, TRY_PERIOD, MergeProof
 from models.identity.wechat.tables import ClaimTry, WechatIdentity
 from models.people.actions.once import once
-from models.people.actions.persons import names, of_number
+from models.people.actions.persons import names, of_number, of_phone
 from models.people.identity import is_minor, read_id_number, read_name
-from models.people.rules import IdType
+from models.people.rules import IdType, PhoneWhose
 from models.people.tables import Person, PersonIdentity
 from models.problems import Forbidden, Kept, refuses
 
@@ -93,9 +93,12 @@ async def claim_record(db: Db, name: str, id_number: str | None = None) -> Opene
     used = await db.value(TRIES_OF, person=me, since=since)
     if used >= TRIES:
         raise ClaimTriesExhausted()
+    phone = await proven_phone(db, me) if number is None else None
+    if phone is not None:
+        await alone_with(db, phone)
     if not await locked(db, [me]):  # he has just become somebody else
         raise Forbidden()
-    candidates, proof = await _candidates(db, me, number)
+    candidates, proof = await _candidates(db, me, number, phone)
     worn_out = await _worn_out(db, candidates, since)
     known = await names(db, candidates)
     matching = [record for record in candidates if known.get(record) == plain]
@@ -115,12 +118,11 @@ async def claim_record(db: Db, name: str, id_number: str | None = None) -> Opene
     return await open_sign_in(db, record, SignInMethod.WECHAT, strong=False, device=device)
 
 
-async def _candidates(db: Db, me: UUID, number: str | None) -> tuple[list[UUID], MergeProof]:
+async def _candidates(db: Db, me: UUID, number: str | None, phone: str | None) -> tuple[list[UUID], MergeProof]:
     """The records that the proof leads to, locked, and by what. Raises PhoneNotProven."""
     if number is not None:
         record = await of_number(db, IdType.ID_CARD, number)
         return ([] if record in (None, me) else await locked(db, [record]), MergeProof.IDENTITY)
-    phone = await proven_phone(db, me)
     if phone is None:
         raise PhoneNotProven()
     return await others_of_phone(db, phone, me), MergeProof.PHONE
@@ -141,4 +143,6 @@ async def _settled(db: Db, me: UUID, record: UUID) -> bool:
     if at is not None and at <= db.now - CARD_AGE:
         return True
     phone = await proven_phone(db, me)
-    return phone is not None and record in await others_of_phone(db, phone, me)
+    if phone is None:
+        return False
+    return any(row["person_id"] == record and row["phone_whose"] == PhoneWhose.OWN for row in await of_phone(db, phone))

@@ -14,6 +14,7 @@ from models.database import Db, Statement
 from models.identity.wechat.actions.sign_in import PLATFORM
 from models.identity.wechat.rules import MAY, PROOF_LIFE
 from models.identity.wechat.tables import BoundPhone
+from models.people.actions.once import once, secret_name
 from models.people.actions.persons import of_phone, set_phone
 from models.people.identity import mask_phone, read_phone
 from models.people.rules import PersonState, PhoneWhose
@@ -57,6 +58,11 @@ PROVEN = Statement(
 )
 
 
+async def alone_with(db: Db, phone: str) -> None:
+    """Until the end nobody else proves this number or claims by it: each would lock the others' records besides his."""
+    await once(db, secret_name("proven", phone))
+
+
 async def locked(db: Db, persons: Sequence[UUID]) -> list[UUID]:
     """Those of these people whose data are their own still, locked in one order."""
     return [row["id"] for row in await db.all(LOCK, persons=list(persons))]
@@ -70,9 +76,12 @@ async def bind_phone(db: Db, given: str, *, fictional: bool = False) -> UUID:
     Returns the proof's id. Raises Forbidden for a token without a sign-in, InvalidInput for a number from abroad.
     """
     me = db.actor.person
-    if me is None or db.actor.sign_in is None or not await locked(db, [me]):
+    if me is None or db.actor.sign_in is None:
         raise Forbidden()
     phone = read_phone(given, "code", fictional=fictional)
+    await alone_with(db, phone)
+    if not await locked(db, [me]):
+        raise Forbidden()
     keys = await db.keys()
     found = await others_of_phone(db, phone, me)
     await set_phone(db, me, phone, PhoneWhose.OWN)
