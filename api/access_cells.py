@@ -68,6 +68,12 @@ class Looker:
         return sa.literal_column("now" if name == "now" else nobody, self._types[name])
 
 
+@functools.lru_cache(2_000)
+def alias_of(table: sa.Table, name: str) -> Any:
+    """A table under a name: made once, since its columns cost more than all that is said of them."""
+    return table.alias(name)
+
+
 class Reader(Compiler):
     """The engine's compiler with readable names: tables are called what they are called."""
 
@@ -87,7 +93,7 @@ class Reader(Compiler):
     def called(self, table: sa.Table, name: str) -> Any:
         """A table under a readable name that no other has."""
         self._taken[name] = self._taken.get(name, 0) + 1
-        made = table.alias(name if self._taken[name] == 1 else f"{name}_{self._taken[name]}")
+        made = alias_of(table, name if self._taken[name] == 1 else f"{name}_{self._taken[name]}")
         self.made.add(made.name)
         return made
 
@@ -106,7 +112,7 @@ class Sight:
     def rows(self, table: Any) -> Any:
         reader = self._reader
         source: sa.Table = table if isinstance(table, sa.Table) else table.__table__
-        conditions = reader.rules.seen(source.alias("probe"), source.name, self.actor)
+        conditions = reader.rules.seen(alias_of(source, "probe"), source.name, self.actor)
         alias = reader.called(source, (SEEN if conditions else "") + source.name)
         if any(truth(c, reader.empty) is False for c in conditions):
             reader.empty.add(alias.name)
