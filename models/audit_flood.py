@@ -1,5 +1,7 @@
 """What keeps refused attempts from flooding the audit log: past a number of rows a minute they are counted instead.
 
+They are counted by what was tried and with what it was refused, so that many harmless attempts hide no other kind.
+
 Counts are each process's own. What was counted is written as one row, when its minute is over and the next refusal,
 whoever's, comes by; a process that ends before loses its counts, which its log lines and metrics still have.
 """
@@ -10,7 +12,7 @@ import dataclasses
 import json
 import time
 import weakref
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from datetime import datetime
 from typing import Any
 
@@ -22,12 +24,15 @@ COLUMNS = audit.COLUMNS.split(", ")
 MINUTE = 60.0
 EACH = 60
 """Rows of refusals that one actor makes in a minute; for those who are not signed in, one address."""
+KIND = 10
+"""Rows of one kind among them: of one action and one code."""
 DOOR = 1
 """Rows of refused tokens that one address makes in a minute."""
 MOST = 20_000
 """Whose minutes are counted at once; then the oldest is closed early."""
 MANY = "refusals.counted"
-"""The action of the row that stands for the others: `detail` has how many, and of what."""
+"""The action of the row that stands for the others: `detail` has how many, by action and code."""
+ACTION, RESULT = COLUMNS.index("action"), COLUMNS.index("result")
 
 
 @dataclasses.dataclass(slots=True)
@@ -37,8 +42,9 @@ class Minute:
     since: float
     row: tuple[Any, ...]
     """His first audit row of that minute."""
-    written: int = 0
-    counted: int = 0
+    written: Counter[tuple[str, str]] = dataclasses.field(default_factory=Counter)
+    counted: Counter[tuple[str, str]] = dataclasses.field(default_factory=Counter)
+    """By action and code: of these there are no more than the schema has mutations and problems."""
 
 
 class Flood:
@@ -52,10 +58,11 @@ class Flood:
         minute = self._minutes.get(key)
         if minute is None:
             minute = self._minutes[key] = Minute(at, row)
-        if minute.written < most:
-            minute.written += 1
+        kind = (row[ACTION], row[RESULT])
+        if minute.written[kind] < KIND and minute.written.total() < most:
+            minute.written[kind] += 1
             return True
-        minute.counted += 1
+        minute.counted[kind] += 1
         return False
 
     def over(self, at: float) -> list[Minute]:
@@ -99,6 +106,9 @@ def count(pool: Pool, key: tuple[str, object], row: tuple[Any, ...]) -> None:
 def summary(minute: Minute, at: datetime) -> tuple[Any, ...]:
     """The row that stands for what was counted of a minute."""
     said = dict(zip(COLUMNS, minute.row, strict=True))
-    detail = {"count": minute.counted, "first": said["action"]}
+    of: dict[str, dict[str, int]] = {}
+    for (action, code), number in sorted(minute.counted.items()):
+        of.setdefault(action, {})[code] = number
+    detail = {"count": minute.counted.total(), "of": of}
     said |= {"at": at, "action": MANY, "request": None, "subject_type": None, "subject": None}
     return (*(said[name] for name in COLUMNS[:-1]), json.dumps(detail))

@@ -87,7 +87,7 @@ class Context(Request):
             await audit.write(connection, *self.audited(action, result, **more))
 
     async def refused(self, action: str, code: str) -> None:
-        """Writes that something was refused; from the sixtieth of somebody's minute on it is counted."""
+        """Writes that something was refused; from the tenth of its kind, and the sixtieth of somebody's minute, on it is counted."""
         actor: Any = self.actor
         who = actor.key or actor.person or self.address
         await audit_flood.note(self.pool, ("refused", who), audit_flood.EACH, self.audited(action, code))

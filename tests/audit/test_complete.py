@@ -42,8 +42,14 @@ async def test_refusals_of_a_minute_are_capped_and_then_counted(
     time = 1_000.0
     monkeypatch.setattr(flood.time, "monotonic", lambda: time)
     asks = context(pool, now, Actor(Role.VOLUNTEER, person=uuid4()))
-    for _ in range(flood.EACH + 40):
+    for _ in range(flood.KIND + 40):
         await asks.refused("needClaim", "FORBIDDEN")
+    assert len(await rows(pool)) == flood.KIND
+    await asks.refused("contactReveal", "REVEAL_NOT_ALLOWED")
+    assert (await rows(pool))[-1]["action"] == "contactReveal", "many harmless attempts hide no other kind"
+    for n in range(flood.EACH):
+        await asks.refused(f"verb{n}", "FORBIDDEN")
+    await asks.refused("contactReveal", "REVEAL_NOT_ALLOWED")
     assert len(await rows(pool)) == flood.EACH
     other = context(pool, now, Actor(Role.VOLUNTEER, person=uuid4()))
     await other.refused("needClaim", "NOT_FOUND")  # another's minute is his own
@@ -55,7 +61,14 @@ async def test_refusals_of_a_minute_are_capped_and_then_counted(
     summary = next(r for r in found if r["action"] == flood.MANY)
     assert summary["person"] == asks.actor.person  # type: ignore[attr-defined]
     assert (summary["detail"], summary["result"], summary["address"]) == (
-        {"count": 40, "first": "needClaim"},
+        {
+            "count": 40 + flood.KIND + 2,
+            "of": {
+                **{f"verb{n}": {"FORBIDDEN": 1} for n in range(flood.EACH - flood.KIND - 1, flood.EACH)},
+                "contactReveal": {"REVEAL_NOT_ALLOWED": 1},
+                "needClaim": {"FORBIDDEN": 40},
+            },
+        },
         "FORBIDDEN",
         "203.0.113.7",
     )
