@@ -90,6 +90,7 @@ NO_SUCH_ROW: dict[str, str] = {
     "Donor.name": "only in the answer of the reveal itself",
     "Resident.careNote": "nobody has written one",
     "Resident.viewerCan.verify": "staff registered them all",
+    "Me.wechatBound": "no demo account came by WeChat",
     "UserAccount.recoveryCodesLeft": "no demo account has bound an authenticator",
 }
 """Conditional cells that no row of the demo data fulfils for some role, and why: `Type.path`, or `Type.path (role)`."""

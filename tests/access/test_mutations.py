@@ -30,7 +30,7 @@ TRIED = 5 if THOROUGH else 1
 """How many hidden things each mutation is called with."""
 
 BY_SCOPE: dict[str, str] = {
-    **dict.fromkeys(("signInSwitch", "signInsEnd"), "a demo token comes from no sign-in"),
+    **dict.fromkeys(("signInSwitch", "signInsEnd", "wechatUnbind"), "a demo token comes from no sign-in"),
     "personClaim": "who claims a record has a sign-in with WeChat and a proven number; demo tokens have neither",
 }
 """Mutations that refuse some role that may call them before they look at a row, and why."""
