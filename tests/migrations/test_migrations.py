@@ -46,6 +46,26 @@ def test_up_down_up_and_no_drift(empty: str) -> None:
     assert looped(lambda: migrate.drift(empty)) == []
 
 
+def test_merged_records_are_not_undone_by_a_downgrade(empty: str) -> None:
+    apart(lambda: migrate.upgrade(empty, "wushe_api"))
+    looped(lambda: merged(empty))
+    with pytest.raises(RuntimeError, match="restore a backup"):
+        apart(lambda: migrate.downgrade(empty, "0011"))
+    assert looped(lambda: migrate.revision(empty)) == "0012"  # and there it stays
+
+
+async def merged(url: str) -> None:
+    """A record that was given up for another one, and of which nothing plain is left."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(
+            "INSERT INTO person (name_masked, gender, pinyin, acts, state, created_at)"
+            " VALUES ('*', 'UNKNOWN', '*', false, 'MERGED', now())"
+        )
+    finally:
+        await connection.close()
+
+
 async def tables(url: str) -> set[str]:
     connection = await asyncpg.connect(url)
     try:
