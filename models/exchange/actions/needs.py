@@ -8,7 +8,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models import clock
+from models import clock, vault
 from models.access import Role, may
 from models.base import table
 from models.database import Db, Seen, Statement
@@ -191,6 +191,9 @@ async def cancel_need(db: Db, need: UUID, reason: str) -> UUID:
     begun = [r for r in live if r["status"] not in (C.PROPOSED, C.ACCEPTED, C.CONFIRMED)]
     if begun:
         raise CommitmentsUnderWay(count=len(begun))
+    db.detail["requester"], db.detail["ended"] = row["requester_id"], [held["id"] for held in live]
+    if row["subject_id"] != vault.NO_ONE:
+        db.detail["person"] = row["subject_id"]
     by = Side.BENEFICIARY if db.actor.role is Role.RESIDENT else Side.STAFF
     for held in live:
         step = "decline" if held["status"] == C.PROPOSED else "cancel"

@@ -107,6 +107,7 @@ async def _both(db: Db, volunteer: UUID, guardian: UUID | None) -> tuple[asyncpg
         theirs = await db.value(HOUSEHOLD, person=found["id"])
         if theirs is None or theirs != await db.value(HOUSEHOLD, person=row["person_id"]):
             raise GuardianUnfit(reason="监护人须与未成年人登记在同一户，或到社区办理。")
+    db.detail.update(minor=row["person_id"], guardian=found["id"])
     born = found["birth_date"]
     if born is None and not staff:
         raise GuardianUnfit(reason="您的出生日期尚未登记，请到社区办理。")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -162,8 +164,14 @@ async def grant_membership(
         await db.one(ACTS, id=person_id)
     if role is Role.GRID_OFFICER:
         await db.one(OFFICER, code=area, person=person_id)
+    db.detail.update(_of(values))
     db.tell("membership.granted", id_, area=area, role=role.value)
     return id_
+
+
+def _of(row: Mapping[str, Any]) -> dict[str, str]:
+    """Whose capacity it is and over what, for the audit log: ids and codes, which a membership's own id does not tell."""
+    return {name: str(row[name]) for name in ("person", "role", "organization", "area") if row[name] is not None}
 
 
 def _check_days(role: Role, starts_on: date, ends_on: date | None, today: date) -> None:
@@ -225,6 +233,7 @@ async def revoke_membership(db: Db, id: UUID) -> UUID:
     await db.one(REVOKE, id=id)
     if row["role"] == Role.GRID_OFFICER:
         await db.one(NO_OFFICER, code=row["area"], person=row["person_id"])
+    db.detail.update(_of({**row, "person": row["person_id"], "organization": row["organization_id"]}))
     db.tell("membership.revoked", id, area=row["area"], role=row["role"])
     return id
 
