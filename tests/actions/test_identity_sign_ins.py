@@ -133,7 +133,8 @@ async def test_a_strong_role_is_passed_over_without_a_second_factor(
 
 
 async def test_nobody_signs_in_as_a_pseudonym(connection: asyncpg.Connection, now: datetime) -> None:
-    who = await person(connection, state=PersonState.PSEUDONYM)
+    who = await person(connection)
+    await connection.execute("UPDATE person SET state = $2 WHERE id = $1", who, PersonState.PSEUDONYM)
     with pytest.raises(CapacityNotHeld):
         await opened(connection, who, now)
 
