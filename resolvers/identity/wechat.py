@@ -110,7 +110,7 @@ class WechatMutation:
         SignIn,
         actions.claim_record,
         idempotent=False,
-        description="Become one person with the record that others made: by the phone number proven in this sign-in within 15 minutes and the record's full name, or by identity card and name. The answer is a new sign-in; the present ones end. Five failures a day.",
+        description="Become one person with the record that others made: by the phone number proven in this sign-in within 15 minutes and the record's full name, or by name and an identity card that has been on record for a day. The answer is a new sign-in; the present ones end. Five failures a day.",
     )
     async def person_claim(
         call: Call,
@@ -125,7 +125,7 @@ class WechatMutation:
     @mutation(
         Person,
         actions.merge_records,
-        description="Community staff: make one person of two records that have a phone number, as their own, in common; or, given `idNumber`, of the record of that identity card and one without a document. What the first one has is the second's from then on.",
+        description="Community staff: make one person of two records that have a phone number, as their own, in common, which one of them has proven within 24 hours; or, given `idNumber`, of the record of that identity card and one without a document. What the first one has is the second's from then on.",
     )
     async def person_merge(
         call: Call,
