@@ -98,7 +98,7 @@ SEEN = {
     # who: (open needs, submitted ones, RESTRICTED ones, drafts, commitments, drafts of offers)
     "public": (1, 0, 0, 0, 0, 0),
     "daughter": (1, 1, 1, 1, 2, 0),
-    "grandmother": (1, 1, 1, 1, 2, 0),
+    "grandmother": (1, 1, 0, 1, 2, 0),  # her daughter's RESTRICTED one is not the household's
     "neighbour": (1, 0, 0, 0, 0, 0),
     "wang": (1, 0, 0, 0, 1, 0),
     "zhao": (1, 0, 0, 0, 0, 0),
