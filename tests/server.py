@@ -73,6 +73,11 @@ class Server:
             await connection.close()
 
 
+def name_of(url: str) -> str:
+    """The name of a URL's database."""
+    return urlsplit(url).path.lstrip("/")
+
+
 def _with(url: str, database: str) -> str:
     return urlsplit(url)._replace(path=f"/{own(database)}").geturl()
 

@@ -268,5 +268,5 @@ def create(fake: Fake | None = None) -> Starlette:
 
 def _failed(number: int) -> Response:
     """An error as the platform says it: with 200, and an id of the request behind the sentence."""
-    rid = f"{int(time.time()):08x}-{secrets.token_hex(4)}-{secrets.token_hex(4)}"
+    rid = "-".join(secrets.token_hex(4) for _ in range(3))
     return JSONResponse({"errcode": number, "errmsg": f"{SAYS.get(number, 'unknown error')}, rid: {rid}"})

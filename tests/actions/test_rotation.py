@@ -26,7 +26,7 @@ from models.pool import Pool
 from models.vault import ID, KEY_BYTES, Kind, Locked
 from tests.demo import Demo, demo_to_change  # noqa: F401 - a fixture
 from tests.make_people import identity, resident, town
-from tests.server import Server
+from tests.server import Server, name_of
 
 MASTER = b"tests only".ljust(KEY_BYTES)
 SOON = timedelta(seconds=0.15)
@@ -40,7 +40,7 @@ def moment() -> datetime:
 
 @pytest.fixture
 async def owner(server: Server, committed: str) -> AsyncIterator[asyncpg.Connection]:
-    made = await asyncpg.connect(server.owner_url(committed.rpartition("/")[2]))
+    made = await asyncpg.connect(server.owner_url(name_of(committed)))
     yield made
     await made.close()
 
@@ -311,7 +311,7 @@ def run(
 
 
 def test_the_command(server: Server, committed: str) -> None:
-    name, new = committed.rpartition("/")[2], os.urandom(KEY_BYTES)
+    name, new = name_of(committed), os.urandom(KEY_BYTES)
     printed = run(server, name, MASTER, "new").stdout.strip()
     assert len(base64.urlsafe_b64decode(printed)) == KEY_BYTES
     listed = run(server, name, MASTER, "list")

@@ -14,7 +14,7 @@ from models import audit, vault
 from models.access import Actor, Role
 from models.audit_proof import WAITING
 from models.audit_seal import end, seal_all
-from tests.server import Server, _with
+from tests.server import Server, _with, name_of
 
 
 class Log:
@@ -50,7 +50,7 @@ class Log:
 
 @pytest.fixture
 async def log(server: Server, committed: str) -> AsyncIterator[Log]:
-    name = committed.rpartition("/")[2]
+    name = name_of(committed)
     api = await asyncpg.connect(committed, server_settings={"timezone": "Asia/Shanghai"})
     owner = await asyncpg.connect(server.owner_url(name))
     root = await asyncpg.connect(_with(server.superuser, name))

@@ -27,7 +27,7 @@ from models.pool import Pool
 from models.relay import Told
 from tests import make_funds
 from tests.make_people import membership, person, town
-from tests.server import Server, _with
+from tests.server import Server, _with, name_of
 from tests.site import Site, served
 from tests.worker.conftest import eventually, happen, working
 
@@ -230,7 +230,7 @@ async def test_nothing_personal_is_kept_or_told_in_plain(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    name = committed.rpartition("/")[2]
+    name = name_of(committed)
     owner = await asyncpg.connect(server.owner_url(name))
     plain = await asyncpg.connect(committed)
     try:

@@ -21,7 +21,7 @@ from models.clock import SHANGHAI
 from models.pool import Pool
 from models.vault import Kind
 from tests.audit.conftest import Log
-from tests.server import Server
+from tests.server import Server, name_of
 
 
 async def held(log: Log) -> list[UUID]:
@@ -67,7 +67,7 @@ async def test_sixteen_writers_wait_for_nobody_and_nothing_is_missed(
         await mine.api.close()
 
     async def sealer() -> None:
-        owner = await asyncpg.connect(server.owner_url(pool.url.rpartition("/")[2]))
+        owner = await asyncpg.connect(server.owner_url(name_of(pool.url)))
         keys = await vault.load(owner)
         while not done.is_set():
             await seal(owner, keys, now)

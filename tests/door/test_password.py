@@ -18,7 +18,7 @@ import pytest_asyncio
 
 from api.settings import ROOT
 from models import clock
-from tests.server import Server
+from tests.server import Server, name_of
 from tests.site import MASTER, Site, served
 
 PASSWORD, OTHER = "盛京的雪下得早啊真好看", "tuesday-Hunhe-47"
@@ -122,7 +122,7 @@ def code(secret: str, steps: int = 0, at: datetime | None = None) -> str:
 
 @pytest_asyncio.fixture
 async def here(server: Server, committed: str) -> AsyncIterator[Staff]:
-    owner = server.owner_url(committed.rpartition("/")[2])
+    owner = server.owner_url(name_of(committed))
     done = await asyncio.to_thread(command, committed, owner, "--name", "孙管理", "--phone", PHONE)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     async with served(committed, WUSHE_LOG="debug") as site:

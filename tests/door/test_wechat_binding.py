@@ -7,7 +7,7 @@ from typing import Any
 
 from api.wechat.fake import Fake
 from tests.door.test_password import ACTIVATE, PASSWORD, PHONE, Staff, command
-from tests.server import Server
+from tests.server import Server, name_of
 from tests.wechat import served_with_wechat, sign_in
 
 BIND = """mutation ($code: String!, $password: String!) { outcome: wechatBind(code: $code, password: $password) {
@@ -18,7 +18,7 @@ ME = "{ me { id wechatBound } }"
 
 
 async def test_a_wechat_is_bound_by_a_password_and_unbound(server: Server, committed: str) -> None:
-    owner = server.owner_url(committed.rpartition("/")[2])
+    owner = server.owner_url(name_of(committed))
     done = await asyncio.to_thread(command, committed, owner, "--name", "孙管理", "--phone", PHONE)
     async with served_with_wechat(committed, Fake()) as site:
         here = Staff(site, owner, done.stdout)
