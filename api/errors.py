@@ -5,12 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import asyncpg
 from graphql import GraphQLError, GraphQLSyntaxError
 
-from models.pool import LOST
-from models.problems import Busy, Retry
-from models.vault import Locked
+from models.problems import Retry
+from resolvers.context import failure
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,24 +73,12 @@ OURS = {
 LONGEST = 300
 
 
+BY_CODE = {f.code: f for f in (BUSY, DEADLINE, BAD_INPUT, UNAVAILABLE, INTERNAL)}
+
+
 def failure_of(error: BaseException) -> Failure | None:
-    """What an exception is to the client; None for what is no failure of this request."""
-    match error:
-        case (
-            Busy() | asyncpg.QueryCanceledError() | asyncpg.LockNotAvailableError() | asyncpg.TooManyConnectionsError()
-        ):
-            return BUSY
-        case asyncpg.DeadlockDetectedError() | asyncpg.SerializationError():
-            return BUSY
-        case TimeoutError():
-            return DEADLINE
-        case asyncpg.DataError():
-            return BAD_INPUT
-        case Exception() if isinstance(error, (*LOST, Locked)):
-            return UNAVAILABLE
-        case Exception():
-            return INTERNAL
-    return None
+    """What an exception is to the client, by the code that the audit log has for it; None for what is no failure of this request."""
+    return BY_CODE[failure(error)] if isinstance(error, Exception) else None
 
 
 def failed(failure: Failure, request_id: str, detail: str | None = None) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class AuditEvent(Table, table=True):
 
 COLUMNS = "at, action, result, subject_type, subject, role, person, organization, area, sign_in, key, address, request, detail"
 ROLE = COLUMNS.split(", ").index("role")
-WRITE = f"INSERT INTO audit_event ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"  # noqa: S608
+WRITE = f"INSERT INTO audit_event ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"  # noqa: S608 - column names
 
 
 def row(

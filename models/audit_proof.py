@@ -73,7 +73,7 @@ BETWEEN = f"""
 SELECT {ROWS} FROM audit_event
 WHERE (era, xid, id) > ($1, $2, $3) AND (era, xid, id) <= ($4, $5, $6)
 ORDER BY era, xid, id
-"""  # noqa: S608
+"""  # noqa: S608 - column names of our own
 BY_ID = f"SELECT {ROWS} FROM audit_event WHERE id = ANY ($1)"  # noqa: S608 - a scan: only where a row is not in its place
 LATER = "SELECT held.id FROM audit_seal, unnest(row_ids) AS held (id) WHERE n > $1 AND held.id = ANY ($2)"
 FIRST_OF = "SELECT min(n) FROM audit_seal WHERE month >= $1"

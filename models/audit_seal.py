@@ -167,13 +167,13 @@ SELECT {ROWS} FROM audit_event
 WHERE (era, xid, id) > ($1, $2, $3) AND xid < pg_snapshot_xmin(pg_current_snapshot())
 ORDER BY era, xid, id
 LIMIT {BATCH}
-"""  # noqa: S608
+"""  # noqa: S608 - column names of our own
 """Only rows of transactions older than every one that still runs: what commits later stands behind them."""
 COUNTED = 100_000
 WAITING = f"""
 SELECT count(*) AS count, min(at) AS oldest
 FROM (SELECT at FROM audit_event WHERE (era, xid, id) > ($1, $2, $3) ORDER BY era, xid, id LIMIT {COUNTED}) AS waiting
-"""  # noqa: S608
+"""  # noqa: S608 - column names of our own
 """Whether or not they may be sealed now: what is written only before the oldest running transaction ends waits, too."""
 INSERT = """
 INSERT INTO audit_seal (n, at, month, era, last_xid, last_id, count, row_ids, digests, previous, hash, key)
@@ -258,7 +258,7 @@ LOST = f"""
 SELECT {ROWS} FROM audit_event
 WHERE NOT EXISTS (SELECT FROM unnest(ARRAY (SELECT unnest(row_ids) FROM audit_seal)) AS held (id) WHERE held.id = audit_event.id)
 ORDER BY era, xid, id
-"""  # noqa: S608
+"""  # noqa: S608 - column names of our own
 
 
 async def foreign(connection: asyncpg.Connection) -> bool:

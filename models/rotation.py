@@ -97,12 +97,12 @@ class Walk:
         key, mark = ", ".join(self.keys), ", ".join(f"${n + 2}" for n in range(len(self.keys)))
         chosen = ", ".join(dict.fromkeys([*self.keys, column, *read]))
         rest = f"ORDER BY {key} LIMIT {BATCH} FOR UPDATE SKIP LOCKED"
-        start = f"SELECT {chosen} FROM {table.name} WHERE {column} IS NOT NULL AND {where}"  # noqa: S608
+        start = f"SELECT {chosen} FROM {table.name} WHERE {column} IS NOT NULL AND {where}"  # noqa: S608 - names from the metadata
         self.first = f"{start} {rest}"
         self.next = f"{start} AND ({key}) > ({mark}) {rest}"
         given = ", ".join(f"${n + 1}::{t}[]" for n, t in enumerate([*types, "bytea"]))
         same = " AND ".join(f"t.{k} = v.{k}" for k in self.keys)
-        self.write = f"UPDATE {table.name} t SET {column} = v.made FROM unnest({given}) AS v ({key}, made) WHERE {same}"  # noqa: S608
+        self.write = f"UPDATE {table.name} t SET {column} = v.made FROM unnest({given}) AS v ({key}, made) WHERE {same}"  # noqa: S608 - names from the metadata
 
     async def batches(self, connection: asyncpg.Connection, given: Any) -> AsyncIterator[list[asyncpg.Record]]:
         """The rows, locked, each batch in a transaction of its own; those that others hold are passed by."""
@@ -183,7 +183,7 @@ async def _reseal(connection: asyncpg.Connection, keys: Keys, column: Sealed) ->
     """Seals a column's values anew; how many were."""
     older = f"substring({column.name} FROM 1 FOR {ID}) <> $1"
     walk, newest, count = Walk(column.table, column.name, _reading(column), older), keys.current(column.kind).bytes, 0
-    left = f"SELECT EXISTS (SELECT FROM {column.table.name} WHERE {older})"  # noqa: S608
+    left = f"SELECT EXISTS (SELECT FROM {column.table.name} WHERE {older})"  # noqa: S608 - names from the metadata
     for _ in range(PASSES):
         async for rows in walk.batches(connection, newest):
             made = [(walk.key(row), keys.seal(column.kind, *_opened(keys, column, row))) for row in rows]
@@ -226,7 +226,7 @@ async def sealed_by(connection: asyncpg.Connection) -> Counter[UUID]:
     found = Counter[UUID]()
     for column in sealed_columns():
         sql = (
-            f"SELECT substring({column.name} FROM 1 FOR {ID}), count(*) FROM {column.table.name}"  # noqa: S608
+            f"SELECT substring({column.name} FROM 1 FOR {ID}), count(*) FROM {column.table.name}"  # noqa: S608 - names from the metadata
             f" WHERE {column.name} IS NOT NULL GROUP BY 1"
         )
         for id, count in await connection.fetch(sql):
@@ -242,7 +242,7 @@ async def sealed_by(connection: asyncpg.Connection) -> Counter[UUID]:
 async def _every(connection: asyncpg.Connection, blind: Blind) -> Any:
     """Every row that has a blind index."""
     chosen = ", ".join(dict.fromkeys([blind.name, blind.of.name, *_reading(blind.of)]))
-    sql = f"SELECT {chosen} FROM {blind.table.name} WHERE {blind.name} IS NOT NULL"  # noqa: S608
+    sql = f"SELECT {chosen} FROM {blind.table.name} WHERE {blind.name} IS NOT NULL"  # noqa: S608 - names from the metadata
     async with connection.transaction():
         async for row in connection.cursor(sql, prefetch=BATCH):
             yield row

@@ -122,7 +122,7 @@ the transaction's: what another system gave away for good, such as a code that i
 
 
 def failure(problem: Exception) -> str:
-    """What the audit log calls an exception that is no refusal; the door calls it the same (`api.errors`)."""
+    """What the audit log, and the door (`api.errors`), call an exception that is no refusal of a verb's own."""
     match problem:
         case (
             Busy()

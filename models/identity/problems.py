@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import models.identity.accounts.problems
-import models.identity.wechat.problems  # noqa: F401
+import models.identity.wechat.problems  # noqa: F401 - its classes register themselves
 from models.problems import Problem, Retry
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 import models.identity.accounts.tables
-import models.identity.wechat.tables  # noqa: F401
+import models.identity.wechat.tables  # noqa: F401 - its classes register themselves
 from models.access import Role
 from models.base import VIEW, Table, check, choice, chosen, count, flag, instant, key, several, text, to
 from models.events import Xid8

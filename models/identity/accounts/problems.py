@@ -45,6 +45,7 @@ class TooManyAttempts(Problem):
 
     says = "尝试次数过多，请稍后再试。"
     retry = Retry.LATER
+    # A constant of the class elsewhere; here each refusal has its own.
     retry_after_seconds: int | None = None  # type: ignore[misc]
     """How long to wait."""
 

@@ -16,6 +16,7 @@ from models.base import table
 from models.database import Db, Seen, Statement
 from models.people.actions.administrators import last_administrator
 from models.people.actions.lesser import outgrown
+from models.people.actions.persons import ACTS
 from models.people.actions.places import KNOWN
 from models.people.problems import (
     LastAdministrator,
@@ -90,7 +91,6 @@ INSERT = Statement(
     )
     .returning(membership.c.id)
 )
-ACTS = Statement(sa.update(person).where(person.c.id == sa.bindparam("id", type_=sa.Uuid())).values(acts=True))
 OFFICER = Statement(
     sa.update(grid)
     .where(grid.c.code == sa.bindparam("code", type_=sa.Text()))

@@ -17,6 +17,7 @@ from models.database import Db, Seen, Statement
 from models.labels import label
 from models.people.actions.interests import no_conflict
 from models.people.actions.once import once
+from models.people.actions.persons import ACTS
 from models.people.actions.places import a_division
 from models.people.identity import read_uscc
 from models.people.problems import ConflictOfInterest, DuplicateOrganization, OwnCase
@@ -98,7 +99,6 @@ STAFF = Statement(
         granted_at=sa.bindparam("now"),
     )
 )
-ACTS = Statement(sa.update(person).where(person.c.id == sa.bindparam("id", type_=sa.Uuid())).values(acts=True))
 TAKE = Statement(
     postgresql.insert(taken)
     .values(

@@ -90,6 +90,8 @@ IDENTITY = Statement(
     )
 )
 _ID = person.c.id == sa.bindparam("person", type_=sa.Uuid())
+ACTS = Statement(sa.update(person).where(person.c.id == sa.bindparam("id", type_=sa.Uuid())).values(acts=True))
+"""That somebody acts for others, so that his masked name is shown more widely."""
 PRESENT = person.c.state == sa.literal_column(f"'{PersonState.PRESENT.value}'")
 """Who has not been erased, and not become another record: of nobody else is anything written."""
 MASKED_NAME = Statement(

@@ -13,6 +13,7 @@ from models.access import Role, may, seen
 from models.base import table
 from models.database import Db, Seen, Statement
 from models.people.actions.once import once
+from models.people.actions.persons import ACTS
 from models.people.actions.places import a_division
 from models.people.problems import AlreadyRegistered, OwnCase
 from models.people.rules import SocialWorkerLevel
@@ -50,7 +51,6 @@ INSERT = Statement(
     )
     .returning(worker.c.id)
 )
-ACTS = Statement(sa.update(person).where(person.c.id == sa.bindparam("id", type_=sa.Uuid())).values(acts=True))
 
 
 def read_licence(given: str) -> str:

@@ -15,7 +15,7 @@ from models.access import may
 from models.base import table
 from models.database import Db, Statement
 from models.people.actions.interests import no_conflict
-from models.people.actions.persons import PRESENT
+from models.people.actions.persons import ACTS, PRESENT
 from models.people.actions.places import a_community
 from models.people.actions.registrations import CONSENTED, lacks_consent, load, move, moved
 from models.people.identity import ADULT, CAPABLE, age, birthday, is_minor, read_birth_date
@@ -86,7 +86,6 @@ KNOW = Statement(
         area=sa.func.coalesce(person.c.area, sa.bindparam("area", type_=sa.Text())),
     )
 )
-ACTS = Statement(sa.update(person).where(person.c.id == sa.bindparam("id", type_=sa.Uuid())).values(acts=True))
 EDIT = Statement(
     sa.update(volunteer)
     .where(volunteer.c.id == sa.bindparam("id", type_=sa.Uuid()))

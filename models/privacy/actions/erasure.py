@@ -220,7 +220,7 @@ KEPT: Mapping[str, tuple[str, str]] = {
     "subject_request": ("person_id", "权利请求的记录 {count} 条：证明已依法办理"),
 }
 """Table -> (the column that names him, what is said of it)."""
-_counts = (f"(SELECT count(*) FROM {name} WHERE {column} = $1) AS {name}" for name, (column, _) in KEPT.items())  # noqa: S608
+_counts = (f"(SELECT count(*) FROM {name} WHERE {column} = $1) AS {name}" for name, (column, _) in KEPT.items())  # noqa: S608 - names from the table above
 COUNT = f"SELECT {', '.join(_counts)}"
 
 

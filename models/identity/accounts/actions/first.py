@@ -13,10 +13,9 @@ from models.database import Db, Statement
 from models.identity.accounts.actions.inviting import write_invited
 from models.identity.accounts.rules import LoginKind, read_login
 from models.identity.accounts.tables import Account
-from models.people.actions.memberships import ACTS
 from models.people.actions.memberships import INSERT as MEMBERSHIP
 from models.people.actions.once import once
-from models.people.actions.persons import new_person
+from models.people.actions.persons import ACTS, new_person
 from models.people.identity import read_name
 from models.people.rules import PhoneWhose
 from models.people.tables import Membership
