@@ -137,6 +137,7 @@ def duties() -> Duties:
     from models.exchange.actions import expire_needs, expire_offers, lapse_due_holds
     from models.identity.sweep import sweep_sign_ins
     from models.identity.wechat.sweep import sweep_wechat
+    from models.limits import sweep_buckets
     from models.privacy.actions import close_files, forget_grants, forget_proposals
 
     return Duties(
@@ -146,6 +147,7 @@ def duties() -> Duties:
             Periodic("expire_offers", "* * * * *", by_system(expire_offers)),
             Periodic("sweep_sign_ins", "25 * * * *", by_system(sweep_sign_ins)),
             Periodic("sweep_wechat", "*/5 * * * *", by_system(sweep_wechat)),
+            Periodic("sweep_buckets", "*/5 * * * *", by_system(sweep_buckets)),
             Periodic("close_files", "10 * * * *", by_system(close_files)),
             Periodic("forget_proposals", "15 19 * * *", by_system(forget_proposals)),
             Periodic("forget_grants", "17 19 * * *", by_system(forget_grants)),

@@ -10,6 +10,7 @@ from sqlmodel import SQLModel
 import models.audit
 import models.audit_seal
 import models.events
+import models.limits
 import models.vault
 
 AREAS = ("territory", "people", "identity", "exchange", "activity", "funds", "reports", "privacy")
