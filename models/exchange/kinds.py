@@ -121,6 +121,51 @@ labelled(
 )
 
 
+class Hint(enum.StrEnum):
+    """What whoever helps should know or bring."""
+
+    STEADY_ARM = "STEADY_ARM"
+    WHEELCHAIR = "WHEELCHAIR"
+    STAIRS = "STAIRS"
+    LIFTING = "LIFTING"
+    FIRST_AID = "FIRST_AID"
+    PATIENCE = "PATIENCE"
+    SPEAK_CLEARLY = "SPEAK_CLEARLY"
+    GUIDE_BY_VOICE = "GUIDE_BY_VOICE"
+    SIGN_LANGUAGE = "SIGN_LANGUAGE"
+    DIET = "DIET"
+
+
+labelled(
+    Hint,
+    {
+        Hint.STEADY_ARM: "走路需搀扶",
+        Hint.WHEELCHAIR: "需推轮椅",
+        Hint.STAIRS: "上下楼需协助",
+        Hint.LIFTING: "需搬抬",
+        Hint.FIRST_AID: "最好会急救",
+        Hint.PATIENCE: "需耐心、多重复",
+        Hint.SPEAK_CLEARLY: "说话请慢而清楚",
+        Hint.GUIDE_BY_VOICE: "需言语引路",
+        Hint.SIGN_LANGUAGE: "最好会手语",
+        Hint.DIET: "饮食有忌口",
+    },
+    description="What whoever helps should know or bring: what there is to do, never why.",
+    describe={
+        Hint.STEADY_ARM: "Somebody walks with an arm to hold on to.",
+        Hint.WHEELCHAIR: "A wheelchair is to be pushed.",
+        Hint.STAIRS: "Help on stairs.",
+        Hint.LIFTING: "Something, or somebody, is to be lifted.",
+        Hint.FIRST_AID: "Somebody who knows first aid, if possible.",
+        Hint.PATIENCE: "Patience: things are said more than once.",
+        Hint.SPEAK_CLEARLY: "Speak slowly and clearly.",
+        Hint.GUIDE_BY_VOICE: "Say where to go, and what is there.",
+        Hint.SIGN_LANGUAGE: "Somebody who knows sign language, if possible.",
+        Hint.DIET: "Ask what may be eaten.",
+    },
+)
+
+
 class SubmittedVia(enum.StrEnum):
     """How a need came in."""
 

@@ -17,10 +17,11 @@ from sqlmodel import Field
 
 from models import vault
 from models.base import INSTANT, Table, check, choice, chosen, count, flag, instant, key, sealed, several, text, to
-from models.exchange.kinds import GenderPreference, Kind, Origin, Sensitivity, Side, SubmittedVia, Unit
+from models.exchange.kinds import GenderPreference, Hint, Kind, Origin, Sensitivity, Side, SubmittedVia, Unit
 from models.exchange.states import LIVE, CommitmentStatus, NeedStatus, OfferStatus
 
 LIVE_SQL = "status IN (" + ", ".join(f"'{s.value}'" for s in LIVE) + ")"
+HINTS = ", ".join(f"'{hint}'" for hint in Hint)
 COMMUNITY = sa.text('"left"(area, 12)')
 """The code of the community that an area lies in."""
 ROOM = {"postgresql_with": {"fillfactor": "80"}}
@@ -70,6 +71,7 @@ class Need(Table, table=True):
         chosen("gender_preference", GenderPreference),
         chosen("status", NeedStatus),
         check("area", "area ~ '^([0-9]{12}|[0-9]{15})$'"),
+        check("hints", f"hints <@ ARRAY[{HINTS}]::text[]"),
         check("urgency", "urgency BETWEEN 1 AND 4"),
         check("quantity", "qty_total BETWEEN 1 AND 1000000"),
         check("committed", "qty_committed BETWEEN 0 AND qty_total"),
@@ -136,6 +138,8 @@ class Need(Table, table=True):
     """1 can wait, 4 is most urgent."""
     sensitivity: Sensitivity = choice(Sensitivity, default=Sensitivity.NORMAL)
     gender_preference: GenderPreference = choice(GenderPreference, default=GenderPreference.ANY)
+    hints: list[str] = several()
+    """What whoever helps should know: chosen by staff; `Hint`."""
     status: NeedStatus = choice(NeedStatus)
     reason: bytes | None = sealed(vault.Kind.CARE, "subject_id", optional=True)
     """Why it was rejected, referred, cancelled or asked for again. Sealed: a reason often speaks of somebody's condition."""
@@ -173,6 +177,8 @@ class NeedFoundation(Table, table=True):
     organization_id: UUID = to("organization.id")
     asked_by: UUID = to("person.id", index=False)
     asked_at: datetime = instant()
+    eligible: bool | None = None
+    """Whether the community says that the beneficiary is of those whom the category is for; None: it does not say."""
 
 
 class Offer(Table, table=True):

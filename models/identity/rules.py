@@ -81,6 +81,7 @@ class ApiScope(enum.StrEnum):
     HOURS = "HOURS"
     VOLUNTEERS = "VOLUNTEERS"
     CONTACTS = "CONTACTS"
+    DOCUMENTS = "DOCUMENTS"
 
 
 labelled(
@@ -93,6 +94,7 @@ labelled(
         ApiScope.HOURS: "签到与时长",
         ApiScope.VOLUNTEERS: "报名名单",
         ApiScope.CONTACTS: "查看个人信息",
+        ApiScope.DOCUMENTS: "自拟文档",
     },
     description="What a machine's key may do. It never may more than the person in whose name it acts.",
     describe={
@@ -103,6 +105,7 @@ labelled(
         ApiScope.HOURS: "Who was there, from when to when; hours proposed by hand. People confirm them.",
         ApiScope.VOLUNTEERS: "Who of those that signed up for a session may come.",
         ApiScope.CONTACTS: "Plain names, phone numbers and addresses, where the organization may have them at all; each reading is on record.",
+        ApiScope.DOCUMENTS: "Documents of its own making, where the platform otherwise takes only those that a front end was published with.",
     },
     colours={ApiScope.CONTACTS: "red"},
 )

@@ -152,6 +152,49 @@ def written_tags(given: Collection[ResidentTag]) -> str:
     return json.dumps(read_tags(given)).ljust(TAGS_WRITTEN)
 
 
+class CareTier(enum.StrEnum):
+    """How closely a resident is looked after."""
+
+    HIGH = "HIGH"
+    KEY = "KEY"
+    GENERAL = "GENERAL"
+
+
+labelled(
+    CareTier,
+    {CareTier.HIGH: "高度关爱", CareTier.KEY: "重点关爱", CareTier.GENERAL: "一般关爱"},
+    description="How closely a resident is looked after. It does not say why.",
+    colours={CareTier.HIGH: "red", CareTier.KEY: "orange", CareTier.GENERAL: "green"},
+    describe={
+        CareTier.HIGH: "Needs somebody's eye all the time.",
+        CareTier.KEY: "To be looked in on often.",
+        CareTier.GENERAL: "To be looked in on now and then.",
+    },
+)
+TIERS: dict[ResidentTag, CareTier] = {
+    ResidentTag.DEPENDENT: CareTier.HIGH,
+    ResidentTag.SEVERELY_DISABLED: CareTier.HIGH,
+    ResidentTag.CHILD_IN_NEED: CareTier.HIGH,
+    ResidentTag.LIVES_ALONE: CareTier.KEY,
+    ResidentTag.LOST_ONLY_CHILD: CareTier.KEY,
+    ResidentTag.LEFT_BEHIND: CareTier.KEY,
+    ResidentTag.EMPTY_NEST: CareTier.GENERAL,
+    ResidentTag.LOW_INCOME: CareTier.GENERAL,
+}
+"""How closely whoever has a tag is looked after [choice]; of several tags, the closest."""
+
+
+def tier_of(tags: Collection[ResidentTag]) -> CareTier | None:
+    """How closely somebody with these tags is looked after; None without any."""
+    return next((tier for tier in CareTier if tier in {TIERS[tag] for tag in tags}), None)
+
+
+def written_tier(tags: Collection[ResidentTag]) -> str | None:
+    """The tier as it is sealed: JSON, of one length for every tier. None without any tag."""
+    tier = tier_of(tags)
+    return None if tier is None else json.dumps(tier).ljust(10)
+
+
 class VolunteerRegistration(enum.StrEnum):
     """The state of a volunteer's registration."""
 
@@ -212,6 +255,59 @@ labelled(
         V.SUSPENDED: "May not serve for now.",
         V.REJECTED: "Was refused, with a reason.",
         V.WITHDRAWN: "Has left; the number stays his.",
+    },
+)
+
+
+class JoinsAs(enum.StrEnum):
+    """As what somebody joins an organization."""
+
+    VOLUNTEER = "VOLUNTEER"
+    STAFF = "STAFF"
+
+
+labelled(
+    JoinsAs,
+    {JoinsAs.VOLUNTEER: "志愿者", JoinsAs.STAFF: "工作人员"},
+    description="As what somebody joins an organization.",
+    describe={
+        JoinsAs.VOLUNTEER: "One of its volunteers: its staff see his name, and may send him to serve.",
+        JoinsAs.STAFF: "One of its staff: he acts for it, with the capacity NGO_STAFF.",
+    },
+)
+
+
+class MembershipRequestState(enum.StrEnum):
+    """How far a request to join an organization, or an invitation to, is."""
+
+    PENDING = "PENDING"
+    ACCEPTED = "ACCEPTED"
+    REFUSED = "REFUSED"
+    WITHDRAWN = "WITHDRAWN"
+    LAPSED = "LAPSED"
+
+
+R = MembershipRequestState
+MEMBERSHIP_REQUEST_STEPS: dict[tuple[str, MembershipRequestState], MembershipRequestState] = {
+    ("accept", R.PENDING): R.ACCEPTED,
+    ("refuse", R.PENDING): R.REFUSED,
+    ("withdraw", R.PENDING): R.WITHDRAWN,
+    ("lapse", R.PENDING): R.LAPSED,
+}
+"""(step, from) -> to. The side that did not make it accepts or refuses; the side that made it withdraws it."""
+
+labelled(
+    R,
+    {R.PENDING: "待答复", R.ACCEPTED: "已接受", R.REFUSED: "未接受", R.WITHDRAWN: "已撤回", R.LAPSED: "已过期"},
+    description="How far a request to join an organization, or an invitation to, is.",
+    colours={R.PENDING: "orange", R.ACCEPTED: "green", R.REFUSED: "red", R.WITHDRAWN: "grey", R.LAPSED: "grey"},
+    next=ahead(MEMBERSHIP_REQUEST_STEPS),
+    describe={
+        R.PENDING: "Waits for the other side.",
+        R.ACCEPTED: "He has joined.",
+        R.REFUSED: "The other side said no.",
+        R.WITHDRAWN: "Whoever made it took it back.",
+        R.LAPSED: "Nobody answered it in time.",
     },
 )
 

@@ -36,7 +36,9 @@ from models.people.rules import (
     ContactField,
     Gender,
     IdType,
+    JoinsAs,
     LegalStatus,
+    MembershipRequestState,
     OrganizationKind,
     PersonState,
     PhoneWhose,
@@ -140,6 +142,8 @@ class Resident(Table, table=True):
     __table_args__ = (
         sa.UniqueConstraint("person_id"),
         check("verified", "num_nulls(verified_at, verified_by) IN (0, 2)"),
+        check("refused", "num_nulls(refused_at, refused_by) IN (0, 2)"),
+        check("one_answer", "verified_at IS NULL OR refused_at IS NULL"),
         sa.Index("ix_resident_area_id", "area", "id"),
         sa.Index("ix_resident_household", "household"),
         sa.Index("ix_resident_unverified", "area", "id", postgresql_where=sa.text("verified_at IS NULL")),
@@ -153,6 +157,8 @@ class Resident(Table, table=True):
     care: bytes = sealed(Kind.CARE)
     """The tags, as `rules.written_tags` writes them: of one length for everybody, so that it does not tell which."""
     care_note: bytes | None = sealed(Kind.CARE, optional=True)
+    care_tier: bytes | None = sealed(Kind.CARE, optional=True)
+    """How closely he is looked after, as `rules.written_tier` writes it; none for nobody in particular."""
     no_matching: bool = flag()
     """He does not wish that what he needs is put before providers by the machine (PIPL art. 24)."""
     no_care: bool = flag()
@@ -160,6 +166,34 @@ class Resident(Table, table=True):
     created_at: datetime = instant()
     verified_at: datetime | None = instant(optional=True)
     verified_by: UUID | None = to("person.id", optional=True, index=False)
+    refused_at: datetime | None = instant(optional=True)
+    """Then he is no resident, until he registers again."""
+    refused_by: UUID | None = to("person.id", optional=True, index=False)
+    refusal: bytes | None = sealed(Kind.CARE, optional=True)
+    """Why, to him: where somebody lives, and with whom, is nobody else's."""
+
+
+class FormerResidence(Table, table=True):
+    """曾居住社区: where a resident was registered before he moved, or before he was refused there and registered anew.
+
+    Its staff see him for as long as a need of his is under way there.
+    """
+
+    __tablename__ = "former_residence"
+    __table_args__ = (
+        check("ever", "since <= until"),
+        sa.Index("ix_former_residence_person_id", "person_id"),
+        sa.Index("ix_former_residence_area", "area"),
+    )
+    id: UUID = key()
+    person_id: UUID = to("person.id", index=False)
+    community_id: UUID = to("division.id", index=False)
+    area: str = text()
+    since: datetime = instant()
+    until: datetime = instant()
+    refused: bool = flag()
+    ended_by: UUID = to("person.id", index=False)
+    """Who moved him: mostly himself."""
 
 
 class Volunteer(Table, table=True):
@@ -319,16 +353,68 @@ class Membership(Table, table=True):
     revoked_at: datetime | None = instant(optional=True)
 
 
+class MembershipRequest(Table, table=True):
+    """入会申请: that somebody asks to join an organization, or that it invites him; the other side answers."""
+
+    __tablename__ = "membership_request"
+    __table_args__ = (
+        chosen("joins_as", JoinsAs),
+        chosen("state", MembershipRequestState),
+        check(
+            "decided",
+            "(state IN ('ACCEPTED', 'REFUSED', 'WITHDRAWN')) = (decided_at IS NOT NULL)"
+            " AND (decided_at IS NULL) = (decided_by IS NULL)",
+        ),
+        check("second_person", "state NOT IN ('ACCEPTED', 'REFUSED') OR decided_by <> made_by"),
+        check("ever", "made_at < until"),
+        sa.Index("ix_membership_request_person_id_made_at", "person_id", "made_at"),
+        sa.Index("ix_membership_request_organization_id_made_at", "organization_id", "made_at"),
+        sa.Index(
+            "uq_membership_request_pending",
+            "organization_id",
+            "person_id",
+            "joins_as",
+            unique=True,
+            postgresql_where=sa.text("state = 'PENDING'"),
+        ),
+    )
+    id: UUID = key()
+    organization_id: UUID = to("organization.id", index=False)
+    person_id: UUID = to("person.id", index=False)
+    joins_as: JoinsAs = choice(JoinsAs)
+    made_by: UUID = to("person.id", index=False)
+    """Himself: a request. One of the organization's staff: an invitation."""
+    made_at: datetime = instant()
+    until: datetime = instant()
+    """After that nobody answers it any more, whether or not LAPSED has been written."""
+    state: MembershipRequestState = choice(MembershipRequestState)
+    decided_by: UUID | None = to("person.id", optional=True, index=False)
+    decided_at: datetime | None = instant(optional=True)
+    reason: str | None = text(optional=True)
+
+
 class OrganizationVolunteer(Table, table=True):
-    """That an organization took a volunteer: from then on its staff sees his plain name. Later areas insert it."""
+    """That an organization took a volunteer: from then on its staff sees his plain name, until one of the two ends it."""
 
     __tablename__ = "organization_volunteer"
-    __table_args__ = (sa.UniqueConstraint("organization_id", "person_id"), check("ever", EVER))
+    __table_args__ = (
+        check("ever", EVER),
+        sa.Index(
+            "uq_organization_volunteer_taken",
+            "organization_id",
+            "person_id",
+            unique=True,
+            postgresql_where=sa.text("until IS NULL"),
+        ),
+    )
     id: UUID = key()
     organization_id: UUID = to("organization.id", index=False)
     person_id: UUID = to("person.id")
     since: datetime = instant()
     until: datetime | None = instant(optional=True)
+    granted_by: UUID | None = to("person.id", optional=True, index=False)
+    """Who of its staff took him; none for what was taken over from elsewhere."""
+    ended_by: UUID | None = to("person.id", optional=True, index=False)
 
 
 class ContactGrant(Table, table=True):

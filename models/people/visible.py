@@ -172,6 +172,15 @@ def resident(row: Any, viewer: Viewer) -> Shown:
     return own if viewer.role is not Role.PUBLIC else NOBODY
 
 
+@visible("former_residence")
+def former_residence(row: Any, viewer: Viewer) -> Shown:
+    """Whoever lived there, and the staff of the place."""
+    own: sa.ColumnElement[bool] = row.person_id == viewer.person
+    if viewer.role in STAFF_ROLES:
+        return sa.or_(own, within(row.area, viewer))
+    return own if viewer.role is not Role.PUBLIC else NOBODY
+
+
 @visible("volunteer")
 def volunteer(row: Any, viewer: Viewer) -> Shown:
     """Grown-up active ones, for all who are signed in; the others for staff, their own organization and household.
@@ -236,6 +245,15 @@ def membership(row: Any, viewer: Viewer) -> Shown:
     if viewer.role is Role.COMMUNITY_STAFF:
         return sa.or_(own, lying_within(Membership, row, viewer))
     return own
+
+
+@visible("membership_request")
+def membership_request(row: Any, viewer: Viewer) -> Shown:
+    """Whom it is about, and the organization's staff."""
+    own: sa.ColumnElement[bool] = row.person_id == viewer.person
+    if viewer.role is Role.NGO_STAFF:
+        return sa.or_(own, row.organization_id == viewer.organization)
+    return own if viewer.role is not Role.PUBLIC else NOBODY
 
 
 @visible("organization_volunteer")

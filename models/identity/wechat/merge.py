@@ -43,7 +43,9 @@ every table to which rows are only ever added."""
 FOLDED = frozenset({"resident", "volunteer"})
 """Registrations of which a person has one: of two, the one of the record that stays counts, and what hangs on the
 other is hung on it."""
-LEFT = frozenset({"consent", "guardianship", "guardian_consent", "organization_volunteer", "contact_grant"})
+LEFT = frozenset(
+    {"consent", "guardianship", "guardian_consent", "membership_request", "organization_volunteer", "contact_grant"}
+)
 """Of which a row may stay behind where the other record has the same already."""
 OBJECTS = (asyncpg.IntegrityConstraintViolationError, asyncpg.RaiseError, asyncpg.InsufficientPrivilegeError)
 
