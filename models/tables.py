@@ -9,6 +9,7 @@ from sqlmodel import SQLModel
 
 import models.audit
 import models.audit_seal
+import models.documents
 import models.events
 import models.limits
 import models.vault
