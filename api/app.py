@@ -18,6 +18,7 @@ from api.auth import NotSignedIn, Tokens
 from api.databases import Databases
 from api.http import Door
 from api.logs import configure
+from api.operations import Operations
 from api.passwords import CHEAP, THOROUGH, Hasher
 from api.platform import Platform
 from api.settings import Mode, Settings
@@ -68,16 +69,16 @@ def create(settings: Settings) -> Door:
     wechat = _wechat(settings, databases.primary)
     inside = Starlette(routes=_routes(settings, databases, tokens, made), lifespan=_lifespan(databases, tokens, wechat))
     platform = Platform(passwords=Hasher(CHEAP if settings.mode is Mode.TEST else THOROUGH), wechat=wechat)
-    return Door(
+    operations = Operations(
         made,
         databases,
         tokens,
-        inside,
         deadline=settings.deadline,
         given_clock=not settings.production,
         platform=platform,
         proxies=settings.proxies,
     )
+    return Door(operations, inside)
 
 
 def _wechat(settings: Settings, pool: Pool) -> Client | None:

@@ -93,7 +93,7 @@ async def served(database: str, **more: str) -> AsyncIterator[Site]:
         listening.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
             door,
-            http="httptools",
+            http="api.protocol:Protocol",
             ws="none",
             access_log=False,
             log_level="error",

@@ -112,7 +112,7 @@ def only_one(settings: Settings) -> AbstractContextManager[None]:
 
 QUIET: dict[str, Any] = {
     "loop": "uvloop",
-    "http": "httptools",
+    "http": "api.protocol:Protocol",
     "access_log": False,
     "log_level": "warning",
     "log_config": None,  # its warnings go where ours do (api/logs.py)

@@ -72,5 +72,5 @@ async def test_nobody_s_hash_is_somebody_s_in_all_but_the_password() -> None:
 def test_only_tests_hash_cheaply(mode: str, algorithm: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(numbers, "fictional", numbers.fictional)  # which an application sets for its process
     given = settings("postgresql://a:p@127.0.0.1/x", WUSHE_MODE=mode, WUSHE_MASTER_KEY=MASTER)
-    assert create(given).platform.passwords.algorithm is algorithm
+    assert create(given).operations.platform.passwords.algorithm is algorithm
     assert (THOROUGH.memory_cost, THOROUGH.time_cost) >= (19 * 1024, 2)

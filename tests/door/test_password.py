@@ -242,7 +242,7 @@ async def test_twenty_guesses_at_once_lock_strangers_and_not_the_owner(here: Sta
 
 
 async def test_a_full_line_is_busy(here: Staff) -> None:
-    here.site.door.platform.passwords.most = 0
+    here.site.door.operations.platform.passwords.most = 0
     answer = await here.site.post(SIGN_IN, {"login": PHONE, "password": PASSWORD})
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert answer.json()["errors"][0]["extensions"]["code"] == "BUSY"

@@ -175,7 +175,7 @@ async def test_a_platform_that_does_not_answer_holds_nobody_up(
 ) -> None:
     monkeypatch.setattr("api.wechat.client.WHOLE", 0.3)
     async with served_with_wechat(committed, wechat, WUSHE_POOL_SIZE="1") as site:
-        site.door.platform.wechat.whole = 0.3
+        site.door.operations.platform.wechat.whole = 0.3
         waiting = asyncio.create_task(sign_in(site, "fail-timeout"))
         await asyncio.sleep(0.05)
         assert (await sign_in(site, "code-li"))["__typename"] == "SignIn"  # on the one connection there is

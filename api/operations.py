@@ -1,0 +1,225 @@
+"""Operations, whatever brought them: who asks, what it may cost, its answer, and every failure as an answer.
+
+HTTP, sockets and streams hand theirs on from here to the engine, so that they mean and refuse the same everywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+import orjson
+import structlog
+from graphql import ExecutionResult, OperationType
+
+from api import errors
+from api.asgi import Receive
+from api.auth import NotSignedIn, Tokens
+from api.databases import Databases
+from api.errors import Failure
+from api.logs import traced
+from api.watching import Watching
+from models import audit, audit_flood, clock
+from models.access import PUBLIC_ACTOR, Actor, Role
+from models.identity.rules import ApiScope
+from models.pool import LOST
+from models.problems import Busy
+from resolvers.context import Context, asker
+from resolvers.engine.documents import Document
+from resolvers.engine.engine import Engine, Refused
+
+log = structlog.get_logger("wushe.operations")
+
+
+class Failed(Exception):
+    """A request that ends with one failure."""
+
+    def __init__(self, failure: Failure, detail: str | None = None) -> None:
+        self.failure, self.detail = failure, detail
+
+
+class Operations:
+    """What every transport shares."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        databases: Databases,
+        tokens: Tokens,
+        *,
+        deadline: float,
+        given_clock: bool,
+        platform: Any = None,
+        proxies: int = 0,
+    ) -> None:
+        self.engine, self.databases, self.tokens = engine, databases, tokens
+        self.deadline, self.given_clock, self.platform = deadline, given_clock, platform
+        self.proxies = proxies
+        self.watching = Watching(deadline)
+
+    async def actor(self, authorization: str | None, at: datetime | None) -> Actor:
+        """Who asks; the public without a credential. Raises Failed.
+
+        `at`: the time that the request says it is, where that is believed.
+        """
+        if authorization is None:
+            return PUBLIC_ACTOR
+        try:
+            return await self.tokens.caller(authorization, clock.now(), at)
+        except NotSignedIn as no:
+            raise Failed(errors.UNAUTHENTICATED, str(no)) from None
+
+    def at(self, given: str | None) -> datetime | None:
+        """The time that a request says it is; None where that is not believed, or it says nothing. Raises Failed."""
+        if given is None or not self.given_clock:
+            return None
+        try:
+            return clock.read(given)
+        except ValueError as no:
+            raise Failed(errors.BAD_INPUT, f"X-Wushe-Now: {no}") from None
+
+    def context(
+        self,
+        text: str,
+        variables: dict[str, Any],
+        name: str | None,
+        actor: Actor,
+        *,
+        reads: Any,
+        now: datetime,
+        address: str | None,
+        request_id: str,
+    ) -> Context:
+        """One operation of somebody, on its way. `reads`: where its queries run."""
+        return Context(
+            text,
+            variables,
+            name,
+            actor,
+            asker(actor, now),
+            reads,
+            self.databases.primary,
+            now,
+            self.deadline,
+            address,
+            request_id,
+            self.platform,
+        )
+
+    def document(self, context: Context) -> Document:
+        """The operation's document: measured, charged, and within the scopes of a machine's key. Raises Refused, Failed."""
+        actor: Any = context.actor
+        self._charge(actor, 1)  # a document that is refused costs something too
+        document = self.engine.document(context)
+        if actor.scopes is not None:
+            if document.kind is OperationType.QUERY and ApiScope.READ not in actor.scopes:
+                raise Failed(errors.OUT_OF_SCOPE)
+            self._charge(actor, document.cost(context.variables))
+        return document
+
+    async def answer(
+        self, context: Context, document: Document, receive: Receive | None = None
+    ) -> bytes | ExecutionResult:
+        """What a query or a mutation answers; what it read of others is on the audit log by then.
+
+        `receive`: where a client that leaves is heard of, so that its slow query ends. Raises Gone, and what verbs raise.
+        """
+        if document.kind is OperationType.MUTATION:
+            return await self.engine.answer(context, document)
+        answer = await self.watching.run(self.engine.answer(context, document), receive)
+        if context.read or context.actor.role is Role.AUDITOR:
+            await context.note_reading()
+        return answer
+
+    async def run(self, context: Context, document: Document) -> bytes:
+        """The same as a whole answer, failures included. Raises only for being cancelled."""
+        assert context.request_id is not None
+        try:
+            return self.written(await self.answer(context, document), context.request_id)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            return self.told(error, context.request_id)[1]
+
+    def written(self, answer: bytes | ExecutionResult, request_id: str) -> bytes:
+        """An answer as JSON."""
+        return answer if isinstance(answer, bytes) else _result(answer, request_id)
+
+    def told(self, error: BaseException, request_id: str) -> tuple[int, bytes, int | None]:
+        """A failure as an answer: its status, its JSON, and the seconds after which to try again.
+
+        Raises `error` itself where it is no failure of the request's, such as being cancelled.
+        """
+        if isinstance(error, Refused):
+            return 400, _refused(error, request_id), None
+        detail = None
+        if isinstance(error, Failed):
+            failure, detail = error.failure, error.detail
+        else:
+            found = errors.failure_of(error)
+            if found is None:
+                raise error
+            failure = found
+            if failure is errors.INTERNAL:
+                log.error("bug", request_id=request_id, error=traced(error))
+        if failure.status >= 500:
+            log.warning("failed", request_id=request_id, code=failure.code)
+        body = orjson.dumps({"errors": [errors.failed(failure, request_id, detail)]})
+        return failure.status, body, failure.retry_after_seconds
+
+    async def turned_away(self, address: str | None, request_id: str, why: str | None) -> None:
+        """Writes that a credential was refused: once a minute for each address, so that nobody fills the log with it."""
+        row = audit.row(
+            PUBLIC_ACTOR,
+            clock.now(),
+            "signIn.check",
+            errors.UNAUTHENTICATED.code,
+            address=address,
+            request=request_id,
+            detail={"why": why},
+        )
+        try:
+            await audit_flood.note(self.databases.primary, ("door", address), audit_flood.DOOR, row)
+        except (*LOST, Busy, asyncpg.PostgresError):
+            log.warning("not on the audit log", action="signIn.check", request_id=request_id)
+
+    def _charge(self, actor: Actor, points: int) -> None:
+        """Takes points from a machine's budget. Raises Failed when they are spent."""
+        if actor.key is not None and (wait := self.tokens.budgets.spend(actor.key, points)):
+            raise Failed(dataclasses.replace(errors.RATE_LIMITED, retry_after_seconds=wait))
+
+
+def parts(given: Any) -> tuple[str, dict[str, Any], str | None]:
+    """The document, variables and operation name of a request object. Raises Failed."""
+    if not isinstance(given, dict):
+        raise Failed(errors.MALFORMED, "a request is a JSON object with `query`")
+    text, variables, name = given.get("query"), given.get("variables"), given.get("operationName")
+    if not isinstance(text, str):
+        raise Failed(errors.MALFORMED, "`query` must be a string")
+    if variables is not None and not isinstance(variables, dict):
+        raise Failed(errors.MALFORMED, "`variables` must be an object")
+    if name is not None and not isinstance(name, str):
+        raise Failed(errors.MALFORMED, "`operationName` must be a string")
+    extensions = given.get("extensions")
+    if extensions is not None and not isinstance(extensions, dict):
+        raise Failed(errors.MALFORMED, "`extensions` must be an object")
+    return text, variables or {}, name
+
+
+def _refused(refused: Refused, request_id: str) -> bytes:
+    kind = errors.BAD_VARIABLES if refused.variables else errors.BAD_DOCUMENT
+    return orjson.dumps({"errors": [errors.told(e, request_id, kind) for e in refused.errors[:10]]})
+
+
+def _result(result: ExecutionResult, request_id: str) -> bytes:
+    for error in result.errors or ():
+        original = error.original_error
+        if original is not None and not hasattr(original, "extensions"):
+            log.error("bug", request_id=request_id, path=error.path, error=traced(original))
+    if not result.errors:
+        return orjson.dumps({"data": result.data})
+    told = [errors.told(e, request_id, errors.BAD_INPUT) for e in result.errors[:20]]
+    return orjson.dumps({"errors": told, "data": result.data})
