@@ -20,6 +20,16 @@ CONNECTIONS = Gauge("wushe_connections", "Database connections of the API's pool
 RELAY_LAG = Gauge("wushe_relay_lag_seconds", "Age of the oldest event that the relay had not read at its last look.")
 UNSEALED = Gauge("wushe_audit_unsealed_rows", "Rows of the audit log that no seal holds yet, counted to 100,000.")
 UNSEALED_AGE = Gauge("wushe_audit_unsealed_seconds", "Age of the oldest row of the audit log that no seal holds yet.")
+DOCUMENTS = Counter(
+    "wushe_documents_total",
+    "Documents named by a hash that were registered, missed (the client sends the text), refused or mismatched.",
+    ["came"],
+)
+PUBLISHED = Gauge("wushe_documents_published", "Trusted documents that this process knows.")
+RATE_LIMITED = Counter(
+    "wushe_rate_limited_total", "Requests refused by a limit, by whose: key, person, anonymous, address, sign-in.", ["of"]
+)
+RENEWALS = Counter("wushe_rate_renewals_total", "Statements that renewed this process's leases of points.")
 _by_status: dict[str, Counter] = {}
 
 

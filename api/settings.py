@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from api.rates import Rates
 from models import vault
 from models.audit_archive import FEWEST_MONTHS, KEPT_MONTHS
 
@@ -42,6 +43,15 @@ class Mode(Enum):
     DEMO = "demo"
     TEST = "test"
     PRODUCTION = "production"
+
+
+RATES = {
+    Mode.PRODUCTION: Rates(person=20_000, anonymous=10_000, address=200_000, sign_in=30),
+    Mode.DEMO: Rates(person=200_000, anonymous=100_000, address=1_000_000, sign_in=300),
+    Mode.TEST: Rates(person=10**9, anonymous=10**9, address=10**9, sign_in=10**6),
+}
+"""What holds where the environment says nothing: a page of a list costs 20 to 200 points, the dearest query 1,000. In
+no mode is there no limit."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +88,17 @@ class Settings:
     log_level: str
     proxies: int
     """How many proxies of ours stand in front: so many entries of X-Forwarded-For are believed, from its end."""
+    published_only: bool
+    """Whether documents are taken only if a front end was published with them (./wushe documents)."""
     audit_months: int
     """How long the audit log is kept. The law asks for six months at least (网络安全法)."""
+
+    rates: Rates
+    """What everybody may spend in a minute."""
+    origins: tuple[str, ...]
+    """Sites whose pages may ask with a browser, such as https://wushe.example; nobody else's may."""
+    hsts: int
+    """Seconds for which browsers shall ask by TLS only; 0 where no TLS stands in front."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
@@ -107,7 +126,11 @@ class Settings:
             metrics_public=given.one_of("WUSHE_METRICS", ["private", "public"], "private") == "public",
             log_level=given.one_of("WUSHE_LOG", ["debug", "info", "warning", "error"], "info"),
             proxies=given.whole("WUSHE_PROXIES", 0, 0, 10),
+            published_only=given.one_of("WUSHE_DOCUMENTS", ["open", "trusted"], "open") == "trusted",
             audit_months=given.whole("WUSHE_AUDIT_MONTHS", KEPT_MONTHS, FEWEST_MONTHS, 1200),
+            rates=given.rates(RATES[mode]),
+            origins=given.origins("WUSHE_ORIGINS"),
+            hsts=given.whole("WUSHE_HSTS", 0, 0, 63_072_000),
         )
         made._check()
         if given.text("WUSHE_MODE") is None and (made.database_url is not None or made.host not in LOOPBACK):
@@ -252,6 +275,24 @@ class _Given:
         if not 0 < value <= 3600:
             raise Trouble(f"{name} is {found!r}: it must be a number of seconds, above 0 and at most 3600.")
         return value
+
+    def rates(self, default: Rates) -> Rates:
+        """`WUSHE_RATE_PERSON` and the others. The dearest operation must fit into each."""
+        most = 10**12
+        return Rates(
+            person=self.whole("WUSHE_RATE_PERSON", default.person, 2_000, most),
+            anonymous=self.whole("WUSHE_RATE_ANONYMOUS", default.anonymous, 2_000, most),
+            address=self.whole("WUSHE_RATE_ADDRESS", default.address, 2_000, most),
+            sign_in=self.whole("WUSHE_RATE_SIGN_IN", default.sign_in, 1, most),
+        )
+
+    def origins(self, name: str) -> tuple[str, ...]:
+        given = (self.text(name) or "").replace(",", " ").split()
+        for each in given:
+            parts = urlsplit(each)
+            if parts.scheme not in ("http", "https") or not parts.netloc or each != f"{parts.scheme}://{parts.netloc}":
+                raise Trouble(f"{name} has {each!r}: an origin looks like https://wushe.example, without a path.")
+        return tuple(given)
 
     def web(self, name: str) -> str | None:
         found = self.text(name)
