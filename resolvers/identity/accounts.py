@@ -23,7 +23,7 @@ from resolvers.enums import shown
 from resolvers.identity.again import MaybeCode, Password, passwords, prove_again
 from resolvers.identity.mutations import Acting, Device
 from resolvers.identity.types import SignIn, told
-from resolvers.people.mutations import numbers
+from resolvers.people.numbers import numbers
 from resolvers.people.types import Person
 from resolvers.verbs import Call, mutation
 

@@ -11,8 +11,8 @@ from models.identity import actions
 from models.identity.rules import BUDGET, KEY_DAYS, ApiScope
 from resolvers.identity.again import MaybeCode, MaybePassword, prove_if_account
 from resolvers.identity.types import ActingInput, ApiKey, SignIn, told
-from resolvers.people.mutations import numbers
-from resolvers.people.types import Me
+from resolvers.people.me import Me
+from resolvers.people.numbers import numbers
 from resolvers.verbs import Call, mutation
 
 Acting = Annotated[

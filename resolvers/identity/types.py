@@ -19,7 +19,8 @@ from models.people.visible import XID
 from resolvers.common import Node
 from resolvers.engine import words as w
 from resolvers.enums import shown
-from resolvers.people.types import Membership, Organization, Person
+from resolvers.people.organizations import Membership, Organization
+from resolvers.people.types import Person
 from resolvers.territory import Division, Grid
 from resolvers.verbs import Call
 

@@ -19,8 +19,9 @@ from resolvers.engine import words as w
 from resolvers.identity.again import MaybeCode, Password, prove_again
 from resolvers.identity.mutations import Acting, Device
 from resolvers.identity.types import SignIn, told
-from resolvers.people.mutations import numbers
-from resolvers.people.types import Me, Person
+from resolvers.people.me import Me
+from resolvers.people.numbers import numbers
+from resolvers.people.types import Person
 from resolvers.verbs import Call, mutation
 
 Code = Annotated[str, strawberry.argument(description="The code of `wx.login`: good once, for five minutes.")]

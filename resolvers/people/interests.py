@@ -15,7 +15,8 @@ from models.people.interests import Relation
 from resolvers.common import Connection, Node
 from resolvers.engine import words as w
 from resolvers.enums import shown
-from resolvers.people.types import Organization, Person
+from resolvers.people.organizations import Organization
+from resolvers.people.types import Person
 from resolvers.verbs import Call, mutation
 
 shown(Relation)

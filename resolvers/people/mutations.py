@@ -2,54 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 import strawberry
 
-from models.access import Role
 from models.people import actions
-from models.people.rules import (
-    AccessPurpose,
-    ContactField,
-    Gender,
-    IdType,
-    LegalStatus,
-    OrganizationKind,
-    PhoneWhose,
-    ResidentTag,
-    SocialWorkerLevel,
-)
-from resolvers.people.types import (
-    ContactReveal,
-    Me,
-    Membership,
-    Organization,
-    Person,
-    PersonSearch,
-    Resident,
-    SocialWorker,
-    Volunteer,
-)
+from models.people.rules import Gender, PhoneWhose, ResidentTag, SocialWorkerLevel
+from resolvers.people.arguments import Reason, Version
+from resolvers.people.contacts import ContactMutation
+from resolvers.people.me import MeMutation
+from resolvers.people.numbers import numbers
+from resolvers.people.organizations import OrganizationMutation
+from resolvers.people.types import Resident, SocialWorker, Volunteer
 from resolvers.verbs import Call, mutation
 
-
-@dataclasses.dataclass
-class Numbers:
-    """Which phone numbers are accepted: `fictional` ones, which nobody has, are for demo and test data only."""
-
-    fictional: bool = False
-
-
-numbers = Numbers()
-"""Set once, when the API starts, from its mode."""
-
 VolunteerId = Annotated[strawberry.ID, strawberry.argument(description="The volunteer.")]
-OrganizationId = Annotated[strawberry.ID, strawberry.argument(description="The organization.")]
-Reason = Annotated[str, strawberry.argument(description="Why: up to 200 characters, shown to whom it concerns.")]
-Version = Annotated[int, strawberry.argument(description="The version that was read.")]
 Guardian = Annotated[
     strawberry.ID | None,
     strawberry.argument(
@@ -121,65 +90,6 @@ class ResidentCareEditInput:
     )
 
 
-@strawberry.input(description="What of one's own record is to change. What is not given stays.")
-class MeEditInput:
-    gender: strawberry.Maybe[Gender] = strawberry.field(description="The gender.")
-    address: strawberry.Maybe[str | None] = strawberry.field(
-        description="The address with its door; null takes it away. Where one is registered as a resident does not change."
-    )
-
-
-@strawberry.input(description="Whom to look for, and what for: by a phone number or by a document, not both.")
-class PersonFindInput:
-    phone: str | None = strawberry.field(default=None, description="The exact phone number.")
-    id_number: str | None = strawberry.field(default=None, description="The exact number of an identity document.")
-    purpose: AccessPurpose = strawberry.field(description="What for.")
-    reason: str | None = strawberry.field(
-        default=None, description="What for, in words; needed when the purpose is OTHER."
-    )
-
-
-@strawberry.input(description="An organization as its applicant describes it.")
-class OrganizationInput:
-    name: str = strawberry.field(description="Its name, 2 to 80 characters.")
-    kind: OrganizationKind = strawberry.field(description="What sort it is.")
-    legal_status: LegalStatus = strawberry.field(description="How it stands before the law.")
-    division: strawberry.ID = strawberry.field(
-        description="The division that it belongs to; for a filed one a street, town, community or village."
-    )
-    uscc: str | None = strawberry.field(
-        default=None, description="Its unified social credit code; needed for a registered one."
-    )
-    filing_no: str | None = strawberry.field(default=None, description="Its filing number; needed for a filed one.")
-    is_charity: bool = strawberry.field(default=False, description="Whether it is a charity by law.")
-
-    def read(self) -> actions.OrganizationInput:
-        """The same, as the verbs take it."""
-        return actions.OrganizationInput(
-            name=self.name,
-            kind=self.kind,
-            legal_status=self.legal_status,
-            division=Call.id(self.division, "division", "division"),
-            uscc=self.uscc,
-            filing_no=self.filing_no,
-            is_charity=self.is_charity,
-        )
-
-
-@strawberry.input(description="A capacity to be given.")
-class MembershipGrantInput:
-    person: strawberry.ID = strawberry.field(description="To whom.")
-    role: Role = strawberry.field(description="Which.")
-    organization: strawberry.ID | None = strawberry.field(
-        default=None, description="For which organization, for NGO_STAFF, DEPARTMENT and the fund roles."
-    )
-    area: str | None = strawberry.field(
-        default=None, description="Over which area, for the other roles: the code of a division or grid."
-    )
-    starts_on: date | None = strawberry.field(default=None, description="The first day; today if null.")
-    ends_on: date | None = strawberry.field(default=None, description="The last day; null: until it is revoked.")
-
-
 @strawberry.input(description="A social worker's licence.")
 class SocialWorkerRegisterInput:
     person: strawberry.ID = strawberry.field(description="Whose it is.")
@@ -189,20 +99,8 @@ class SocialWorkerRegisterInput:
     licence_until: date = strawberry.field(description="The last day on which it is valid.")
 
 
-@strawberry.input(description="Whose contact is to be read, and what for.")
-class ContactRevealInput:
-    persons: list[strawberry.ID] = strawberry.field(description="The persons, 1 to 100.")
-    purpose: AccessPurpose = strawberry.field(description="What for.")
-    fields: list[ContactField] = strawberry.field(
-        default_factory=lambda: [ContactField.NAME, ContactField.PHONE], description="Which data."
-    )
-    reason: str | None = strawberry.field(
-        default=None, description="What for, in words; needed when the purpose is OTHER."
-    )
-
-
 @strawberry.type
-class PeopleMutation:
+class PeopleMutation(MeMutation, ContactMutation, OrganizationMutation):
     @mutation(
         Volunteer,
         actions.register_volunteer,
@@ -352,53 +250,6 @@ class PeopleMutation:
         )
 
     @mutation(
-        Me,
-        actions.edit_myself,
-        description="Change one's own address or gender. A name or birth date is corrected on request; a phone number by proving it.",
-    )
-    async def me_edit(
-        call: Call, input: Annotated[MeEditInput, strawberry.argument(description="What changes.")]
-    ) -> UUID:
-        address = input.address
-        return await actions.edit_myself(
-            call.db,
-            gender=input.gender.value if input.gender else None,
-            address=address.value if address else None,
-            no_address=address is not None and address.value is None,
-        )
-
-    @mutation(
-        PersonSearch,
-        actions.find_person,
-        idempotent=False,
-        description="Staff of a community or grid, and social workers: find who of their area has exactly this phone number or document. At most 60 searches an hour; each is on record, and none is replayed.",
-    )
-    async def person_find(
-        call: Call, input: Annotated[PersonFindInput, strawberry.argument(description="Whom to look for.")]
-    ) -> UUID:
-        return await actions.find_person(
-            call.db,
-            input.purpose,
-            phone=input.phone,
-            id_number=input.id_number,
-            reason=input.reason,
-            fictional=numbers.fictional,
-        )
-
-    @mutation(
-        Person,
-        actions.record_identity,
-        description="Community staff: record the identity document of somebody of their community, having seen it.",
-    )
-    async def person_identity_record(
-        call: Call,
-        id: Annotated[strawberry.ID, strawberry.argument(description="Whose it is.")],
-        type: Annotated[IdType, strawberry.argument(description="Of which kind.")],
-        number: Annotated[str, strawberry.argument(description="Its number.")],
-    ) -> UUID:
-        return await actions.record_identity(call.db, call.id(id, "person"), type, number)
-
-    @mutation(
         SocialWorker,
         actions.register_social_worker,
         description="Administrators and community staff: record a social worker's licence that they have seen.",
@@ -414,100 +265,4 @@ class PeopleMutation:
             input.level,
             input.licence_no,
             input.licence_until,
-        )
-
-    @mutation(
-        Organization,
-        actions.apply_for_organization,
-        description="Apply for an organization, or begin to with `draft`; the caller is its contact, and its first staff once it is verified.",
-    )
-    async def organization_apply(
-        call: Call,
-        input: Annotated[OrganizationInput, strawberry.argument(description="The organization.")],
-        draft: Annotated[bool, strawberry.argument(description="True to keep it as a draft.")] = False,
-    ) -> UUID:
-        return await actions.apply_for_organization(call.db, input.read(), draft=draft)
-
-    @mutation(
-        Organization,
-        actions.edit_organization,
-        description="Write one's own draft, or refused application, anew.",
-    )
-    async def organization_edit(
-        call: Call,
-        id: OrganizationId,
-        version: Version,
-        input: Annotated[OrganizationInput, strawberry.argument(description="The organization as it shall be.")],
-    ) -> UUID:
-        return await actions.edit_organization(call.db, call.id(id, "organization"), version, input.read())
-
-    @mutation(
-        Organization,
-        actions.submit_organization,
-        description="Hand one's own draft, or mended application, in.",
-    )
-    async def organization_submit(call: Call, id: OrganizationId) -> UUID:
-        return await actions.submit_organization(call.db, call.id(id, "organization"))
-
-    @mutation(
-        Organization,
-        actions.verify_organization,
-        description="Say that an organization is what it claims: community staff for filed and internal ones of their community, administrators for any.",
-    )
-    async def organization_verify(call: Call, id: OrganizationId) -> UUID:
-        return await actions.verify_organization(call.db, call.id(id, "organization"))
-
-    @mutation(
-        Organization,
-        actions.reject_organization,
-        description="Refuse an application, with a reason; it may be mended and submitted again.",
-    )
-    async def organization_reject(call: Call, id: OrganizationId, reason: Reason) -> UUID:
-        return await actions.reject_organization(call.db, call.id(id, "organization"), reason)
-
-    @mutation(
-        Membership,
-        actions.grant_membership,
-        description="Give somebody a capacity: administrators any, an organization's staff their own.",
-    )
-    async def membership_grant(
-        call: Call,
-        input: Annotated[MembershipGrantInput, strawberry.argument(description="The capacity.")],
-    ) -> UUID:
-        return await actions.grant_membership(
-            call.db,
-            call.id(input.person, "person", "person"),
-            input.role,
-            organization_id=call.id(input.organization, "organization", "organization") if input.organization else None,
-            area=input.area,
-            starts_on=input.starts_on,
-            ends_on=input.ends_on,
-        )
-
-    @mutation(
-        Membership,
-        actions.revoke_membership,
-        description="Take a capacity back, at once. One's own may always be laid down.",
-    )
-    async def membership_revoke(
-        call: Call, id: Annotated[strawberry.ID, strawberry.argument(description="The membership.")]
-    ) -> UUID:
-        return await actions.revoke_membership(call.db, call.id(id, "membership"))
-
-    @mutation(
-        ContactReveal,
-        actions.reveal_contacts,
-        description="Read plain names, phone numbers or addresses of up to 100 people, all or none. Each reading is on record, and each person sees who read his. Never replayed: sent again, it is another reading.",
-        idempotent=False,
-    )
-    async def contact_reveal(
-        call: Call,
-        input: Annotated[ContactRevealInput, strawberry.argument(description="Whose, which, and what for.")],
-    ) -> UUID:
-        return await actions.reveal_contacts(
-            call.db,
-            [call.id(person, "person", "persons") for person in input.persons],
-            input.purpose,
-            input.fields,
-            input.reason,
         )

@@ -17,18 +17,10 @@ from models.territory.queries import under
 from resolvers.common import Connection
 from resolvers.engine import words as w
 from resolvers.enums import shown
-from resolvers.people.types import (
-    ContactReveal,
-    Me,
-    Membership,
-    Organization,
-    Person,
-    PersonSearch,
-    PiiAccess,
-    Resident,
-    SocialWorker,
-    Volunteer,
-)
+from resolvers.people.contacts import ContactReveal, PersonSearch, PiiAccess
+from resolvers.people.me import Me
+from resolvers.people.organizations import Membership, Organization
+from resolvers.people.types import Person, Resident, SocialWorker, Volunteer
 
 UNDER = "In the division of this code, or the grid of this code."
 

@@ -11,7 +11,7 @@ import strawberry
 from models.people.rules import Gender
 from models.privacy import actions
 from models.privacy.rules import ConsentPurpose, GuardianEvidence, GuardianRelation, RequestKind
-from resolvers.people.mutations import numbers
+from resolvers.people.numbers import numbers
 from resolvers.privacy.types import Consent, Guardianship, SubjectRequest
 from resolvers.verbs import Call, mutation
 
