@@ -157,15 +157,17 @@ class Db:
         self.events.append(Event(topic, subject, area, data))
 
 
-async def transaction(pool: Pool, actor: Actor, now: datetime, work: Callable[[Db], Awaitable[T]]) -> T:
-    """Runs `work` in one transaction and commits it; any exception rolls back.
+async def transaction(
+    pool: Pool, actor: Actor, now: datetime, work: Callable[[Db], Awaitable[T]], purpose: str | None = None
+) -> T:
+    """Runs `work` in one transaction and commits it; any exception rolls back. `purpose`: see `Pool.connection`.
 
     Deadlocks and serialization failures run `work` again, from the start, up to twelve times; so it must do nothing
     that a rollback does not undo. A mutation always finishes: once begun, its caller's leaving does not stop it.
     """
     for attempt in range(TRIES):
         try:
-            async with pool.connection() as connection, connection.transaction():
+            async with pool.connection(purpose) as connection, connection.transaction():
                 db = Db(connection, actor, now, pool.vault)
                 result = await work(db)
                 if db.events:

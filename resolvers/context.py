@@ -294,7 +294,7 @@ async def _work(context: Context, verb: Verb, key: tuple[str, str, str, bytes] |
         async with asyncio.timeout(BEFORE):
             ready = await verb.word.before(context, **verb.arguments)
     until = asyncio.get_running_loop().time() + context.deadline  # for all tries of it together
-    return await transaction(context.pool, actor, context.now, work)
+    return await transaction(context.pool, actor, context.now, work, _action(verb))
 
 
 async def _replay(context: Context, verb: Verb, key: tuple[str, str, str, bytes] | None) -> Outcome | Told | None:
