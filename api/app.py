@@ -20,6 +20,7 @@ from api.http import Door
 from api.logs import configure
 from api.operations import Operations
 from api.passwords import CHEAP, THOROUGH, Hasher
+from api.persisted import Persisted
 from api.platform import Platform
 from api.settings import Mode, Settings
 from api.web import downloads, pages
@@ -67,12 +68,17 @@ def create(settings: Settings) -> Door:
     numbers.fictional = not settings.production
     made = engine(production=settings.production)
     wechat = _wechat(settings, databases.primary)
-    inside = Starlette(routes=_routes(settings, databases, tokens, made), lifespan=_lifespan(databases, tokens, wechat))
+    persisted = Persisted(databases.primary, published_only=settings.published_only)
+    inside = Starlette(
+        routes=_routes(settings, databases, tokens, made, persisted),
+        lifespan=_lifespan(databases, tokens, persisted, wechat),
+    )
     platform = Platform(passwords=Hasher(CHEAP if settings.mode is Mode.TEST else THOROUGH), wechat=wechat)
     operations = Operations(
         made,
         databases,
         tokens,
+        persisted,
         deadline=settings.deadline,
         given_clock=not settings.production,
         platform=platform,
@@ -95,16 +101,18 @@ def _wechat(settings: Settings, pool: Pool) -> Client | None:
 
 
 def _lifespan(
-    databases: Databases, tokens: Tokens, wechat: Client | None
+    databases: Databases, tokens: Tokens, persisted: Persisted, wechat: Client | None
 ) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         gc.collect()
         gc.freeze()  # what the start made stays: no collection has to look at it again
         gc.enable()
+        persisted.start()
         try:
             yield
         finally:
+            await persisted.close()
             if wechat is not None:
                 await wechat.close()
             await tokens.settle()
@@ -113,7 +121,9 @@ def _lifespan(
     return lifespan
 
 
-def _routes(settings: Settings, databases: Databases, tokens: Tokens, made: Engine) -> list[BaseRoute]:
+def _routes(
+    settings: Settings, databases: Databases, tokens: Tokens, made: Engine, persisted: Persisted
+) -> list[BaseRoute]:
     head = revisions.newest()
 
     async def healthz(request: Request) -> Response:
@@ -147,6 +157,7 @@ def _routes(settings: Settings, databases: Databases, tokens: Tokens, made: Engi
             if actor.role is not Role.ADMIN:
                 return PlainTextResponse("not found", 404)
         metrics.COMPILED.set(made.compiled)
+        metrics.PUBLISHED.set(persisted.published)
         for state, value in (
             ("made", databases.primary.made),
             ("free", databases.primary.free),

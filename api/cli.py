@@ -82,6 +82,19 @@ def _keys(parser: argparse.ArgumentParser) -> None:
     steps.add_parser("rewrap", help="wrap the data keys by a new WUSHE_MASTER_KEY (the old: WUSHE_MASTER_KEYS_OLD)")
 
 
+def _documents(parser: argparse.ArgumentParser) -> None:
+    steps = parser.add_subparsers(dest="step", metavar="STEP", required=True)
+    step = steps.add_parser("publish", help="trust the documents of a manifest, as a release of a front end")
+    step.add_argument("file", help="Apollo's manifest, or an object of SHA-256 hashes and texts")
+    retire = steps.add_parser("retire", help="end a release: its documents are trusted no more")
+    for each in (step, retire):
+        each.add_argument("--client", required=True, metavar="NAME", help="the front end, such as miniprogram")
+        each.add_argument("--version", required=True, metavar="V", help="its version, such as 1.4.0")
+    steps.add_parser("list", help="list the releases, live and retired")
+    step = steps.add_parser("check", help="hold every live document, or manifests, against the schema")
+    step.add_argument("files", nargs="*", metavar="FILE", help="manifests; without any, what the database has live")
+
+
 def _sign_ins(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("step", choices=["end-all"], help="end every sign-in: everybody signs in anew")
 
@@ -118,6 +131,9 @@ COMMANDS = (
     ),
     Command("audit", "prove the audit log, or name the first row that was changed", "audit", _audit),
     Command("keys", "list and rotate the keys that personal data are sealed with", "keys", _keys),
+    Command(
+        "documents", "publish, list, retire and check the documents of released front ends", "documents", _documents
+    ),
     Command("doctor", "tell what is configured, reachable and of what version", "doctor"),
     Command("test", "run the tests; other arguments go to pytest", "checking", _test, passes_on=True),
     Command("check", "run everything that CI runs: lint, types, contracts, schema, migrations, tests", "checking"),

@@ -68,6 +68,10 @@ OURS = {
     "TOO_LONG",
     "UNKNOWN_OPERATION",
     "INTROSPECTION_OFF",
+    "DOCUMENT_NOT_PUBLISHED",
+    "DOCUMENT_HASH_MISMATCH",
+    "PERSISTED_QUERY_NOT_FOUND",
+    "PERSISTED_QUERY_NOT_SUPPORTED",
 }
 """Codes of errors that the engine raises, with a message of its own."""
 LONGEST = 300

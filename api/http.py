@@ -62,8 +62,8 @@ class Door:
         after: int | None = None
         try:
             spec = _accepts_spec(headers.get(b"accept"))
-            text, variables, name = await _operation(scope, headers, receive)
-            body, wal = await self._answer(scope, headers, receive, text, variables, name, request_id)
+            given = await _given(scope, headers, receive)
+            body, wal = await self._answer(scope, headers, receive, given, request_id)
             status = 200
         except Gone:
             metrics.ended("gone", began)
@@ -83,18 +83,17 @@ class Door:
         scope: Scope,
         headers: dict[bytes, bytes],
         receive: Receive,
-        text: str,
-        variables: dict[str, Any],
-        name: str | None,
+        given: Any,
         request_id: str,
     ) -> tuple[bytes, bytes | None]:
-        """The answer, and the position in the log that it saw."""
+        """The answer to a request object, and the position in the log that it saw."""
         operations, databases = self.operations, self.databases
+        _, variables, name = parts(given)
         at = operations.at(_latin(headers.get(b"x-wushe-now")))
         actor = await operations.actor(_latin(headers.get(b"authorization")), at)
         seen = headers.get(WAL)
         context = operations.context(
-            text,
+            await operations.persisted.resolve(given, actor),
             variables,
             name,
             actor,
@@ -153,10 +152,8 @@ def _accepts_spec(accept: bytes | None) -> bool:
     return best[1]
 
 
-async def _operation(
-    scope: Scope, headers: dict[bytes, bytes], receive: Receive
-) -> tuple[str, dict[str, Any], str | None]:
-    """The document, variables and operation name of a request. Raises Failed."""
+async def _given(scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Any:
+    """The request object: of a body, or of a query string. Raises Failed."""
     if scope["method"] == "POST":
         media = headers.get(b"content-type", b"")
         if media != b"application/json":
@@ -187,7 +184,7 @@ async def _operation(
             given["operationName"] = None
     else:
         raise Failed(errors.METHOD)
-    return parts(given)
+    return given
 
 
 def _json(body: bytes) -> Any:

@@ -27,7 +27,9 @@ DOCUMENTS = Counter(
 )
 PUBLISHED = Gauge("wushe_documents_published", "Trusted documents that this process knows.")
 RATE_LIMITED = Counter(
-    "wushe_rate_limited_total", "Requests refused by a limit, by whose: key, person, anonymous, address, sign-in.", ["of"]
+    "wushe_rate_limited_total",
+    "Requests refused by a limit, by whose: key, person, anonymous, address, sign-in.",
+    ["of"],
 )
 RENEWALS = Counter("wushe_rate_renewals_total", "Statements that renewed this process's leases of points.")
 _by_status: dict[str, Counter] = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import orjson
@@ -31,6 +31,9 @@ from resolvers.context import Context, asker
 from resolvers.engine.documents import Document
 from resolvers.engine.engine import Engine, Refused
 
+if TYPE_CHECKING:
+    from api.persisted import Persisted
+
 log = structlog.get_logger("wushe.operations")
 
 
@@ -49,13 +52,14 @@ class Operations:
         engine: Engine,
         databases: Databases,
         tokens: Tokens,
+        persisted: Persisted,
         *,
         deadline: float,
         given_clock: bool,
         platform: Any = None,
         proxies: int = 0,
     ) -> None:
-        self.engine, self.databases, self.tokens = engine, databases, tokens
+        self.engine, self.databases, self.tokens, self.persisted = engine, databases, tokens, persisted
         self.deadline, self.given_clock, self.platform = deadline, given_clock, platform
         self.proxies = proxies
         self.watching = Watching(deadline)
@@ -114,6 +118,7 @@ class Operations:
         actor: Any = context.actor
         self._charge(actor, 1)  # a document that is refused costs something too
         document = self.engine.document(context)
+        self.persisted.proven(context.text)
         if actor.scopes is not None:
             if document.kind is OperationType.QUERY and ApiScope.READ not in actor.scopes:
                 raise Failed(errors.OUT_OF_SCOPE)
@@ -193,19 +198,24 @@ class Operations:
 
 
 def parts(given: Any) -> tuple[str, dict[str, Any], str | None]:
-    """The document, variables and operation name of a request object. Raises Failed."""
+    """The document, variables and operation name of a request object. Raises Failed.
+
+    The document is empty where it is named by its hash: `Persisted.resolve` has its text, once it is known who asks.
+    """
     if not isinstance(given, dict):
         raise Failed(errors.MALFORMED, "a request is a JSON object with `query`")
     text, variables, name = given.get("query"), given.get("variables"), given.get("operationName")
+    extensions = given.get("extensions")
+    if extensions is not None and not isinstance(extensions, dict):
+        raise Failed(errors.MALFORMED, "`extensions` must be an object")
+    if text is None and (given.get("documentId") is not None or (extensions and extensions.get("persistedQuery"))):
+        text = ""
     if not isinstance(text, str):
         raise Failed(errors.MALFORMED, "`query` must be a string")
     if variables is not None and not isinstance(variables, dict):
         raise Failed(errors.MALFORMED, "`variables` must be an object")
     if name is not None and not isinstance(name, str):
         raise Failed(errors.MALFORMED, "`operationName` must be a string")
-    extensions = given.get("extensions")
-    if extensions is not None and not isinstance(extensions, dict):
-        raise Failed(errors.MALFORMED, "`extensions` must be an object")
     return text, variables or {}, name
 
 

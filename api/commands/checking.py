@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from api.commands import lint
+from api.commands import documents, lint
 from api.settings import ROOT, Settings, Trouble
 
 SCHEMA = ROOT / "schema.graphql"
@@ -85,6 +85,7 @@ def check(args: argparse.Namespace, settings: Settings) -> int:
         ("one clock", lint.report),
         ("schema", _runs(wushe, "export-schema", "--check")),
         ("access", _runs(wushe, "access", "--check")),
+        ("documents", documents.committed),
         ("migrations", lambda: migrations(settings)),
         ("tests", _runs(wushe, "test")),
     ]
