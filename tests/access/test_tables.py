@@ -17,6 +17,7 @@ from tests.access.crawl import GIVEN, Crawler, without_limits
 
 WITHOUT_A_RULE = {
     "claim_try",
+    "client_release",
     "data_key",
     "event",
     "idempotency_record",
@@ -24,7 +25,9 @@ WITHOUT_A_RULE = {
     "person_merge",
     "platform_token",
     "refresh_token",
+    "registered_document",
     "relay_position",
+    "trusted_document",
 }
 """The machinery's: no type shows them, and no rule means that none can."""
 SECRETS = {

@@ -39,7 +39,7 @@ def test_help_has_a_line_for_each_command() -> None:
     assert done.returncode == 0
     for command in COMMANDS:
         assert re.search(rf"^  {command.name} +{re.escape(command.line)}$", done.stdout, re.M)
-    promised = "demo serve worker wechat-fake migrate seed token admin sign-ins explain export-schema access backup restore audit keys doctor test check bench help"
+    promised = "demo serve worker wechat-fake migrate seed token admin sign-ins explain export-schema access backup restore audit keys documents doctor test check bench help"
     assert [c.name for c in COMMANDS] == promised.split()
     assert run().stdout == done.stdout
 
