@@ -12,6 +12,7 @@ from resolvers.funds import FundsMutation, FundsQuery
 from resolvers.identity import IdentityMutation, IdentityQuery
 from resolvers.identity.accounts import AccountsMutation, AccountsQuery
 from resolvers.identity.wechat import WechatMutation
+from resolvers.live import Subscription
 from resolvers.people import PeopleMutation, PeopleQuery
 from resolvers.people.break_glass import BreakGlassMutation, BreakGlassQuery
 from resolvers.people.interests import InterestMutation, InterestQuery
@@ -59,7 +60,7 @@ class Mutation(
 
 def build() -> strawberry.Schema:
     """The schema."""
-    return strawberry.Schema(Query, Mutation, config=StrawberryConfig(scalar_map=SCALARS))
+    return strawberry.Schema(Query, Mutation, Subscription, config=StrawberryConfig(scalar_map=SCALARS))
 
 
 def sdl() -> str:

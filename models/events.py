@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlmodel import Field
 
+from models import clock
 from models.base import APPEND_ONLY, INSTANT, Table
 
 
@@ -26,13 +28,28 @@ class Xid8(sa.types.UserDefinedType[str]):
 ischema_names["xid8"] = Xid8
 
 
+WHOLES = ("need", "session")
+"""What an event's data may name besides its subject: the thing that the subject is a part of, by its UUID. A need has
+changed when a commitment to it has, and a session when somebody's part in it has."""
+
+
 class EventRow(Table, table=True):
     """An event, of no personal data. Partitioned by month; `xid` orders it against snapshots."""
 
     __tablename__ = "event"
     __table_args__ = (
         sa.Index("ix_event_xid_id", "xid", "id"),
-        sa.Index("ix_event_subject_at", "subject", "at"),
+        sa.Index("ix_event_subject_xid_id", "subject", "xid", "id"),
+        *[
+            sa.Index(
+                f"ix_event_of_{whole}",
+                sa.text(f"(data ->> '{whole}'::text)"),
+                "xid",
+                "id",
+                postgresql_where=sa.text(f"(data ->> '{whole}'::text) IS NOT NULL"),
+            )
+            for whole in WHOLES
+        ],
         {"info": APPEND_ONLY, "postgresql_partition_by": "RANGE (at)"},
     )
     id: int = Field(sa_column=sa.Column(sa.BigInteger, sa.Identity(always=True), primary_key=True))
@@ -44,6 +61,35 @@ class EventRow(Table, table=True):
     person: UUID | None = None
     role: str = Field(sa_type=sa.Text)
     data: dict[str, Any] = Field(sa_type=JSONB)
+
+
+def of(event: Any, whole: str, id: Any) -> sa.ColumnElement[bool]:
+    """Whether an event's subject is a part of a thing. Written as the index is."""
+    key = sa.literal_column(f"'{whole}'", sa.Text())
+    found: sa.ColumnElement[bool] = event.data.op("->>", return_type=sa.Text())(key) == sa.cast(id, sa.Text())
+    return found
+
+
+def cursor(event: Any) -> sa.ColumnElement[str]:
+    """Where an event stands, as text that clients keep: its transaction, its id, and when it was, in milliseconds."""
+    at = sa.func.floor(sa.func.date_part(sa.literal_column("'epoch'"), event.at) * sa.literal_column("1000"))
+    dot = sa.literal_column("'.'", sa.Text())
+    parts = sa.func.concat(
+        sa.cast(event.xid, sa.Text()), dot, sa.cast(event.id, sa.Text()), dot, sa.cast(at, sa.Text())
+    )
+    utf8, base64 = sa.literal_column("'UTF8'", sa.Text()), sa.literal_column("'base64'", sa.Text())
+    return sa.func.encode(sa.func.convert_to(parts, utf8), base64, type_=sa.Text())
+
+
+def read_cursor(text: str) -> tuple[tuple[int, int], datetime]:
+    """The place that a cursor names, (transaction, id), and when its event was. Raises ValueError for what is none."""
+    xid, id, at = [int(part) for part in base64.b64decode(text, validate=True).decode("ascii").split(".")]
+    if not (0 <= xid < 2**63 and 0 <= id < 2**63):
+        raise ValueError("out of range")
+    try:
+        return (xid, id), datetime.fromtimestamp(at / 1000, clock.SHANGHAI)
+    except (OverflowError, OSError) as no:
+        raise ValueError(str(no)) from no
 
 
 class IdempotencyRecord(Table, table=True):

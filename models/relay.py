@@ -17,8 +17,11 @@ from uuid import UUID
 
 import asyncpg
 
+from models.events import WHOLES
+
 CHANNEL = "wushe_events"
-"""Where each batch is announced, as JSON: `xid` and `id` of its last event, `count`, and `subjects` if they are few."""
+"""Where each batch is announced, as JSON: `xid` and `id` of its last event, `count`, and `subjects` if they are few:
+what its events are about, and what that is part of."""
 BATCH = 500
 """The most events that are read at once."""
 FEW = 100
@@ -116,10 +119,22 @@ def announcement(batch: Sequence[Told]) -> str:
     """What is told of a batch, once."""
     last = batch[-1]
     said: dict[str, Any] = {"xid": str(last.xid), "id": last.id, "count": len(batch)}
-    subjects = sorted({str(event.subject) for event in batch})
+    subjects = sorted({id for event in batch for id in concerned(event)})
     if len(subjects) <= FEW:
         said["subjects"] = subjects
     return json.dumps(said)
+
+
+def concerned(event: Told) -> set[str]:
+    """The UUIDs of what an event is about, and of what that is part of."""
+    data = json.loads(event.data)
+    return {str(event.subject), *[data[whole] for whole in WHOLES if data.get(whole)]}
+
+
+async def place(connection: asyncpg.Connection) -> tuple[int, int]:
+    """How far the outbox has been told: (transaction, id) of the last event."""
+    found = await connection.fetchrow("SELECT xid, event_id FROM relay_position WHERE name = 'main'")
+    return found["xid"], found["event_id"]
 
 
 async def foreign(connection: asyncpg.Connection) -> bool:

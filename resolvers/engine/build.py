@@ -52,7 +52,7 @@ def _wrong(schema: GraphQLSchema, rules: Rules, has_rule: set[str]) -> Iterator[
         for name, field in type_.fields.items():
             where = f"{type_.name}.{name}"
             word = words.word_of(field)
-            if word is None and (entity is not None or type_ is schema.query_type):
+            if word is None and (entity is not None or type_ in (schema.query_type, schema.subscription_type)):
                 yield f"{where}: no word says where it lives"
             if isinstance(word, words.Column | words.Expression):
                 yield from _list(where, field.type)
@@ -65,12 +65,16 @@ def _wrong(schema: GraphQLSchema, rules: Rules, has_rule: set[str]) -> Iterator[
             if isinstance(word, words.Report):
                 for argument, of in field.args.items():
                     yield from _bound(f"{where}({argument})", of.type)
+            if isinstance(word, words.Change) != (type_ is schema.subscription_type):
+                yield f"{where}: changes are told by subscriptions, and by nothing else"
             match word:
                 case words.Once() if isinstance(field.type, GraphQLNonNull) or named.name != "String":
                     yield f"{where}: it is told once and is null ever after, so it is nullable text"
                 case words.One() as word:
                     yield from _one(where, type_, field, word, rules)
-                case words.Variant() | words.ById() | words.Single() if isinstance(field.type, GraphQLNonNull):
+                case words.Variant() | words.ById() | words.Single() | words.Subject() if isinstance(
+                    field.type, GraphQLNonNull
+                ):
                     yield f"{where}: what it refers to may be hidden, so it is nullable"
                 case words.Variant() as word:
                     members = {kind.name for kind in schema.get_possible_types(get_named_type(field.type))}

@@ -231,6 +231,9 @@ class Compiler:
                 return pages.connection(self, field, named, word, details, scope)
             case words.Computed():
                 return self.computed(word, scope)
+            case words.Subject():
+                assert isinstance(named, GraphQLObjectType)
+                return self.row(named, details, lambda alias: alias.c.id == self.reference)
         raise NotCompilable(f"{type_.name}.{details[0].node.name.value} has no word that says where it lives")
 
     def leaf(self, field: GraphQLField, parts: Parts, sure: bool) -> Parts:
@@ -474,18 +477,31 @@ class Compiler:
         alias = self.alias(entity.table)
         source = From(alias)
         inner = join(self.object(type_, details, Scope(alias.c, source, alias), typed=True))
-        key = self.bind(("reference",), sa.Uuid(), plans.reference)
-        rows = sa.select(inner).select_from(source.clause).where(alias.c.id == key, *self.seen(alias, entity.table))
+        mine = alias.c.id == self.reference
+        rows = sa.select(inner).select_from(source.clause).where(mine, *self.seen(alias, entity.table))
         return self.finish(rows.scalar_subquery())
 
+    @property
+    def reference(self) -> Any:
+        """The id of a mutation's outcome, or of a subscription's subject."""
+        return self.bind(("reference",), sa.Uuid(), plans.reference)
+
     def finish(self, whole: Any) -> Plan:
-        """The statement, as bytes of UTF-8, and where its parameters come from."""
-        statement = sa.select(sa.func.convert_to(whole, literal("UTF8"), type_=sa.LargeBinary()))
+        """The statement of one cell, as bytes of UTF-8, and where its parameters come from."""
+        return self.written(sa.select(utf8(whole)))
+
+    def written(self, statement: sa.Select[Any]) -> Plan:
+        """A statement, and where its parameters come from."""
         compiled = statement.compile(dialect=DIALECT)
         names = compiled.positiontup or []
         gets = [self._gets.get(n) or plans.constant(compiled.params[n]) for n in names]
         checks = [get for name, get in self._gets.items() if name not in names]
         return Plan(str(compiled), gets, checks, self.failed, self.marked)
+
+
+def utf8(whole: Any) -> Any:
+    """Text as bytes of UTF-8."""
+    return sa.func.convert_to(whole, literal("UTF8"), type_=sa.LargeBinary())
 
 
 def is_list(type_: Any) -> bool:

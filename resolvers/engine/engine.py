@@ -31,11 +31,11 @@ from strawberry import Schema
 from strawberry.exceptions import StrawberryInputCoercionError
 from strawberry.types.arguments import convert_arguments
 
-from resolvers.engine import build, words
+from resolvers.engine import build, changes, words
 from resolvers.engine.compiler import Compiler, Operation, Rules
 from resolvers.engine.documents import Document, Documents, Refused
 from resolvers.engine.limits import OverLimit
-from resolvers.engine.plans import BadInput, NotCompilable, Plan, Run
+from resolvers.engine.plans import BadInput, NotCompilable, Place, Plan, Run, an_id_of
 from resolvers.engine.standard import Told, install
 
 PLANS = 2000
@@ -92,6 +92,18 @@ class Verb:
     payload: Payload
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Subscription:
+    """A subscription that was asked for: what it selects, of which thing, and after which cursor it begins."""
+
+    document: Document
+    values: VariableValues
+    field: str
+    subject: uuid.UUID | None
+    """None for an id of another kind, which nothing has."""
+    since: str | None
+
+
 Write = Callable[[Compiler], Plan]
 Perform = Callable[[Verb], Awaitable[Outcome | Told]]
 """Runs a verb in its transaction: its outcome, or a refusal."""
@@ -127,6 +139,8 @@ class Engine:
     async def answer(self, request: Request, document: Document | None = None) -> bytes | ExecutionResult:
         """The response's bytes, or a result with errors for the door to write. Raises Refused."""
         document = document or self.document(request)
+        if document.kind is OperationType.SUBSCRIPTION:
+            raise Refused([BadInput("订阅请通过 WebSocket 或 SSE 连接。", "NOT_A_STREAM")])
         values = self.coerced(document, request)
         if document.kind is OperationType.MUTATION:
             return await self._mutation(request, document, values)
@@ -185,6 +199,47 @@ class Engine:
         except asyncpg.DataError as error:
             raise Refused([BadInput("输入含有无法存储或超出范围的值。")], variables=True) from error
         return orjson.loads(await request.unmark(found) if plan.marked else found)["data"]
+
+    # subscriptions
+
+    def subscription(self, request: Request, document: Document) -> Subscription:
+        """What a document of the kind SUBSCRIPTION asks to be told. Raises Refused."""
+        values = self.coerced(document, request)
+        try:
+            op = Operation(document.operation, document.fragments, values)
+            _, field, word, details = changes.root(self.schema, op)
+            given = get_argument_values(field, details[0].node, values)
+            entity = words.entity_of(self.schema.type_map[word.subject])
+            assert entity is not None
+            subject = an_id_of(entity.prefix)(given["id"])
+        except GraphQLError as error:
+            raise Refused([error], variables=True) from None
+        return Subscription(document, values, details[0].node.name.value, subject, given.get("since"))
+
+    def sees(self, request: Request, asked: Subscription) -> tuple[Plan, list[Any]]:
+        """The statement of one cell that says whether the thing is there for the asker."""
+        plan = self._kept(asked.document, asked.values, request.actor.role, True, ("seen",), changes.seen)
+        return plan, plan.arguments(Run(asked.values, request.asker, asked.subject))
+
+    def due(
+        self, request: Request, asked: Subscription, span: tuple[Place, Place], *, strict: bool = True
+    ) -> tuple[Plan, list[Any], bool]:
+        """The statement that answers the events between two places, its parameters, and whether its texts are final.
+
+        Where they are not, `told` makes the answer of each.
+        """
+        run, role = Run(asked.values, request.asker, asked.subject, span), request.actor.role
+        if strict:
+            try:
+                plan = self._kept(asked.document, asked.values, role, True, (), changes.due)
+                return plan, plan.arguments(run), True
+            except (GraphQLError, NotCompilable):
+                pass
+        return *self._loose(asked.document, asked.values, role, (), changes.due, run), False
+
+    async def told(self, request: Request, asked: Subscription, text: bytes) -> ExecutionResult:
+        """The answer of one event by the standard path, over a text that is not final, with its marks replaced."""
+        return await self._execute(request, asked.document, orjson.loads(text)["data"])
 
     # plans
 
@@ -337,4 +392,16 @@ def _function(resolver: Any) -> Callable[..., Awaitable[uuid.UUID]]:
     return function if resolver.self_parameter is None else functools.partial(function, None)
 
 
-__all__ = ["Engine", "Hidden", "Outcome", "Payload", "Perform", "Refused", "Request", "Rules", "Told", "Verb"]
+__all__ = [
+    "Engine",
+    "Hidden",
+    "Outcome",
+    "Payload",
+    "Perform",
+    "Refused",
+    "Request",
+    "Rules",
+    "Subscription",
+    "Told",
+    "Verb",
+]

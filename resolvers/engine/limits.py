@@ -73,8 +73,12 @@ class Measure:
         self.memo: dict[str, Size] = {}
         self.open: set[str] = set()
         self.spreads = 0
-        roots = {OperationType.QUERY: self.schema.query_type, OperationType.MUTATION: self.schema.mutation_type}
-        return self._of(node.selection_set.selections, roots.get(node.operation))
+        roots = {
+            OperationType.QUERY: self.schema.query_type,
+            OperationType.MUTATION: self.schema.mutation_type,
+            OperationType.SUBSCRIPTION: self.schema.subscription_type,
+        }
+        return self._of(node.selection_set.selections, roots[node.operation])
 
     def _of(self, selections: Any, type_: Any) -> Size:
         depth = aliases = fields = cost = 0
@@ -129,7 +133,7 @@ class Measure:
                 return 1 + size, size
             case words.Report():
                 return 1 + word.size, word.size
-            case words.One() | words.Variant() | words.ById() | words.Single():
+            case words.One() | words.Variant() | words.ById() | words.Single() | words.Change() | words.Subject():
                 return 1, 1
             case words.Verb():
                 return 10, 1

@@ -55,13 +55,25 @@ Convert = Callable[[Any], Any]
 Get = Callable[["Run"], Any]
 
 
+Place = tuple[int, int]
+"""Where an event stands among all: (transaction, id)."""
+
+
 class Run:
-    """One run of a plan: the variables, the asker's values, and a payload's reference."""
+    """One run of a plan: the variables, the asker's values, a payload's or subscription's reference, and, for a
+    subscription, between which places its events lie: after the first, up to the second."""
 
-    __slots__ = ("_arguments", "asker", "coerced", "reference", "values")
+    __slots__ = ("_arguments", "asker", "coerced", "reference", "span", "values")
 
-    def __init__(self, values: VariableValues, asker: Mapping[str, Any], reference: uuid.UUID | None = None) -> None:
+    def __init__(
+        self,
+        values: VariableValues,
+        asker: Mapping[str, Any],
+        reference: uuid.UUID | None = None,
+        span: tuple[Place, Place] = ((0, 0), (0, 0)),
+    ) -> None:
         self.values, self.coerced, self.asker, self.reference = values, values.coerced, asker, reference
+        self.span = span
         self._arguments: dict[tuple[int, int], dict[str, Any]] = {}
 
     def arguments(self, field: GraphQLField, node: FieldNode) -> dict[str, Any]:
@@ -156,8 +168,13 @@ def constant(value: Any) -> Get:
 
 
 def reference(run: Run) -> Any:
-    """The id of a mutation's outcome."""
+    """The id of a mutation's outcome, or of a subscription's subject."""
     return run.reference
+
+
+def spanned(end: int, part: int) -> Get:
+    """The transaction (0) or the id (1) of the place after which (0), or up to which (1), events are due."""
+    return lambda run: run.span[end][part]
 
 
 def an_id(value: Any) -> uuid.UUID:

@@ -171,6 +171,25 @@ class Verb(Word):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Change(Word):
+    """A subscription: what happens to the thing of the argument `id`, one answer for each row of a table of events."""
+
+    events: sa.Table
+    """Ordered by `xid` and `id`; `at` says when each was."""
+    subject: str
+    """The GraphQL type of the thing."""
+    ways: tuple[Callable[[Row, Any], Any], ...]
+    """(event, the thing's id) -> which events concern it, each way by an index of its own; no event goes two ways."""
+    told: Callable[[Row, Row, View], Any]
+    """(event, the thing, view) -> whether the asker, who sees the thing, is told of the event."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Subject(Word):
+    """The thing that a change is about, as it is when it is told."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Where(Word):
     """The condition that an input field of a filter stands for."""
 
@@ -219,6 +238,7 @@ ARGUMENTS = {
     "order": "In which order.",
     "id": "The id, as another answer gave it.",
     "name": "Only the one of this name.",
+    "since": "The cursor of the last change that arrived: everything after it comes first, and then what happens.",
 }
 
 
@@ -347,6 +367,19 @@ def connection(
 def by_id(**kw: Any) -> Any:
     """A root field with the argument `id`."""
     return _field(ById(), {"id": (strawberry.ID, strawberry.UNSET)}, **kw)
+
+
+def change(
+    events: Any, subject: str, *ways: Callable[[Row, Any], Any], told: Callable[[Row, Row, View], Any], **kw: Any
+) -> Any:
+    """A subscription's root field: `change(EventRow, "Need", lambda event, id: event.subject == id, told=…)`."""
+    arguments = {"id": (strawberry.ID, strawberry.UNSET), "since": (str | None, strawberry.UNSET)}
+    return _field(Change(events.__table__, subject, ways, told), arguments, **kw)
+
+
+def subject(**kw: Any) -> Any:
+    """The thing that a change is about."""
+    return _field(Subject(), **kw)
 
 
 def single(where: Callable[..., Any], **kw: Any) -> Any:

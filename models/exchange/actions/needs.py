@@ -115,6 +115,7 @@ async def edit_need(db: Db, need: UUID, version: int, changes: dict[str, Any]) -
     if restricts and db.actor.role is Role.GRID_OFFICER and row["requester_id"] != db.actor.person:
         raise InvalidInput(field="sensitivity", reason="请由社区工作人员改为敏感需求：改后您将看不到它。")
     await write_need(db, row, **new)
+    db.tell("need.edited", need, area=row["area"])
     if restricts:
         await name_somebody(db, need, row["area"])
         if row["assigned_to"] is not None:

@@ -1,0 +1,89 @@
+"""A subscription as one statement: each event that is due is a row, and its answer the response text.
+
+The rows come in order, a bounded number at a time; the thing that they are about is read once for all of them. Each
+says whether the asker still sees the thing, and whether he is told of this event at all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema, get_named_type
+from graphql.execution.collect_fields import FieldDetails, collect_fields
+
+from resolvers.engine import plans, words
+from resolvers.engine.compiler import Compiler, Operation, utf8
+from resolvers.engine.plans import Plan
+from resolvers.engine.scope import Scope
+from resolvers.engine.text import L, join, number
+
+BATCH = 20
+"""The most events that one statement answers."""
+
+
+def root(schema: GraphQLSchema, op: Operation) -> tuple[str, GraphQLField, words.Change, list[FieldDetails]]:
+    """The one root field of a subscription: its response key, itself, its word, and where it is selected."""
+    type_ = schema.subscription_type
+    assert type_ is not None
+    fields = collect_fields(schema, op.fragments, op.values, type_, op.node).grouped_field_set
+    ((key, details),) = fields.items()
+    field = type_.fields[details[0].node.name.value]
+    word = words.word_of(field)
+    assert isinstance(word, words.Change)
+    return key, field, word, details
+
+
+def due(compiler: Compiler) -> Plan:
+    """The plan of (xid, id, at, shown, told, text): the events after one place and up to another, in order."""
+    key, field, word, details = root(compiler.schema, compiler.operation)
+    page = _page(compiler, word)
+    thing, seen = _thing(compiler, word)
+    type_ = get_named_type(field.type)
+    assert isinstance(type_, GraphQLObjectType)
+    answer = [L('{"data":{"' + key + '":'), *compiler.object(type_, details, Scope(page.c, None, page)), L("}}")]
+    shown = thing.c.id.is_not(None)
+    told = compiler.checked(word.told(page.c, thing.c, compiler.view))
+    text = sa.case((sa.and_(shown, told), utf8(join(answer))))
+    cells = (page.c.xid, page.c.id, page.c.at, shown.label("shown"), told.label("told"), text.label("text"))
+    source = page.outerjoin(thing, seen)
+    return compiler.written(sa.select(*cells).select_from(source).order_by(page.c.xid, page.c.id))
+
+
+def seen(compiler: Compiler) -> Plan:
+    """The plan of one cell: whether the asker sees the thing."""
+    thing, seen = _thing(compiler, root(compiler.schema, compiler.operation)[2])
+    return compiler.written(sa.select(sa.exists(sa.select(number(1)).select_from(thing).where(seen))))
+
+
+def _thing(compiler: Compiler, word: words.Change) -> tuple[Any, Any]:
+    """The thing's table, and the condition that it is the one, and seen."""
+    entity = words.entity_of(compiler.schema.type_map[word.subject])
+    assert entity is not None
+    thing = compiler.alias(entity.table)
+    return thing, sa.and_(thing.c.id == compiler.reference, *compiler.seen(thing, entity.table))
+
+
+def _page(compiler: Compiler, word: words.Change) -> Any:
+    """The next events that concern the thing, by whatever way, as a FROM."""
+    branches = []
+    for way in word.ways:
+        event = compiler.alias(word.events)
+        place = sa.tuple_(event.c.xid, event.c.id)
+        here = sa.select(*event.c).where(
+            way(event.c, compiler.reference), place > _end(compiler, word, 0), place <= _end(compiler, word, 1)
+        )
+        branches.append(here.order_by(event.c.xid, event.c.id).limit(number(BATCH)).subquery(compiler.name("w")))
+    whole = sa.union_all(*[sa.select(*branch.c) for branch in branches]).subquery(compiler.name("u"))
+    first = sa.select(*whole.c).order_by(whole.c.xid, whole.c.id).limit(number(BATCH))
+    page = first.subquery(compiler.name("e"))
+    compiler.made.add(page.name)
+    return page
+
+
+def _end(compiler: Compiler, word: words.Change, end: int) -> Any:
+    """The place after which, or up to which, events are due."""
+    columns = word.events.c
+    xid = compiler.bind(("span", end, 0), columns.xid.type, plans.spanned(end, 0))
+    id = compiler.bind(("span", end, 1), columns.id.type, plans.spanned(end, 1))
+    return sa.tuple_(xid, id)

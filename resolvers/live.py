@@ -1,0 +1,111 @@
+"""What happens to needs, commitments and sessions, told as it happens."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import sqlalchemy as sa
+import strawberry
+
+from models.activity import changes as activity
+from models.activity.changes import SessionTopic
+from models.events import EventRow, cursor, of
+from models.exchange import changes as exchange
+from models.exchange.changes import CommitmentTopic, NeedTopic
+from models.labels import TABLES
+from resolvers.engine import words as w
+from resolvers.enums import shown
+
+if TYPE_CHECKING:
+    from resolvers.activity import ServiceSession
+    from resolvers.exchange import Commitment, Need
+
+for values in (NeedTopic, CommitmentTopic, SessionTopic):
+    shown(values)
+
+
+def _label(values: type[enum.StrEnum], topic: Callable[[Any, Any], Any]) -> Any:
+    """A topic's Chinese label."""
+    labels: Mapping[enum.StrEnum, str] = TABLES[values.__name__].labels
+
+    def build(row: Any, view: Any) -> Any:
+        texts = {value.value: sa.literal(said, sa.Text(), literal_execute=True) for value, said in labels.items()}
+        return sa.case(texts, value=topic(row, view))
+
+    return w.expression(build, description="What happened, in Chinese, short enough for a toast.")
+
+
+def _commitment_topic(row: Any, view: Any) -> Any:
+    return exchange.commitment_topic(row)
+
+
+def _about(event: Any, id: Any) -> Any:
+    return event.subject == id
+
+
+@strawberry.interface(description="Something that happened.")
+class Change:
+    cursor: str = w.expression(
+        cursor,
+        description="Where it stands in the order of all that happens; opaque. As `since` it resumes after this, for 7 days.",
+    )
+    at: datetime = w.column(EventRow.at, description="When it happened.")
+
+
+@strawberry.type(description="Something that happened to a need.")
+class NeedChange(Change):
+    topic: NeedTopic = w.expression(exchange.need_topic, description="What happened.")
+    label: str = _label(NeedTopic, exchange.need_topic)
+    need: Annotated[Need, strawberry.lazy("resolvers.exchange")] | None = w.subject(
+        description="The need as it is when this is told, and as the caller may see it."
+    )
+
+
+@strawberry.type(description="Something that happened to a commitment.")
+class CommitmentChange(Change):
+    topic: CommitmentTopic = w.expression(_commitment_topic, description="What happened.")
+    label: str = _label(CommitmentTopic, _commitment_topic)
+    commitment: Annotated[Commitment, strawberry.lazy("resolvers.exchange")] | None = w.subject(
+        description="The commitment as it is when this is told, and as the caller may see it."
+    )
+
+
+@strawberry.type(description="Something that happened to a session.")
+class SessionChange(Change):
+    topic: SessionTopic = w.expression(activity.session_topic, description="What happened.")
+    label: str = _label(SessionTopic, activity.session_topic)
+    session: Annotated[ServiceSession, strawberry.lazy("resolvers.activity")] | None = w.subject(
+        description="The session as it is when this is told, and as the caller may see it."
+    )
+
+
+@strawberry.type(
+    description="What is told as it happens, in order, each change once. A thing that the caller may not see is NOT_FOUND, at the beginning or from then on."
+)
+class Subscription:
+    need_changed: NeedChange = w.change(
+        EventRow,
+        "Need",
+        _about,
+        lambda event, id: of(event, "need", id),
+        told=exchange.told_of_need,
+        description="What happens to a need, and to the commitments to it.",
+    )
+    commitment_changed: CommitmentChange = w.change(
+        EventRow,
+        "Commitment",
+        _about,
+        told=exchange.told_of_commitment,
+        description="What happens to a commitment.",
+    )
+    session_changed: SessionChange = w.change(
+        EventRow,
+        "ServiceSession",
+        _about,
+        lambda event, id: of(event, "session", id),
+        told=activity.told_of_session,
+        description="What happens to a session, and to its volunteers' parts in it.",
+    )
