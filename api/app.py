@@ -17,6 +17,8 @@ from api import metrics
 from api.auth import NotSignedIn, Tokens
 from api.databases import Databases
 from api.http import Door
+from api.live.places import Places
+from api.limits import Limits
 from api.logs import configure
 from api.operations import Operations
 from api.passwords import CHEAP, THOROUGH, Hasher
@@ -64,14 +66,15 @@ def create(settings: Settings) -> Door:
         )
 
     databases = Databases(pool(settings.database_url), [pool(url) for url in settings.replica_urls])
-    tokens = Tokens(databases.primary, demo=not settings.production)
+    limits = Limits(databases.primary, settings.rates)
+    tokens = Tokens(databases.primary, demo=not settings.production, allow=limits.allow)
     numbers.fictional = not settings.production
     made = engine(production=settings.production)
     wechat = _wechat(settings, databases.primary)
     persisted = Persisted(databases.primary, published_only=settings.published_only)
     inside = Starlette(
         routes=_routes(settings, databases, tokens, made, persisted),
-        lifespan=_lifespan(databases, tokens, persisted, wechat),
+        lifespan=_lifespan(databases, tokens, limits, persisted, wechat),
     )
     platform = Platform(passwords=Hasher(CHEAP if settings.mode is Mode.TEST else THOROUGH), wechat=wechat)
     operations = Operations(
@@ -79,12 +82,19 @@ def create(settings: Settings) -> Door:
         databases,
         tokens,
         persisted,
+        limits=limits,
         deadline=settings.deadline,
         given_clock=not settings.production,
         platform=platform,
         proxies=settings.proxies,
     )
-    return Door(operations, inside)
+    return Door(
+        operations,
+        inside,
+        None,
+        Places(settings.open_most, settings.open_each),
+        origins=frozenset(settings.origins),
+    )
 
 
 def _wechat(settings: Settings, pool: Pool) -> Client | None:
@@ -101,7 +111,7 @@ def _wechat(settings: Settings, pool: Pool) -> Client | None:
 
 
 def _lifespan(
-    databases: Databases, tokens: Tokens, persisted: Persisted, wechat: Client | None
+    databases: Databases, tokens: Tokens, limits: Limits, persisted: Persisted, wechat: Client | None
 ) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -116,6 +126,7 @@ def _lifespan(
             if wechat is not None:
                 await wechat.close()
             await tokens.settle()
+            await limits.close()
             await databases.close()
 
     return lifespan

@@ -10,12 +10,12 @@ import asyncio
 import contextlib
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
 import asyncpg
 
-from api.budgets import Budgets
 from api.settings import Settings
 from models import clock
 from models.access import PUBLIC_ACTOR, Actor, Claims
@@ -37,9 +37,11 @@ class NotSignedIn(Exception):
 class Tokens:
     """Reads tokens and keys. `demo`: also tokens without a sign-in, and keys for trying things out; never in production."""
 
-    def __init__(self, pool: Pool, *, demo: bool) -> None:
-        self.pool, self.demo = pool, demo
-        self.budgets = Budgets()
+    def __init__(
+        self, pool: Pool, *, demo: bool, allow: Callable[[UUID, int], None] = lambda key, budget: None
+    ) -> None:
+        self.pool, self.demo, self.allow = pool, demo, allow
+        """`allow` is told how many points a minute a key may spend, whenever that was looked up."""
         self._known: OrderedDict[str, tuple[Actor, float]] = OrderedDict()
         self._looked = 0.0
         self._noting: set[asyncio.Task[None]] = set()
@@ -70,6 +72,14 @@ class Tokens:
             if known is not None and now.timestamp() < known[1]:
                 return known[0]
         return await self._look(authorization, now, at)
+
+    def until(self, authorization: str | None, now: datetime) -> float:
+        """When who sends this header is to be asked for again: at his token's end, at the latest in a minute.
+
+        Seconds since 1970. For those whose connection lasts longer than a request.
+        """
+        known = self._known.get(authorization or "")
+        return now.timestamp() + RECHECK if known is None else known[1]
 
     async def _look(self, authorization: str, now: datetime, at: datetime | None) -> Actor:
         scheme, _, token = authorization.partition(" ")
@@ -120,7 +130,7 @@ class Tokens:
             found = await machine_of(connection, key, at or now, live=not self.demo)
         if found is None or found.actor.key is None:
             raise NotSignedIn("no such key, or it has ended")
-        self.budgets.allow(found.actor.key, found.budget)
+        self.allow(found.actor.key, found.budget)
         noting = asyncio.ensure_future(self._note(found.actor.key, at or now))
         self._noting.add(noting)
         noting.add_done_callback(self._noting.discard)

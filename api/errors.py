@@ -28,13 +28,18 @@ MEDIA_TYPE = Failure("UNSUPPORTED_MEDIA_TYPE", "请求体须为 application/json
 NOT_ACCEPTABLE = Failure(
     "NOT_ACCEPTABLE", "只能返回 application/json 或 application/graphql-response+json。", Retry.CHANGE_INPUT, 406
 )
+STREAM_ONLY = Failure("NOT_ACCEPTABLE", "订阅请用 WebSocket，或接受 text/event-stream。", Retry.CHANGE_INPUT, 406)
 METHOD = Failure("METHOD_NOT_ALLOWED", "请用 POST；查询也可用 GET。", Retry.CHANGE_INPUT, 405)
 BAD_DOCUMENT = Failure("BAD_DOCUMENT", "查询文档无效。", Retry.CHANGE_INPUT, 400)
 BAD_VARIABLES = Failure("BAD_VARIABLES", "变量与查询文档声明的类型不符。", Retry.CHANGE_INPUT, 400)
 BAD_INPUT = Failure("BAD_INPUT", "输入无效。", Retry.CHANGE_INPUT, 400)
 UNAUTHENTICATED = Failure("UNAUTHENTICATED", "登录已失效，请重新登录。", Retry.SIGN_IN, 401)
 OUT_OF_SCOPE = Failure("OUT_OF_SCOPE", "该密钥没有查询权限。", Retry.NEVER, 403)
-RATE_LIMITED = Failure("RATE_LIMITED", "该密钥本分钟的用量已满，请稍后再试。", Retry.LATER, 429, 1)
+RATE_LIMITED = Failure("RATE_LIMITED", "请求过于频繁，请稍后再试。", Retry.LATER, 429, 1)
+KEY_LIMITED = Failure("RATE_LIMITED", "该密钥本分钟的用量已满，请稍后再试。", Retry.LATER, 429, 1)
+ORIGIN = Failure("ORIGIN_NOT_ALLOWED", "该来源的网页不可连接。", Retry.NEVER, 403)
+TOO_MANY_CONNECTIONS = Failure("TOO_MANY_CONNECTIONS", "连接过多，请先关闭一些。", Retry.LATER, 429, 30)
+TOO_MANY_OPERATIONS = Failure("TOO_MANY_OPERATIONS", "同时进行的操作过多，请先结束一些。", Retry.LATER, 429, 1)
 BUSY = Failure("BUSY", "系统繁忙，请稍后再试。", Retry.LATER, 503, 1)
 DEADLINE = Failure("DEADLINE", "处理超时，没有任何改动，请稍后再试或缩小查询范围。", Retry.LATER, 503, 2)
 UNAVAILABLE = Failure("UNAVAILABLE", "数据库暂时无法连接，请稍后用同一幂等键重试。", Retry.LATER, 503, 2)
@@ -51,6 +56,9 @@ STANDING = (
     UNAUTHENTICATED,
     OUT_OF_SCOPE,
     RATE_LIMITED,
+    ORIGIN,
+    TOO_MANY_CONNECTIONS,
+    TOO_MANY_OPERATIONS,
     BUSY,
     DEADLINE,
     UNAVAILABLE,
@@ -68,6 +76,9 @@ OURS = {
     "TOO_LONG",
     "UNKNOWN_OPERATION",
     "INTROSPECTION_OFF",
+    "NOT_A_STREAM",
+    "NOT_FOUND",
+    "CURSOR_TOO_OLD",
     "DOCUMENT_NOT_PUBLISHED",
     "DOCUMENT_HASH_MISMATCH",
     "PERSISTED_QUERY_NOT_FOUND",

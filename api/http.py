@@ -6,6 +6,7 @@ specification asks of media types, methods and status codes is kept here, and no
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import re
 import secrets
@@ -17,9 +18,13 @@ from urllib.parse import parse_qsl
 import orjson
 from graphql import OperationType
 
-from api import errors, metrics
+from api import accept, errors, metrics
+from api.accept import Accepted, accepted
 from api.address import client_address
 from api.asgi import App, Receive, Scope, Send
+from api.live.places import Places
+from api.live.socket import Sockets
+from api.live.stream import Streams, told
 from api.operations import Failed, Operations, parts
 from api.watching import Gone
 from models import clock
@@ -37,17 +42,28 @@ WAL = b"x-wushe-wal"
 class Door:
     """The ASGI application: `/graphql` here, everything else by `pages`."""
 
-    def __init__(self, operations: Operations, pages: App) -> None:
-        self.operations, self.pages = operations, pages
+    def __init__(
+        self, operations: Operations, pages: App, hub: Any, places: Places, *, origins: frozenset[str] = frozenset()
+    ) -> None:
+        self.operations, self.pages, self.places = operations, pages, places
         self.engine, self.databases, self.tokens = operations.engine, operations.databases, operations.tokens
+        self.sockets = Sockets(operations, hub, places, origins=origins, request_id=self._new_id)
+        self.streams = Streams(operations, hub, places)
         self._ids = itertools.count(1)
         self._process = secrets.token_hex(4)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/graphql":
             await self._graphql(scope, receive, send)
+        elif scope["type"] == "websocket" and scope["path"] == "/graphql":
+            await self.sockets(scope, receive, send)
         else:
             await self.pages(scope, receive, send)
+
+    async def leave(self, seconds: float) -> None:
+        """Ends sockets and streams before the process ends; what is being answered is answered first, for so long."""
+        self.places.closed = True
+        await asyncio.gather(self.sockets.leave(seconds), self.streams.leave(seconds))
 
     async def _graphql(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -57,25 +73,35 @@ class Door:
             return
         began = time.perf_counter()
         request_id = self._request_id(headers)
-        spec = False
+        takes = accepted(headers.get(b"accept"))
         wal: bytes | None = None
         after: int | None = None
         try:
-            spec = _accepts_spec(headers.get(b"accept"))
+            if takes.json is None and not takes.events:
+                raise Failed(errors.NOT_ACCEPTABLE)
             given = await _given(scope, headers, receive)
-            body, wal = await self._answer(scope, headers, receive, given, request_id)
+            answer = await self._answer(scope, headers, receive, send, given, takes, request_id)
+            if answer is None:
+                return
+            body, wal = answer
             status = 200
         except Gone:
             metrics.ended("gone", began)
             return
         except BaseException as error:
+            address = client_address(scope, self.operations.proxies)
+            self.operations.limits.fine(address)
             if isinstance(error, Failed) and error.failure is errors.UNAUTHENTICATED:
-                address = client_address(scope, self.operations.proxies)
                 await self.operations.turned_away(address, request_id, error.detail)
             status, body, after = self.operations.told(error, request_id)
-            if isinstance(error, Refused) and not spec:
+            if isinstance(error, Refused) and takes.prefers_events:
+                await told(send, body, request_id)
+                metrics.ended("200", began)
+                return
+            if isinstance(error, Refused) and takes.json == accept.PLAIN:
                 status = 200  # as the specification asks for application/json
-        await _send(send, headers, status, body, SPEC if spec else PLAIN, request_id, wal, after)
+        media = SPEC if takes.json == accept.SPEC else PLAIN
+        await _send(send, headers, status, body, media, request_id, wal, after)
         metrics.ended(str(status), began)
 
     async def _answer(
@@ -83,14 +109,18 @@ class Door:
         scope: Scope,
         headers: dict[bytes, bytes],
         receive: Receive,
+        send: Send,
         given: Any,
+        takes: Accepted,
         request_id: str,
-    ) -> tuple[bytes, bytes | None]:
-        """The answer to a request object, and the position in the log that it saw."""
+    ) -> tuple[bytes, bytes | None] | None:
+        """The answer to a request object, and the position in the log that it saw; None where a stream has answered."""
         operations, databases = self.operations, self.databases
         _, variables, name = parts(given)
         at = operations.at(_latin(headers.get(b"x-wushe-now")))
-        actor = await operations.actor(_latin(headers.get(b"authorization")), at)
+        address = client_address(scope, operations.proxies)
+        authorization = _latin(headers.get(b"authorization"))
+        actor = await operations.actor(authorization, at, address)
         seen = headers.get(WAL)
         context = operations.context(
             await operations.persisted.resolve(given, actor),
@@ -99,14 +129,18 @@ class Door:
             actor,
             reads=databases.primary if not databases.replicas else await databases.reads(seen),
             now=at or clock.now(),
-            address=client_address(scope, operations.proxies),
+            address=address,
             request_id=request_id,
         )
         document = operations.document(context)
         if document.kind is OperationType.SUBSCRIPTION:
-            raise Failed(errors.METHOD, "subscriptions are not served over this transport")
-        if document.kind is OperationType.MUTATION and scope["method"] == "GET":
+            if not takes.events:
+                raise Failed(errors.STREAM_ONLY)
+        elif document.kind is OperationType.MUTATION and scope["method"] == "GET":
             raise Failed(errors.METHOD)
+        if document.kind is OperationType.SUBSCRIPTION or takes.prefers_events:
+            await self.streams(scope, receive, send, context, document, authorization, at)
+            return None
         answer = await operations.answer(context, document, receive)
         if document.kind is OperationType.MUTATION:
             seen = await databases.position()
@@ -116,40 +150,14 @@ class Door:
         given = headers.get(b"x-request-id")
         if given is not None and REQUEST_ID.fullmatch(given):
             return given.decode()
+        return self._new_id()
+
+    def _new_id(self) -> str:
         return f"{self._process}-{next(self._ids):x}"
 
 
 def _latin(value: bytes | None) -> str | None:
     return None if value is None else value.decode("latin-1")
-
-
-def _accepts_spec(accept: bytes | None) -> bool:
-    """Whether the client asks for application/graphql-response+json. Raises Failed when it takes no JSON at all."""
-    if accept is None or accept == b"*/*" or accept == b"application/json":
-        return False
-    best: tuple[float, bool] | None = None
-    for part in accept.decode("latin-1").lower().split(","):
-        media, *parameters = [p.strip() for p in part.split(";")]
-        quality = 1.0
-        for parameter in parameters:
-            if parameter.startswith("q="):
-                try:
-                    quality = float(parameter[2:])
-                except ValueError:
-                    quality = 0.0
-        if quality <= 0:
-            continue
-        if media == "application/graphql-response+json":
-            offer = (quality, True)
-        elif media in ("application/json", "*/*", "application/*"):
-            offer = (quality, False)
-        else:
-            continue
-        if best is None or offer > best:
-            best = offer
-    if best is None:
-        raise Failed(errors.NOT_ACCEPTABLE)
-    return best[1]
 
 
 async def _given(scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Any:

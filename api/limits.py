@@ -19,7 +19,7 @@ from uuid import UUID
 
 import asyncpg
 import structlog
-from graphql import FieldNode, FragmentSpreadNode, OperationType
+from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode, OperationType
 
 from api import metrics
 from api.rates import Rates
@@ -215,10 +215,10 @@ class Limits:
         who.used = where.used = True
         return 0
 
-    def strange(self, address: str | None) -> None:
-        """Takes from an address what a token costs that is not ours."""
-        where = self._at(self.addresses, address)
-        where.left = max(where.left - STRANGE_TOKEN, -where.size * ADVANCE)
+    def fine(self, address: str | None, points: float = OPERATION) -> None:
+        """Takes from an address what a request costs that came to nothing: whether it can pay or not."""
+        where = self.addresses.kept.get(address) or self._at(self.addresses, address)
+        where.left = max(where.left - points, -where.size * ADVANCE)
         where.used = True
         if where.left < where.low:
             self._ask(where)
@@ -393,6 +393,6 @@ def sign_ins(document: Document) -> int:
                 found += node.name.value in SIGN_INS
             elif isinstance(node, FragmentSpreadNode):
                 open_.append(document.measure.fragments[node.name.value].selection_set)
-            else:
-                open_.append(node.selection_set)  # type: ignore[attr-defined] - an inline fragment
+            elif isinstance(node, InlineFragmentNode):
+                open_.append(node.selection_set)
     return found

@@ -16,6 +16,7 @@ SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
 COMPILED = Gauge("wushe_plans_compiled", "Statements that the engine has written since it started.")
+OPEN = Gauge("wushe_open", "Sockets and streams that are open.", ["kind"])
 CONNECTIONS = Gauge("wushe_connections", "Database connections of the API's pool.", ["state"])
 RELAY_LAG = Gauge("wushe_relay_lag_seconds", "Age of the oldest event that the relay had not read at its last look.")
 UNSEALED = Gauge("wushe_audit_unsealed_rows", "Rows of the audit log that no seal holds yet, counted to 100,000.")
@@ -32,6 +33,13 @@ RATE_LIMITED = Counter(
     ["of"],
 )
 RENEWALS = Counter("wushe_rate_renewals_total", "Statements that renewed this process's leases of points.")
+SUBSCRIBERS = Gauge("wushe_subscribers", "Subscriptions that are open in this process.")
+DELIVERIES = Counter("wushe_deliveries_total", "Events that were handed to a transport for a subscriber.")
+DELIVERY_LAG = Histogram(
+    "wushe_delivery_lag_seconds",
+    "From the time of an event to when it was handed to a subscriber's transport, for events after he subscribed.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
 _by_status: dict[str, Counter] = {}
 
 

@@ -15,11 +15,12 @@ import orjson
 import structlog
 from graphql import ExecutionResult, OperationType
 
-from api import errors
+from api import errors, limits
 from api.asgi import Receive
 from api.auth import NotSignedIn, Tokens
 from api.databases import Databases
 from api.errors import Failure
+from api.limits import Limits
 from api.logs import traced
 from api.watching import Watching
 from models import audit, audit_flood, clock
@@ -54,26 +55,31 @@ class Operations:
         tokens: Tokens,
         persisted: Persisted,
         *,
+        limits: Limits,
         deadline: float,
         given_clock: bool,
         platform: Any = None,
         proxies: int = 0,
     ) -> None:
+        self.limits = limits
         self.engine, self.databases, self.tokens, self.persisted = engine, databases, tokens, persisted
         self.deadline, self.given_clock, self.platform = deadline, given_clock, platform
         self.proxies = proxies
         self.watching = Watching(deadline)
 
-    async def actor(self, authorization: str | None, at: datetime | None) -> Actor:
+    async def actor(self, authorization: str | None, at: datetime | None, address: str | None = None) -> Actor:
         """Who asks; the public without a credential. Raises Failed.
 
-        `at`: the time that the request says it is, where that is believed.
+        `at`: the time that the request says it is, where that is believed. `address`: who guesses at credentials from
+        there is heard no more once its points are spent.
         """
+        _limited(self.limits.closed(address))
         if authorization is None:
             return PUBLIC_ACTOR
         try:
             return await self.tokens.caller(authorization, clock.now(), at)
         except NotSignedIn as no:
+            self.limits.fine(address, limits.STRANGE_TOKEN)
             raise Failed(errors.UNAUTHENTICATED, str(no)) from None
 
     def at(self, given: str | None) -> datetime | None:
@@ -114,16 +120,30 @@ class Operations:
         )
 
     def document(self, context: Context) -> Document:
-        """The operation's document: measured, charged, and within the scopes of a machine's key. Raises Refused, Failed."""
+        """The operation's document: measured, and within the scopes of a machine's key. Raises Refused, Failed.
+
+        It costs a point, also one that is refused; what it asks for is charged before it is answered (`charge`).
+        """
         actor: Any = context.actor
-        self._charge(actor, 1)  # a document that is refused costs something too
+        _limited(self.limits.arrive(actor, context.address), actor)
         document = self.engine.document(context)
         self.persisted.proven(context.text)
-        if actor.scopes is not None:
-            if document.kind is OperationType.QUERY and ApiScope.READ not in actor.scopes:
-                raise Failed(errors.OUT_OF_SCOPE)
-            self._charge(actor, document.cost(context.variables))
+        reads = document.kind is not OperationType.MUTATION
+        if actor.scopes is not None and reads and ApiScope.READ not in actor.scopes:
+            raise Failed(errors.OUT_OF_SCOPE)
         return document
+
+    async def charge(self, context: Context, document: Document) -> None:
+        """Takes what an operation costs from whoever asks, and from where he asks. Raises Failed (RATE_LIMITED).
+
+        `answer` and `run` do it by themselves.
+        """
+        actor: Any = context.actor
+        points = limits.price(document, document.cost(context.variables))
+        if points and not self.limits.spend(actor, context.address, points):
+            _limited(await self.limits.afford(actor, context.address, points), actor)
+        if document.kind is OperationType.MUTATION and (tried := limits.sign_ins(document)):
+            _limited(await self.limits.enter(context.address, tried), actor)
 
     async def answer(
         self, context: Context, document: Document, receive: Receive | None = None
@@ -132,6 +152,7 @@ class Operations:
 
         `receive`: where a client that leaves is heard of, so that its slow query ends. Raises Gone, and what verbs raise.
         """
+        await self.charge(context, document)
         if document.kind is OperationType.MUTATION:
             return await self.engine.answer(context, document)
         answer = await self.watching.run(self.engine.answer(context, document), receive)
@@ -191,10 +212,12 @@ class Operations:
         except (*LOST, Busy, asyncpg.PostgresError):
             log.warning("not on the audit log", action="signIn.check", request_id=request_id)
 
-    def _charge(self, actor: Actor, points: int) -> None:
-        """Takes points from a machine's budget. Raises Failed when they are spent."""
-        if actor.key is not None and (wait := self.tokens.budgets.spend(actor.key, points)):
-            raise Failed(dataclasses.replace(errors.RATE_LIMITED, retry_after_seconds=wait))
+
+def _limited(seconds: int, actor: Actor = PUBLIC_ACTOR) -> None:
+    """Raises Failed, if one has to wait."""
+    if seconds:
+        kind = errors.KEY_LIMITED if actor.key is not None else errors.RATE_LIMITED
+        raise Failed(dataclasses.replace(kind, retry_after_seconds=seconds))
 
 
 def parts(given: Any) -> tuple[str, dict[str, Any], str | None]:

@@ -8,13 +8,11 @@ import re
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import asyncpg
 import pytest
 
-import api.budgets
-from api.budgets import Budgets
 from models.access import Actor, Role
 from models.database import Db, transaction
 from models.identity import actions
@@ -188,52 +186,3 @@ async def test_eight_at_once_make_two(pool: Pool, now: datetime) -> None:
         return "DONE"
 
     assert Counter(await asyncio.gather(*(one() for _ in range(8)))) == {"DONE": 2, "TOO_MANY_KEYS": 6}
-
-
-# budgets
-
-
-class Time:
-    """A clock that stands until it is moved."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def test_a_bucket_fills_evenly_and_never_over() -> None:
-    time, key = Time(), UUID(int=1)
-    budgets = Budgets(time)
-    budgets.allow(key, 6000)
-    assert budgets.spend(key, 6000) == 0
-    assert budgets.spend(key, 1) == 1
-    assert budgets.spend(key, 1000) == 10
-    time.now += 10
-    assert budgets.spend(key, 1001) == 1  # what is refused costs nothing
-    assert budgets.spend(key, 1000) == 0
-    time.now += 3600
-    assert budgets.spend(key, 6001) == 1
-    assert budgets.spend(key, 6000) == 0
-
-
-def test_a_forgotten_key_begins_again_with_the_least(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api.budgets, "KEPT", 2)
-    budgets = Budgets(Time())
-    for n in (1, 2, 3):
-        budgets.allow(UUID(int=n), 10_000)
-    assert budgets.spend(UUID(int=1), 1001) == 1
-    assert budgets.spend(UUID(int=1), 1000) == 0
-    assert len(budgets._filled) == len(budgets._budget) == 2
-
-
-def test_a_budget_that_is_lowered_counts_at_once_and_keys_do_not_share() -> None:
-    budgets = Budgets(Time())
-    one, two = UUID(int=1), UUID(int=2)
-    budgets.allow(one, 10_000)
-    budgets.allow(two, 1000)
-    assert budgets.spend(one, 5000) == 0
-    budgets.allow(one, 1000)
-    assert budgets.spend(one, 1000) == 0
-    assert budgets.spend(one, 1) == 1
-    assert budgets.spend(two, 1000) == 0
