@@ -97,6 +97,10 @@ class Settings:
     """What everybody may spend in a minute."""
     origins: tuple[str, ...]
     """Sites whose pages may ask with a browser, such as https://wushe.example; nobody else's may."""
+    open_most: int
+    """Sockets and streams that may be open in a process."""
+    open_each: int
+    """Those of one network address, and of one caller. Whole offices and networks of phones share an address."""
     hsts: int
     """Seconds for which browsers shall ask by TLS only; 0 where no TLS stands in front."""
 
@@ -130,6 +134,8 @@ class Settings:
             audit_months=given.whole("WUSHE_AUDIT_MONTHS", KEPT_MONTHS, FEWEST_MONTHS, 1200),
             rates=given.rates(RATES[mode]),
             origins=given.origins("WUSHE_ORIGINS"),
+            open_most=given.whole("WUSHE_OPEN", 10_000, 1, 1_000_000),
+            open_each=given.whole("WUSHE_OPEN_EACH", 200, 1, 1_000_000),
             hsts=given.whole("WUSHE_HSTS", 0, 0, 63_072_000),
         )
         made._check()

@@ -113,6 +113,11 @@ def only_one(settings: Settings) -> AbstractContextManager[None]:
 QUIET: dict[str, Any] = {
     "loop": "uvloop",
     "http": "api.protocol:Protocol",
+    "ws": "api.live.wire:Wire",
+    "ws_max_size": 256 * 1024,  # bytes of a message
+    "ws_ping_interval": 20.0,  # seconds; who does not answer in as many is gone
+    "ws_ping_timeout": 20.0,
+    "ws_per_message_deflate": False,  # its state would be most of what an idle socket costs
     "access_log": False,
     "log_level": "warning",
     "log_config": None,  # its warnings go where ours do (api/logs.py)
@@ -123,10 +128,20 @@ QUIET: dict[str, Any] = {
 
 
 def announced(ready: str) -> Any:
-    """uvicorn's server, which says `ready` once requests are taken."""
+    """uvicorn's server, which says `ready` once requests are taken, and goodbye before it ends."""
     import uvicorn
 
     class Server(uvicorn.Server):
+        leave: Callable[[float], Coroutine[Any, Any, None]] | None = None
+        """What has to be said before the process ends, in so many seconds."""
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            if self.leave is not None:
+                for listening in [*self.servers, *(sockets or ())]:
+                    listening.close()
+                await self.leave(GRACE - 1)
+            await super().shutdown(sockets)
+
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets=sockets)
             if self.started:
@@ -149,7 +164,9 @@ def served(
 
     from api.app import create
 
-    server = announced(ready)(uvicorn.Config(create(settings), **QUIET, timeout_graceful_shutdown=GRACE))
+    made = create(settings)
+    server = announced(ready)(uvicorn.Config(made, **QUIET, timeout_graceful_shutdown=GRACE))
+    server.leave = made.leave
 
     async def alone() -> None:
         async with beside(fake):
