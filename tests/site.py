@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import socket
@@ -13,6 +14,7 @@ import uvicorn
 
 from api.app import create
 from api.auth import Tokens
+from api.commands.running import QUIET, announced
 from api.settings import Settings
 from models import clock, vault
 from models.access import Claims, Role
@@ -93,17 +95,12 @@ async def served(database: str, **more: str) -> AsyncIterator[Site]:
         listening.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
             door,
-            http="api.protocol:Protocol",
-            ws="none",
-            access_log=False,
-            log_level="error",
-            server_header=False,
-            proxy_headers=False,
+            **{**QUIET, "loop": "none", "log_level": "error"},
             timeout_graceful_shutdown=5,
         )
-        server = uvicorn.Server(config)
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-        import asyncio
+        server = announced(None)(config)
+        server.leave = door.leave
+        server.install_signal_handlers = lambda: None
 
         task = asyncio.ensure_future(server._serve([listening]))
         while not server.started:

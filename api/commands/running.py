@@ -127,8 +127,8 @@ QUIET: dict[str, Any] = {
 """How every server of ours runs."""
 
 
-def announced(ready: str) -> Any:
-    """uvicorn's server, which says `ready` once requests are taken, and goodbye before it ends."""
+def announced(ready: str | None) -> Any:
+    """uvicorn's server, which says `ready`, if anything, once requests are taken, and goodbye before it ends."""
     import uvicorn
 
     class Server(uvicorn.Server):
@@ -144,7 +144,7 @@ def announced(ready: str) -> Any:
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets=sockets)
-            if self.started:
+            if self.started and ready is not None:
                 print(ready, flush=True)
 
     return Server
