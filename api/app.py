@@ -17,8 +17,9 @@ from api import metrics
 from api.auth import NotSignedIn, Tokens
 from api.databases import Databases
 from api.http import Door
-from api.live.places import Places
 from api.limits import Limits
+from api.live.hub import Hub
+from api.live.places import Places
 from api.logs import configure
 from api.operations import Operations
 from api.passwords import CHEAP, THOROUGH, Hasher
@@ -72,10 +73,6 @@ def create(settings: Settings) -> Door:
     made = engine(production=settings.production)
     wechat = _wechat(settings, databases.primary)
     persisted = Persisted(databases.primary, published_only=settings.published_only)
-    inside = Starlette(
-        routes=_routes(settings, databases, tokens, made, persisted),
-        lifespan=_lifespan(databases, tokens, limits, persisted, wechat),
-    )
     platform = Platform(passwords=Hasher(CHEAP if settings.mode is Mode.TEST else THOROUGH), wechat=wechat)
     operations = Operations(
         made,
@@ -88,10 +85,15 @@ def create(settings: Settings) -> Door:
         platform=platform,
         proxies=settings.proxies,
     )
+    hub = Hub(databases.primary, made, operations.written)
+    inside = Starlette(
+        routes=_routes(settings, databases, tokens, made, persisted),
+        lifespan=_lifespan(databases, tokens, limits, persisted, wechat, hub),
+    )
     return Door(
         operations,
         inside,
-        None,
+        hub,
         Places(settings.open_most, settings.open_each),
         origins=frozenset(settings.origins),
     )
@@ -111,7 +113,7 @@ def _wechat(settings: Settings, pool: Pool) -> Client | None:
 
 
 def _lifespan(
-    databases: Databases, tokens: Tokens, limits: Limits, persisted: Persisted, wechat: Client | None
+    databases: Databases, tokens: Tokens, limits: Limits, persisted: Persisted, wechat: Client | None, hub: Hub
 ) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -119,9 +121,11 @@ def _lifespan(
         gc.freeze()  # what the start made stays: no collection has to look at it again
         gc.enable()
         persisted.start()
+        await hub.start()
         try:
             yield
         finally:
+            await hub.close()
             await persisted.close()
             if wechat is not None:
                 await wechat.close()

@@ -22,6 +22,7 @@ from api import accept, errors, metrics
 from api.accept import Accepted, accepted
 from api.address import client_address
 from api.asgi import App, Receive, Scope, Send
+from api.live.hub import Hub
 from api.live.places import Places
 from api.live.socket import Sockets
 from api.live.stream import Streams, told
@@ -43,7 +44,7 @@ class Door:
     """The ASGI application: `/graphql` here, everything else by `pages`."""
 
     def __init__(
-        self, operations: Operations, pages: App, hub: Any, places: Places, *, origins: frozenset[str] = frozenset()
+        self, operations: Operations, pages: App, hub: Hub, places: Places, *, origins: frozenset[str] = frozenset()
     ) -> None:
         self.operations, self.pages, self.places = operations, pages, places
         self.engine, self.databases, self.tokens = operations.engine, operations.databases, operations.tokens

@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import dataclasses
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -137,7 +137,7 @@ class Hub:
 
     async def subscribe(
         self, context: Context, document: Document, *, fresh: Callable[[], Awaitable[Actor]]
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes]:
         """The answers to a subscription as events call for them, in order, until the caller closes this.
 
         `fresh` says who he is by now: it is asked before he is told more when 30 s have gone by since, and what it

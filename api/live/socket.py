@@ -24,6 +24,7 @@ from api import errors, metrics
 from api.address import client_address
 from api.asgi import Message, Receive, Scope, Send
 from api.errors import Failure
+from api.live.hub import Hub
 from api.live.open import Open, Taking
 from api.live.places import Places
 from api.operations import Failed, Operations, parts
@@ -74,7 +75,7 @@ class Sockets:
     def __init__(
         self,
         operations: Operations,
-        hub: Any,
+        hub: Hub,
         places: Places,
         *,
         origins: frozenset[str],

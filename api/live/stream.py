@@ -17,6 +17,7 @@ from graphql import OperationType
 
 from api import errors, metrics
 from api.asgi import Receive, Scope, Send
+from api.live.hub import Hub
 from api.live.open import Open, Taking
 from api.live.places import Places
 from api.operations import Failed, Operations
@@ -37,7 +38,7 @@ log = structlog.get_logger("wushe.stream")
 class Streams:
     """All streams of this process."""
 
-    def __init__(self, operations: Operations, hub: Any, places: Places) -> None:
+    def __init__(self, operations: Operations, hub: Hub, places: Places) -> None:
         self.operations, self.hub, self.places = operations, hub, places
         self.open: Open[Stream] = Open()
 
