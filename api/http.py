@@ -124,7 +124,7 @@ class Door:
         actor = await operations.actor(authorization, at, address)
         seen = headers.get(WAL)
         context = operations.context(
-            await operations.persisted.resolve(given, actor),
+            await operations.text(given, actor, address),
             variables,
             name,
             actor,

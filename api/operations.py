@@ -119,6 +119,17 @@ class Operations:
             self.platform,
         )
 
+    async def text(self, given: dict[str, Any], actor: Actor, address: str | None) -> str:
+        """The document's text: as it was sent, or of the hash that names it. Raises Refused, Failed.
+
+        A name that is not known costs what a document costs that is refused.
+        """
+        try:
+            return await self.persisted.resolve(given, actor)
+        except Refused:
+            _limited(self.limits.arrive(actor, address), actor)
+            raise
+
     def document(self, context: Context) -> Document:
         """The operation's document: measured, and within the scopes of a machine's key. Raises Refused, Failed.
 
@@ -223,7 +234,7 @@ def _limited(seconds: int, actor: Actor = PUBLIC_ACTOR) -> None:
 def parts(given: Any) -> tuple[str, dict[str, Any], str | None]:
     """The document, variables and operation name of a request object. Raises Failed.
 
-    The document is empty where it is named by its hash: `Persisted.resolve` has its text, once it is known who asks.
+    The document is empty where it is named by its hash: `Operations.text` has its text, once it is known who asks.
     """
     if not isinstance(given, dict):
         raise Failed(errors.MALFORMED, "a request is a JSON object with `query`")

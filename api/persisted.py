@@ -1,7 +1,7 @@
 """Documents named by their hash: trusted ones, which a released front end was built with, and those that clients registered.
 
 A request says `documentId` (GraphQL over HTTP, appendix A) or `extensions.persistedQuery` (automatic persisted queries,
-as Apollo and urql speak them). Every transport calls `resolve` once it knows who asks, and runs the text that it gets.
+as Apollo and urql speak them). Every transport asks for its text once it knows who asks (`Operations.text`).
 
 What is published lives in each process, which asks the database every few seconds whether that has changed; a hash that
 is known costs the lookup in a dict, and its text is always the same object, whose own hash Python reckons once. What

@@ -295,7 +295,7 @@ class Socket:
         _, variables, name = parts(given)
         actor = await self._actor()
         context = operations.context(
-            await operations.persisted.resolve(given, actor),
+            await operations.text(given, actor, self.address),
             variables,
             name,
             actor,
