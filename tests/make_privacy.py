@@ -65,6 +65,26 @@ async def life(c: asyncpg.Connection, where: Town, now: datetime, *, locked: boo
     staff = await person(c, "陈社工", phone="10055508888", acts=True)
     ngo = await organization(c, where)
     foundation = await organization(c, where, "甲试验基金会", kind="FOUNDATION")
+    left = {"community_id": where.neighbour, "area": Town.NEIGHBOUR, "ended_by": me}
+    await insert(
+        c,
+        "former_residence",
+        person_id=me,
+        since=now - timedelta(days=400),
+        until=now - timedelta(days=100),
+        **left,
+    )
+    asked = {"joins_as": "VOLUNTEER", "made_by": me, "state": "ACCEPTED", "decided_by": staff}
+    await insert(
+        c,
+        "membership_request",
+        organization_id=ngo,
+        person_id=me,
+        made_at=now - timedelta(days=51),
+        until=now,
+        decided_at=now - timedelta(days=50),
+        **asked,
+    )
     await insert(c, "organization_volunteer", organization_id=ngo, person_id=me, since=now - timedelta(days=50))
     await membership(c, me, Role.PARTY_SECRETARY, area=Town.COMMUNITY)
 

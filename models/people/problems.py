@@ -26,6 +26,14 @@ class AlreadyVerified(Problem):
 
 
 @dataclasses.dataclass(eq=False)
+class ResidentUnverified(Problem):
+    """The community has not made sure yet that this resident lives there."""
+
+    says = "该居民尚未核验，核验后方可登记健康与困难情况。"
+    retry = Retry.LATER
+
+
+@dataclasses.dataclass(eq=False)
 class TooYoung(Problem):
     """Under the age of 8 nobody can register as a volunteer (Civil Code, art. 20)."""
 

@@ -45,7 +45,9 @@ IN_OFFICE = Statement(
 )
 AS_RESIDENT = Statement(
     sa.select(resident.c.area).where(
-        resident.c.person_id == sa.bindparam("person", type_=sa.Uuid(), unique=False), PRESENT
+        resident.c.person_id == sa.bindparam("person", type_=sa.Uuid(), unique=False),
+        resident.c.refused_at.is_(None),
+        PRESENT,
     )
 )
 AS_VOLUNTEER = Statement(
@@ -109,6 +111,7 @@ def reachable(row: Any, view: Any) -> sa.ColumnElement[bool]:
 
     if viewer.role in STAFF_ROLES:
         shown.append(within(row.area, viewer))
+        one_of(view.rows(Resident), "person_id")
         volunteers = view.rows(Volunteer)
         one_of(volunteers, "person_id", within(volunteers.c.area, viewer))
     elif viewer.role is Role.NGO_STAFF:
@@ -139,16 +142,31 @@ def may_move_volunteer(row: Any, viewer: Any, step: str) -> sa.ColumnElement[boo
 
 
 def may_verify_resident(row: Any, viewer: Any) -> sa.ColumnElement[bool]:
-    """Whether the asker may verify a resident now."""
+    """Whether the asker may verify, or refuse, a resident now."""
     if viewer.role not in MAY["resident.verify"]:
         return NO
-    possible = sa.and_(row.verified_at.is_(None), covered(viewer, row.area), row.person_id != viewer.person)
+    possible = sa.and_(
+        row.verified_at.is_(None),
+        row.refused_at.is_(None),
+        covered(viewer, row.area),
+        row.person_id != viewer.person,
+    )
     return sa.func.coalesce(possible, NO)
 
 
 def may_edit_care(row: Any, viewer: Any) -> sa.ColumnElement[bool]:
     """Whether the asker may say why a resident may need care."""
-    return sa.func.coalesce(covered(viewer, row.area), NO) if viewer.role in MAY["resident.care"] else NO
+    if viewer.role not in MAY["resident.care"]:
+        return NO
+    return sa.func.coalesce(sa.and_(row.verified_at.is_not(None), covered(viewer, row.area)), NO)
+
+
+def may_move_resident(row: Any, viewer: Any) -> sa.ColumnElement[bool]:
+    """Whether the asker may have a resident registered in another community."""
+    whose = row.person_id == viewer.person
+    if viewer.role is Role.COMMUNITY_STAFF:
+        whose = sa.or_(whose, covered(viewer, row.area))
+    return sa.func.coalesce(sa.and_(row.refused_at.is_(None), whose), NO)
 
 
 def may_edit_organization(row: Any, viewer: Any) -> sa.ColumnElement[bool]:

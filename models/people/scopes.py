@@ -90,6 +90,7 @@ MAY: dict[str, frozenset[Role]] = {
     "resident.register_myself": SIGNED_IN,
     "resident.register_others": frozenset({Role.COMMUNITY_STAFF, Role.GRID_OFFICER}),
     "resident.verify": frozenset({Role.COMMUNITY_STAFF}),
+    "resident.move": SIGNED_IN,
     "resident.care": frozenset({Role.COMMUNITY_STAFF, Role.SOCIAL_WORKER}),
     "person.edit_myself": SIGNED_IN,
     "person.find": STAFF_ROLES,

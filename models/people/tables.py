@@ -413,7 +413,7 @@ class OrganizationVolunteer(Table, table=True):
     since: datetime = instant()
     until: datetime | None = instant(optional=True)
     granted_by: UUID | None = to("person.id", optional=True, index=False)
-    """Who of its staff took him; none for what was taken over from elsewhere."""
+    """Who of its staff took him; none where a service for it did."""
     ended_by: UUID | None = to("person.id", optional=True, index=False)
 
 

@@ -21,7 +21,15 @@ from models.access import NOBODY, STAFF_ROLES, VIEWER_ROLES, Role, Viewer, publi
 from models.base import Table, table
 from models.people.identity import ADULT
 from models.people.rules import ContactField, VerifiedState
-from models.people.tables import ContactGrant, Membership, OrganizationVolunteer, PiiAccess, Resident, Volunteer
+from models.people.tables import (
+    ContactGrant,
+    FormerResidence,
+    Membership,
+    OrganizationVolunteer,
+    PiiAccess,
+    Resident,
+    Volunteer,
+)
 
 Shown = sa.ColumnElement[bool] | None
 OVERSEEN = (Role.ADMIN, Role.AUDITOR)
@@ -88,6 +96,35 @@ def registered(viewer: Viewer) -> sa.Select[Any]:
     return sa.select(there.c.person_id).where(within(there.c.area, viewer))
 
 
+need, named = (
+    sa.table("need", *(sa.column(name) for name in ("id", "subject_id", "area", "status", "sensitivity"))),
+    sa.table("need_staff", sa.column("need_id"), sa.column("person_id")),
+)
+"""Needs belong to an area above this one, which this one does not import."""
+UNDER_WAY: tuple[Any, ...] = tuple(
+    sa.literal_column(f"'{status}'")
+    for status in ("SUBMITTED", "VERIFIED", "OPEN", "IN_PROGRESS", "DELIVERED", "REOPENED")
+)
+
+
+def moved_away(viewer: Viewer) -> sa.Select[Any]:
+    """Who lived in the asker's area and has a need under way there still, which the asker sees."""
+    left, asked, name = table(FormerResidence).alias("left_there"), need.alias("asked"), named.alias("named_for")
+    shown = sa.or_(
+        asked.c.sensitivity == sa.literal_column("'NORMAL'"),
+        sa.exists().where(name.c.need_id == asked.c.id, name.c.person_id == viewer.person),
+    )
+    open_there = sa.exists(
+        sa.select(sa.literal_column("1")).where(
+            asked.c.subject_id == left.c.person_id,
+            asked.c.status.in_(UNDER_WAY),
+            within(asked.c.area, viewer),
+            shown,
+        )
+    )
+    return sa.select(left.c.person_id).where(within(left.c.area, viewer), open_there)
+
+
 def revealed(person: Any, viewer: Viewer, fields: list[ContactField]) -> sa.ColumnElement[bool]:
     """Whether this transaction has written that the asker reads one of these fields of a person."""
     read = table(PiiAccess).alias("read")
@@ -112,7 +149,8 @@ def person(row: Any, viewer: Viewer) -> Shown:
     if viewer.role in UNNAMED:
         return own if viewer.role is not Role.PUBLIC else NOBODY
     if viewer.role in STAFF_ROLES or viewer.role is Role.PARTY_SECRETARY:
-        return sa.or_(own, row.acts, within(row.area, viewer), row.id.in_(registered(viewer)))
+        shown = sa.or_(own, row.acts, within(row.area, viewer), row.id.in_(registered(viewer)))
+        return shown if viewer.role is Role.PARTY_SECRETARY else sa.or_(shown, row.id.in_(moved_away(viewer)))
     born = row.birth_date + sa.literal_column(f"interval '{ADULT} years'")
     grown = sa.and_(row.acts, sa.or_(row.birth_date.is_(None), born <= today(viewer)))
     if viewer.role is Role.NGO_STAFF:
@@ -160,11 +198,12 @@ def person_search(row: Any, viewer: Viewer) -> Shown:
 
 @visible("resident")
 def resident(row: Any, viewer: Viewer) -> Shown:
-    """One's own household; staff their area; others those whose contact they were granted."""
+    """One's own household; staff their area, and whoever moved away from it while he is being served there; others
+    those whose contact they were granted."""
     own: sa.ColumnElement[bool] = row.person_id == viewer.person
     myself = sa.select(viewer.person)
     if viewer.role in STAFF_ROLES:
-        return sa.or_(own, within(row.area, viewer))
+        return sa.or_(own, within(row.area, viewer), among(row.person_id, moved_away(viewer)))
     if viewer.role is Role.NGO_STAFF:
         return among(row.person_id, myself, granted(viewer))
     if viewer.role in (Role.RESIDENT, Role.VOLUNTEER):

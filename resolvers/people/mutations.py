@@ -19,6 +19,7 @@ from resolvers.people.types import Resident, SocialWorker, Volunteer
 from resolvers.verbs import Call, mutation
 
 VolunteerId = Annotated[strawberry.ID, strawberry.argument(description="The volunteer.")]
+ResidentId = Annotated[strawberry.ID, strawberry.argument(description="The resident.")]
 Guardian = Annotated[
     strawberry.ID | None,
     strawberry.argument(
@@ -79,6 +80,16 @@ class ResidentRegisterInput:
     tags: list[ResidentTag] = strawberry.field(default_factory=list, description="For staff: why he may need care.")
     care_note: str | None = strawberry.field(
         default=None, description="For staff: what is known of his health or poverty, up to 500 characters."
+    )
+
+
+@strawberry.input(description="Where a resident moves to.")
+class ResidentMoveInput:
+    community: strawberry.ID = strawberry.field(description="The community or village: another one than now.")
+    grid: strawberry.ID | None = strawberry.field(default=None, description="The grid of that community.")
+    address: str | None = strawberry.field(default=None, description="The new address with its door.")
+    resident: strawberry.ID | None = strawberry.field(
+        default=None, description="For community staff: a resident of theirs who moves away. Null: the caller himself."
     )
 
 
@@ -223,12 +234,47 @@ class PeopleMutation(MeMutation, ContactMutation, OrganizationMutation):
     @mutation(
         Resident,
         actions.verify_resident,
-        description="Community staff: say that somebody who registered himself lives there.",
+        description="Community staff: say that somebody who registered himself, or moved here, lives there.",
     )
     async def resident_verify(
-        call: Call, id: Annotated[strawberry.ID, strawberry.argument(description="The resident.")]
+        call: Call,
+        id: ResidentId,
+        household_of: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(
+                description="A resident with whom he shares a household, which sees what is the household's. Null: nobody."
+            ),
+        ] = None,
     ) -> UUID:
-        return await actions.verify_resident(call.db, call.id(id, "resident"))
+        return await actions.verify_resident(
+            call.db,
+            call.id(id, "resident"),
+            household_of=call.id(household_of, "resident", "householdOf") if household_of else None,
+        )
+
+    @mutation(
+        Resident,
+        actions.reject_resident,
+        description="Community staff: say that somebody who registered himself does not live there. He may register again, there or elsewhere.",
+    )
+    async def resident_reject(call: Call, id: ResidentId, reason: Reason) -> UUID:
+        return await actions.reject_resident(call.db, call.id(id, "resident"), reason)
+
+    @mutation(
+        Resident,
+        actions.move_resident,
+        description="Move to another community, whose staff verify it anew. What one needs stays with the old one until it has ended.",
+    )
+    async def resident_move(
+        call: Call, input: Annotated[ResidentMoveInput, strawberry.argument(description="Where to.")]
+    ) -> UUID:
+        return await actions.move_resident(
+            call.db,
+            call.id(input.community, "division", "community"),
+            id=call.id(input.resident, "resident", "resident") if input.resident else None,
+            grid=call.id(input.grid, "grid", "grid") if input.grid else None,
+            address=input.address,
+        )
 
     @mutation(
         Resident,
@@ -237,7 +283,7 @@ class PeopleMutation(MeMutation, ContactMutation, OrganizationMutation):
     )
     async def resident_care_edit(
         call: Call,
-        id: Annotated[strawberry.ID, strawberry.argument(description="The resident.")],
+        id: ResidentId,
         input: Annotated[ResidentCareEditInput, strawberry.argument(description="What changes.")],
     ) -> UUID:
         note = input.care_note

@@ -90,8 +90,11 @@ class VolunteerFilter:
 class ResidentFilter:
     under: str | None = w.where(lambda row, value: under(row.area, value), description=UNDER)
     verified: bool | None = w.where(
-        lambda row, value: row.verified_at.is_not(None) == value,
+        lambda row, value: sa.and_(row.verified_at.is_not(None) == value, row.refused_at.is_(None)),
         description="Verified by staff, or waiting for it: false is the queue.",
+    )
+    refused: bool | None = w.where(
+        lambda row, value: row.refused_at.is_not(None) == value, description="Refused by staff, or not."
     )
 
 

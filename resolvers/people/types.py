@@ -13,12 +13,14 @@ from models.people.identity import ADULT
 from models.people.queries import (
     covered,
     may_edit_care,
+    may_move_resident,
     may_move_volunteer,
     may_verify_resident,
     plain,
     reachable,
 )
 from models.people.rules import (
+    CareTier,
     Gender,
     IdType,
     PersonState,
@@ -34,7 +36,17 @@ from resolvers.engine import words as w
 from resolvers.enums import shown
 from resolvers.territory import Division, Grid
 
-for values in (Gender, IdType, PersonState, PhoneWhose, ResidentTag, Role, SocialWorkerLevel, VolunteerRegistration):
+for values in (
+    CareTier,
+    Gender,
+    IdType,
+    PersonState,
+    PhoneWhose,
+    ResidentTag,
+    Role,
+    SocialWorkerLevel,
+    VolunteerRegistration,
+):
     shown(values)
 
 
@@ -76,16 +88,34 @@ class Person(Node):
     social_worker: SocialWorker | None = w.one("id", target="person_id", description="His licence as a social worker.")
 
 
-def caring(row: w.Row, view: w.View, value: w.Row) -> w.Row:
-    """What the resident himself, his community's staff and its social workers see of him; NULL for others."""
-    if view.actor.role in MAY["resident.care"]:
+def known(row: w.Row, view: w.View, value: w.Row) -> w.Row:
+    """What the resident himself and the staff of his area see of his registration; NULL for others."""
+    if view.actor.role in STAFF_ROLES:
         return sa.case((sa.or_(row.person_id == view.actor.person, covered(view.actor, row.area)), value))
     return sa.case((row.person_id == view.actor.person, value))
+
+
+def caring(row: w.Row, view: w.View, value: w.Row) -> w.Row:
+    """What the resident himself, his community's staff and its social workers see of him; NULL for others. Who has moved
+    here is known here once they have made sure that he lives here."""
+    if view.actor.role in MAY["resident.care"]:
+        here = sa.and_(row.verified_at.is_not(None), covered(view.actor, row.area))
+        return sa.case((sa.or_(row.person_id == view.actor.person, here), value))
+    return sa.case((row.person_id == view.actor.person, value))
+
+
+def looked_after(row: w.Row, view: w.View) -> w.Row:
+    """The tier of care, for the same people and the grid's officer; NULL for others."""
+    if view.actor.role is not Role.GRID_OFFICER:
+        return caring(row, view, row.care_tier)
+    return sa.case((sa.and_(row.verified_at.is_not(None), covered(view.actor, row.area)), row.care_tier))
 
 
 @strawberry.type(description="What the caller may do with a resident's registration now.")
 class ResidentCan:
     verify: bool = w.expression(lambda row, view: may_verify_resident(row, view.actor), description="`residentVerify`.")
+    reject: bool = w.expression(lambda row, view: may_verify_resident(row, view.actor), description="`residentReject`.")
+    move: bool = w.expression(lambda row, view: may_move_resident(row, view.actor), description="`residentMove`.")
     edit_care: bool = w.expression(lambda row, view: may_edit_care(row, view.actor), description="`residentCareEdit`.")
 
 
@@ -113,6 +143,12 @@ class Resident(Node):
         subject=lambda row: row.person_id,
         description="What is known of his health or poverty, in words; for the same people as the tags.",
     )
+    care_tier: CareTier | None = w.sealed(
+        Kind.CARE,
+        looked_after,
+        subject=lambda row: row.person_id,
+        description="How closely he is looked after, which does not say why: for the same people as the tags, and his grid's officer; null for others, and for nobody in particular.",
+    )
     is_verified: bool = w.expression(
         lambda row: row.verified_at.is_not(None),
         description="Whether staff have made sure that he lives there. Who registered himself waits for it, and may ask for help meanwhile.",
@@ -120,8 +156,37 @@ class Resident(Node):
     verified_at: datetime | None = w.column(
         tables.Resident.verified_at, description="When staff made sure; null before that."
     )
-    created_at: datetime = w.column(tables.Resident.created_at, description="When he was registered.")
+    refused_at: datetime | None = w.expression(
+        lambda row, view: known(row, view, row.refused_at),
+        description="When staff found that he does not live there: he is no resident until he registers again. For himself and staff; null otherwise.",
+    )
+    refusal: str | None = w.sealed(
+        Kind.CARE,
+        lambda row, view: known(row, view, row.refusal),
+        subject=lambda row: row.person_id,
+        description="Why they found so; for the same people.",
+    )
+    created_at: datetime = w.column(
+        tables.Resident.created_at, description="When he was registered, in the community where he is now."
+    )
+    former_residences: list[FormerResidence] = w.many(
+        match=lambda item, parent: item.person_id == parent.person_id,
+        order=(tables.FormerResidence.until,),
+        limit=20,
+        description="Where he was registered before: for himself, and each for the staff of that place.",
+    )
     viewer_can: ResidentCan = w.inside(description="What the caller may do with the registration now.")
+
+
+@w.entity(tables.FormerResidence)
+@strawberry.type(description="Where a resident was registered before. 曾居住社区。")
+class FormerResidence:
+    community: Division = w.one(tables.FormerResidence.community_id, description="The community.")
+    since: datetime = w.column(tables.FormerResidence.since, description="Since when.")
+    until: datetime = w.column(tables.FormerResidence.until, description="Until when.")
+    refused: bool = w.column(
+        tables.FormerResidence.refused, description="Whether its staff refused him; otherwise he moved away."
+    )
 
 
 @strawberry.type(description="What the caller may do with a volunteer's registration now.")

@@ -156,7 +156,7 @@ async def test_somebody_of_whom_nothing_is_known_has_twelve_categories_too(
     parts = (await fetched(pool, bare, now))["categories"]
     assert len(parts) == 12
     assert parts["needs"] == {"needs": []}
-    assert parts["residence"] == {"residence": None, "household": []}
+    assert parts["residence"] == {"residence": None, "formerResidences": [], "household": []}
 
 
 async def test_nobody_else_may_fetch_it(pool: Pool, lived: Life, now: datetime) -> None:

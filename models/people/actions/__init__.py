@@ -4,6 +4,7 @@ from models.people.actions.contacts import end_contact_grants, grant_contact, re
 from models.people.actions.finding import find_person, record_identity
 from models.people.actions.guardians import record_consent, withdraw_consent
 from models.people.actions.memberships import grant_membership, revoke_membership
+from models.people.actions.moving import move_resident, reject_resident
 from models.people.actions.myself import edit_myself
 from models.people.actions.organizations import (
     OrganizationInput,
@@ -52,6 +53,7 @@ __all__ = [
     "find_person",
     "grant_contact",
     "grant_membership",
+    "move_resident",
     "new_person",
     "of_number",
     "of_phone",
@@ -61,6 +63,7 @@ __all__ = [
     "register_social_worker",
     "register_volunteer",
     "reject_organization",
+    "reject_resident",
     "reject_volunteer",
     "resume_volunteer",
     "reveal_contacts",

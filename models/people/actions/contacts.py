@@ -24,7 +24,7 @@ from models.people.problems import RevealNotAllowed
 from models.people.rules import AccessPurpose, ContactField
 from models.people.scopes import MAY
 from models.people.tables import ContactGrant, ContactReveal, Membership, Person, PiiAccess, Resident, Volunteer
-from models.people.visible import granted
+from models.people.visible import granted, moved_away
 from models.problems import Forbidden, InvalidInput, NotFound, refuses
 from models.rules_text import clean
 
@@ -37,8 +37,9 @@ membership = table(Membership)
 
 
 def lives(viewer: AsViewer) -> sa.ColumnElement[bool]:
-    """Who is a resident of the asker's area."""
-    return person.c.id.in_(sa.select(resident.c.person_id).where(within(resident.c.area, viewer)))
+    """Who is a resident of the asker's area; and who was, as long as he is being served there."""
+    here = sa.select(resident.c.person_id).where(within(resident.c.area, viewer), resident.c.refused_at.is_(None))
+    return sa.or_(person.c.id.in_(here), person.c.id.in_(moved_away(viewer)))
 
 
 def allowed(viewer: AsViewer) -> sa.ColumnElement[bool]:

@@ -105,8 +105,9 @@ TAKE = Statement(
         organization_id=sa.bindparam("organization"),
         person_id=sa.bindparam("person"),
         since=sa.bindparam("now"),
+        granted_by=sa.bindparam("by"),
     )
-    .on_conflict_do_update(index_elements=["organization_id", "person_id"], set_={"until": sa.null()})
+    .on_conflict_do_nothing(index_elements=["organization_id", "person_id"], index_where=taken.c.until.is_(None))
 )
 
 LEVELS: dict[LegalStatus, frozenset[DivisionLevel]] = {
@@ -229,9 +230,10 @@ async def reject_organization(db: Db, id: UUID, reason: str) -> UUID:
     return await _move(db, row, state, clean(reason, "reason"), "organization.rejected")
 
 
-async def take_volunteer(db: Db, organization_id: UUID, person_id: UUID) -> None:
-    """Writes that an organization took a volunteer, so that its staff sees his name: for later areas, on acceptance."""
-    await db.one(TAKE, organization=organization_id, person=person_id)
+async def take_volunteer(db: Db, organization_id: UUID, person_id: UUID, by: UUID | None = None) -> None:
+    """Writes that an organization took a volunteer, so that its staff sees his name: who joins it, and, for later areas,
+    who is to serve for it. `by`: who of its staff took him; None where his service did. Taken already, he stays so."""
+    await db.one(TAKE, organization=organization_id, person=person_id, by=by)
 
 
 async def _written(db: Db, given: OrganizationInput, id: UUID) -> dict[str, Any]:

@@ -18,14 +18,22 @@ from models.people.actions.interests import no_conflict
 from models.people.actions.once import once, secret_name
 from models.people.actions.persons import PRESENT, consent_missing, names, new_person, of_phone, set_address
 from models.people.actions.places import a_community, a_grid
+from models.people.actions.residences import HOME, NEEDS_FOLLOW, Place, settle
 from models.people.identity import read_birth_date, read_name, read_phone
-from models.people.problems import AlreadyRegistered, AlreadyVerified, CareRefused, ConflictOfInterest, OwnCase
-from models.people.rules import Gender, PhoneWhose, ResidentTag, written_tags
+from models.people.problems import (
+    AlreadyRegistered,
+    AlreadyVerified,
+    CareRefused,
+    ConflictOfInterest,
+    OwnCase,
+    ResidentUnverified,
+)
+from models.people.rules import Gender, PhoneWhose, ResidentTag, written_tags, written_tier
 from models.people.scopes import MAY
 from models.people.tables import Person, Resident
-from models.problems import Forbidden, InvalidInput, NotFound, refuses
+from models.problems import Forbidden, InvalidInput, InvalidTransition, NotFound, refuses
 from models.rules_text import clean
-from models.vault import Kind
+from models.vault import Keys, Kind
 
 person, resident = table(Person), table(Resident)
 
@@ -57,17 +65,14 @@ class ResidentInput:
 
 REGISTERED = Statement(
     sa.select(resident.c.person_id).where(
-        resident.c.person_id == sa.any_(sa.bindparam("persons", type_=postgresql.ARRAY(sa.Uuid())))
+        resident.c.refused_at.is_(None),
+        resident.c.person_id == sa.any_(sa.bindparam("persons", type_=postgresql.ARRAY(sa.Uuid()))),
     )
 )
 ME = Statement(
-    sa.select(person.c.id, sa.exists().where(resident.c.person_id == person.c.id).label("registered"))
-    .where(person.c.id == sa.bindparam("id", type_=sa.Uuid()), PRESENT)
-    .with_for_update()
+    sa.select(person.c.id).where(person.c.id == sa.bindparam("id", type_=sa.Uuid()), PRESENT).with_for_update()
 )
-HOME = Statement(
-    sa.update(person).where(person.c.id == sa.bindparam("id", type_=sa.Uuid())).values(area=sa.bindparam("area"))
-)
+MINE = Statement(sa.select(resident).where(resident.c.person_id == sa.bindparam("id", type_=sa.Uuid())))
 RELATIVE = Seen(
     lambda viewer: sa.select(resident.c.household, resident.c.community_id).where(
         resident.c.id == sa.bindparam("id", type_=sa.Uuid()), *seen(resident, "resident", viewer)
@@ -83,6 +88,7 @@ INSERT = Statement(
         household=sa.bindparam("household"),
         care=sa.bindparam("care"),
         care_note=sa.bindparam("care_note"),
+        care_tier=sa.bindparam("care_tier"),
         created_at=sa.bindparam("now"),
         verified_at=sa.bindparam("verified_at"),
         verified_by=sa.bindparam("verified_by"),
@@ -101,7 +107,11 @@ ONE = Seen(
 VERIFY = Statement(
     sa.update(resident)
     .where(resident.c.id == sa.bindparam("id", type_=sa.Uuid()))
-    .values(verified_at=sa.bindparam("now"), verified_by=sa.bindparam("by"))
+    .values(
+        verified_at=sa.bindparam("now"),
+        verified_by=sa.bindparam("by"),
+        household=sa.func.coalesce(sa.bindparam("household", type_=sa.Text()), resident.c.household),
+    )
 )
 NO_CARE = Statement(
     sa.select(
@@ -111,7 +121,7 @@ NO_CARE = Statement(
 CARE = Statement(
     sa.update(resident)
     .where(resident.c.id == sa.bindparam("id", type_=sa.Uuid()))
-    .values(care=sa.bindparam("care"), care_note=sa.bindparam("care_note"))
+    .values(care=sa.bindparam("care"), care_note=sa.bindparam("care_note"), care_tier=sa.bindparam("care_tier"))
 )
 
 
@@ -136,8 +146,9 @@ async def register_resident(db: Db, given: ResidentInput, *, fictional: bool = F
     """Registers a resident; returns the resident's id.
 
     Staff give a person who is not on record yet, in their own community or grid; the community's staff may put him into
-    the household of a resident there, which is shown what is the household's: a grid officer may not. Without a person it is whoever is signed in, in a household of his own, unverified until
-    staff have made sure. `fictional`: phone numbers that nobody has are accepted (never in production). Raises
+    the household of a resident there, which is shown what is the household's: a grid officer may not. Without a person
+    it is whoever is signed in, in a household of his own, unverified until staff have made sure; who was refused
+    somewhere may register again, there or elsewhere. `fictional`: phone numbers that nobody has are accepted (never in production). Raises
     Forbidden, NotFound, InvalidInput, AlreadyRegistered (also for the same name and phone number), CareRefused for the
     care of a child under 14: its guardian has to agree first.
     """
@@ -164,7 +175,10 @@ async def register_resident(db: Db, given: ResidentInput, *, fictional: bool = F
         for field, said in (("householdOf", given.household_of), ("tags", given.tags), ("careNote", note)):
             if said:
                 raise InvalidInput(field=field, reason="同户关系与关爱信息由社区登记，请到社区办理。")
-        person_id = await _myself(db, area, address)
+        person_id, before = await _myself(db, address)
+        if before is not None:
+            return await settle(db, before, Place(community["id"], grid["id"] if grid else None, area))
+        await db.one(HOME, id=person_id, area=area)
     keys = await db.keys()
     id_: UUID = await db.value(
         INSERT,
@@ -175,6 +189,7 @@ async def register_resident(db: Db, given: ResidentInput, *, fictional: bool = F
         household=household,
         care=keys.seal(Kind.CARE, written_tags(given.tags), person_id),
         care_note=None if note is None else keys.seal(Kind.CARE, note, person_id),
+        care_tier=sealed_tier(keys, given.tags, person_id),
         verified_at=db.now if by_staff else None,
         verified_by=db.actor.person if by_staff else None,
     )
@@ -183,48 +198,81 @@ async def register_resident(db: Db, given: ResidentInput, *, fictional: bool = F
 
 
 @may(MAY["resident.verify"])
-@refuses(AlreadyVerified, OwnCase, ConflictOfInterest)
-async def verify_resident(db: Db, id: UUID) -> UUID:
-    """The community's staff says that somebody who registered himself lives there. Nobody says so of himself.
+@refuses(AlreadyVerified, InvalidTransition, OwnCase, ConflictOfInterest)
+async def verify_resident(db: Db, id: UUID, *, household_of: UUID | None = None) -> UUID:
+    """The community's staff says that somebody who registered himself, or moved here, lives there. Nobody says so of
+    himself. `household_of`: and that he is of the household of that resident.
 
-    Raises Forbidden, NotFound, AlreadyVerified, OwnCase, ConflictOfInterest.
+    Raises Forbidden, NotFound, AlreadyVerified, InvalidTransition, OwnCase, ConflictOfInterest, InvalidInput.
     """
-    row = await _in_scope(db, id)
-    if row["person_id"] == db.actor.person:
-        raise OwnCase()
-    await no_conflict(db, concerns=[row["person_id"]])
-    if row["verified_at"] is not None:
-        raise AlreadyVerified()
-    await db.one(VERIFY, id=id, by=db.actor.person)
+    row = await waiting(db, id)
+    household = None if household_of is None else await _household(db, household_of, row["community_id"])
+    if household is not None:
+        db.detail["householdOf"] = household_of
+    await db.one(VERIFY, id=id, by=db.actor.person, household=household)
+    if household is not None:
+        await db.one(NEEDS_FOLLOW, resident=id, household=household)
     db.tell("resident.verified", id, area=row["area"])
     return id
 
 
 @may(MAY["resident.care"])
-@refuses(CareRefused)
+@refuses(CareRefused, ResidentUnverified)
 async def edit_care(
     db: Db, id: UUID, *, tags: tuple[ResidentTag, ...] | None = None, note: str | None = None, no_note: bool = False
 ) -> UUID:
     """Staff of the community say why a resident may need care: what is not None changes; `no_note` takes the note away.
 
-    Raises Forbidden, NotFound, InvalidInput, CareRefused.
+    Raises Forbidden, NotFound, InvalidInput, CareRefused, ResidentUnverified.
     """
     note = read_note(note)
-    row = await _in_scope(db, id)
+    row = await in_scope(db, id)
+    if row["verified_at"] is None:
+        raise ResidentUnverified()
     if (tags or note) and (row["no_care"] or await db.value(NO_CARE, person=row["person_id"])):
         raise CareRefused()
     keys, whose = await db.keys(), row["person_id"]
-    care = row["care"] if tags is None else keys.seal(Kind.CARE, written_tags(tags), whose)
+    if tags is None:
+        care, tier = row["care"], row["care_tier"]
+    else:
+        care, tier = keys.seal(Kind.CARE, written_tags(tags), whose), sealed_tier(keys, tags, whose)
     if note is not None:
         kept: bytes | None = keys.seal(Kind.CARE, note, whose)
     else:
         kept = None if no_note else row["care_note"]
-    await db.one(CARE, id=id, care=care, care_note=kept)
+    await db.one(CARE, id=id, care=care, care_note=kept, care_tier=tier)
     db.tell("resident.care_edited", id, area=row["area"])
     return id
 
 
-async def _in_scope(db: Db, id: UUID) -> asyncpg.Record:
+def sealed_tier(keys: Keys, tags: tuple[ResidentTag, ...], whose: UUID) -> bytes | None:
+    """How closely somebody with these tags is looked after, as it is stored."""
+    tier = written_tier(tags)
+    return None if tier is None else keys.seal(Kind.CARE, tier, whose)
+
+
+def refused() -> InvalidTransition:
+    """Of whoever was refused: he registers again first."""
+    return InvalidTransition(status="REFUSED", label="未通过核验")
+
+
+async def waiting(db: Db, id: UUID) -> asyncpg.Record:
+    """A resident of the staff's own area who waits to be verified, and is none of theirs, locked.
+
+    Raises NotFound, Forbidden, OwnCase, ConflictOfInterest, AlreadyVerified, InvalidTransition where he was refused.
+    """
+    row = await in_scope(db, id)
+    if row["person_id"] == db.actor.person:
+        raise OwnCase()
+    await no_conflict(db, concerns=[row["person_id"]])
+    if row["verified_at"] is not None:
+        raise AlreadyVerified()
+    if row["refused_at"] is not None:
+        raise refused()
+    return row
+
+
+async def in_scope(db: Db, id: UUID) -> asyncpg.Record:
     """A resident of the staff's own area, locked. Raises NotFound, Forbidden."""
     row = await db.one(ONE, id=id)
     if row is None:
@@ -270,14 +318,14 @@ async def _same(db: Db, phone: str, plain: str) -> bool:
     return plain in (await names(db, residents)).values()
 
 
-async def _myself(db: Db, area: str, address: str | None) -> UUID:
-    me = await db.one(ME, id=db.actor.person)
+async def _myself(db: Db, address: str | None) -> tuple[UUID, asyncpg.Record | None]:
+    """Whoever is signed in, and his registration that was refused, if there is one."""
+    me: UUID | None = await db.value(ME, id=db.actor.person)
     if me is None:
         raise Forbidden()
-    if me["registered"]:
+    registered = await db.one(MINE, id=me)
+    if registered is not None and registered["refused_at"] is None:
         raise AlreadyRegistered(what="居民")
-    await db.one(HOME, id=me["id"], area=area)
     if address is not None:
-        await set_address(db, me["id"], address)
-    found: UUID = me["id"]
-    return found
+        await set_address(db, me, address)
+    return me, registered

@@ -44,7 +44,7 @@ ALLOW_CARE = Statement(sa.update(resident).where(resident.c.person_id == WHO).va
 CLEAR_CARE = Statement(
     sa.update(resident)
     .where(resident.c.person_id == WHO)
-    .values(no_care=sa.true(), care=sa.bindparam("care"), care_note=sa.null())
+    .values(no_care=sa.true(), care=sa.bindparam("care"), care_note=sa.null(), care_tier=sa.null())
 )
 UNPUBLISH = Statement(
     sa.update(donation)

@@ -29,8 +29,10 @@ from models.people.interests import DeclaredInterest
 from models.people.rules import Gender, PersonState, VolunteerRegistration, written_tags
 from models.people.tables import (
     ContactGrant,
+    FormerResidence,
     GuardianConsent,
     Membership,
+    MembershipRequest,
     OrganizationVolunteer,
     Person,
     PersonContact,
@@ -91,7 +93,7 @@ DELETED = (
     *(_of_his(rows) for rows in (WechatIdentity, BoundPhone, ClaimTry)),
     Statement(sa.delete(refresh).where(refresh.c.sign_in_id.in_(HIS_SIGN_INS))),
     Statement(sa.delete(donor_name).where(donor_name.c.donor_id.in_(HIS_DONORS))),
-    _of_his(NeedStaff),
+    *(_of_his(rows) for rows in (NeedStaff, FormerResidence, MembershipRequest)),
     Statement(sa.delete(resident).where(resident.c.person_id == WHO, sa.not_(REFERRED))),
 )
 """Rows that are nothing but his."""
@@ -170,7 +172,7 @@ ENDED = (
     _ended(link, sa.or_(link.c.minor_id == WHO, link.c.guardian_id == WHO), "ended_at", ended_by=WHO),
     _ended(agreed, sa.or_(agreed.c.minor_id == WHO, agreed.c.guardian_id == WHO), "withdrawn_at"),
     _ended(interest, sa.or_(interest.c.person_id == WHO, interest.c.other_id == WHO), "ended_at"),
-    _ended(took, took.c.person_id == WHO, "until"),
+    _ended(took, took.c.person_id == WHO, "until", ended_by=WHO),
     _ended(
         consent,
         consent.c.person_id == WHO,
@@ -198,6 +200,8 @@ HOUSE = Statement(
         grid_id=None,
         care=sa.bindparam("care"),
         care_note=None,
+        care_tier=None,
+        refusal=None,
         no_care=True,
         no_matching=True,
     )

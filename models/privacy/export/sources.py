@@ -81,13 +81,22 @@ SOURCES: tuple[Source, ...] = (
         "居民登记",
         "Registration as a resident",
         f"""SELECT r.person_id AS _person, {place("r.area")} AS community,
-        (SELECT name FROM grid WHERE id = r.grid_id) AS grid, r.care AS care_tags, r.care_note, r.created_at AS recorded_at,
-        r.verified_at, {who("r.verified_by")} AS verified_by, r.no_matching, r.no_care
+        (SELECT name FROM grid WHERE id = r.grid_id) AS grid, r.care AS care_tags, r.care_note, r.care_tier, r.created_at AS recorded_at,
+        r.verified_at, {who("r.verified_by")} AS verified_by, r.refused_at, r.refusal, r.no_matching, r.no_care
         FROM resident r WHERE r.person_id = $1""",
         ("resident.person_id",),
-        {"care_tags": (Kind.CARE, "_person"), "care_note": (Kind.CARE, "_person")},
-        ("care_tags",),
+        dict.fromkeys(("care_tags", "care_note", "care_tier", "refusal"), (Kind.CARE, "_person")),
+        ("care_tags", "care_tier"),
         one=True,
+    ),
+    Source(
+        C.RESIDENCE,
+        "formerResidences",
+        "曾居住社区",
+        "Where you were registered before",
+        f"""SELECT {place("f.area")} AS community, f.since, f.until, f.refused FROM former_residence f
+        WHERE f.person_id = $1 ORDER BY f.until, f.id""",
+        ("former_residence.person_id",),
     ),
     Source(
         C.RESIDENCE,
@@ -125,6 +134,16 @@ SOURCES: tuple[Source, ...] = (
         f"""SELECT {unit("organization_id")} AS organization, since, until FROM organization_volunteer
         WHERE person_id = $1 ORDER BY since, id""",
         ("organization_volunteer.person_id",),
+    ),
+    Source(
+        C.VOLUNTEERING,
+        "membershipRequests",
+        "入会申请与邀请",
+        "Requests to join an organization, and invitations",
+        f"""SELECT {unit("organization_id")} AS organization, joins_as, made_by = person_id AS own, made_at, state,
+        {who("decided_by")} AS decided_by, decided_at, reason FROM membership_request
+        WHERE person_id = $1 ORDER BY made_at, id""",
+        ("membership_request.person_id",),
     ),
     Source(
         C.CONSENTS,
