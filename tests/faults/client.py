@@ -9,6 +9,7 @@ import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from models import clock
@@ -113,13 +114,16 @@ async def exchange(port: int, request: bytes) -> tuple[int, dict[str, str], byte
     return int(first.split()[1]), headers, body
 
 
-def posted(query: str, variables: dict[str, Any], signed: str | None, wal: str | None = None) -> bytes:
-    """One operation as a request."""
+def posted(
+    query: str, variables: dict[str, Any], signed: str | None, wal: str | None = None, at: datetime | None = None
+) -> bytes:
+    """One operation as a request. `at`: when it says that it is."""
     body = json.dumps({"query": query, "variables": variables}).encode()
     head = "POST /graphql HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
     head += f"Content-Length: {len(body)}\r\n"
     head += "" if signed is None else f"Authorization: Bearer {signed}\r\n"
     head += "" if wal is None else f"X-Wushe-Wal: {wal}\r\n"
+    head += "" if at is None else f"X-Wushe-Now: {at.isoformat()}\r\n"
     return f"{head}\r\n".encode() + body
 
 
@@ -130,11 +134,18 @@ class Client:
         self._turn = itertools.cycle(ports)
 
     async def ask(
-        self, signed: str | None, query: str, *, to: int | None = None, wal: str | None = None, **variables: Any
+        self,
+        signed: str | None,
+        query: str,
+        *,
+        to: int | None = None,
+        wal: str | None = None,
+        at: datetime | None = None,
+        **variables: Any,
     ) -> Answer:
         """One operation. A failure must be named, in Chinese, and leak nothing."""
         began = time.monotonic()
-        status, headers, body = await exchange(to or next(self._turn), posted(query, variables, signed, wal))
+        status, headers, body = await exchange(to or next(self._turn), posted(query, variables, signed, wal, at))
         answer = Answer(status, json.loads(body), headers.get("x-wushe-wal"), time.monotonic() - began)
         if answer.status >= 500:
             (error,) = answer.json["errors"]
