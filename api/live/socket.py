@@ -313,10 +313,10 @@ class Socket:
                     await self._next(operation, answer)
         else:
             operation.mutates = document.kind is OperationType.MUTATION
-            answer = await operations.run(context, document)
+            result = await operations.answer(context, document)
             if operation.mutates:
                 self.wal = await databases.position()
-            await self._next(operation, answer)
+            await self._next(operation, operations.written(result, request_id))
         self._forget(operation)
         if not operation.silent:
             await self._say({"id": operation.id, "type": "complete"})
