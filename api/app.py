@@ -24,7 +24,9 @@ from api.logs import configure
 from api.operations import Operations
 from api.passwords import CHEAP, THOROUGH, Hasher
 from api.persisted import Persisted
+from api.patience import Bounds
 from api.platform import Platform
+from api.security import Covered
 from api.settings import Mode, Settings
 from api.web import downloads, pages
 from models import access, audit_seal, clock, relay, revisions
@@ -72,7 +74,12 @@ def create(settings: Settings) -> Door:
     numbers.fictional = not settings.production
     made = engine(production=settings.production)
     wechat = _wechat(settings, databases.primary)
-    persisted = Persisted(databases.primary, published_only=settings.published_only)
+    persisted = Persisted(
+        databases.primary,
+        published_only=settings.published_only,
+        introspection=not settings.production,
+        own=pages.documents(settings.mode.value),
+    )
     platform = Platform(passwords=Hasher(CHEAP if settings.mode is Mode.TEST else THOROUGH), wechat=wechat)
     operations = Operations(
         made,
@@ -92,10 +99,11 @@ def create(settings: Settings) -> Door:
     )
     return Door(
         operations,
-        inside,
+        Covered(inside),
         hub,
         Places(settings.open_most, settings.open_each),
         origins=frozenset(settings.origins),
+        bounds=Bounds(settings.connections, settings.connections_each),
     )
 
 
@@ -192,7 +200,7 @@ def _routes(
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/metrics", counted),
-        *pages.routes(settings.mode.value),
+        *pages.routes(settings.mode.value, published_only=settings.published_only),
         *downloads.routes(databases.primary, tokens, given_clock=not settings.production, proxies=settings.proxies),
     ]
     if settings.mode is not Mode.PRODUCTION:

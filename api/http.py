@@ -27,6 +27,8 @@ from api.live.places import Places
 from api.live.socket import Sockets
 from api.live.stream import Streams, told
 from api.operations import Failed, Operations, parts
+from api.patience import Bounds
+from api.security import NOTHING, Cross
 from api.watching import Gone
 from models import clock
 from resolvers.engine.engine import Refused
@@ -44,8 +46,17 @@ class Door:
     """The ASGI application: `/graphql` here, everything else by `pages`."""
 
     def __init__(
-        self, operations: Operations, pages: App, hub: Hub, places: Places, *, origins: frozenset[str] = frozenset()
+        self,
+        operations: Operations,
+        pages: App,
+        hub: Hub,
+        places: Places,
+        *,
+        origins: frozenset[str] = frozenset(),
+        bounds: Bounds | None = None,
     ) -> None:
+        self.bounds, self.cross = bounds, Cross(origins)
+        """How many connections the server takes (api/patience.py), and whose pages may ask."""
         self.operations, self.pages, self.places = operations, pages, places
         self.engine, self.databases, self.tokens = operations.engine, operations.databases, operations.tokens
         self.sockets = Sockets(operations, hub, places, origins=origins, request_id=self._new_id)
@@ -54,8 +65,12 @@ class Door:
         self._process = secrets.token_hex(4)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == "/graphql":
-            await self._graphql(scope, receive, send)
+        if scope["type"] == "http":
+            app = self._graphql if scope["path"] == "/graphql" else self.pages
+            if self.cross.concerns(scope):
+                await self.cross.serve(app, scope, receive, send)
+            else:
+                await app(scope, receive, send)
         elif scope["type"] == "websocket" and scope["path"] == "/graphql":
             await self.sockets(scope, receive, send)
         else:
@@ -236,7 +251,12 @@ async def _send(
     wal: bytes | None,
     after: int | None,
 ) -> None:
-    out = [(b"content-type", media), (b"cache-control", b"no-store"), (b"x-request-id", request_id.encode())]
+    out = [
+        (b"content-type", media),
+        (b"cache-control", b"no-store"),
+        (b"content-security-policy", NOTHING),
+        (b"x-request-id", request_id.encode()),
+    ]
     if len(body) >= GZIP_FROM and b"gzip" in headers.get(b"accept-encoding", b""):
         packer = zlib.compressobj(1, zlib.DEFLATED, 31)
         body = packer.compress(body) + packer.flush()

@@ -27,6 +27,11 @@ DOCUMENTS = Counter(
     ["came"],
 )
 PUBLISHED = Gauge("wushe_documents_published", "Trusted documents that this process knows.")
+CUT = Counter(
+    "wushe_connections_cut_total",
+    "Connections that were ended for what their clients did not do: head, body, answer, idle; or crowded.",
+    ["why"],
+)
 RATE_LIMITED = Counter(
     "wushe_rate_limited_total",
     "Requests refused by a limit, by whose: key, person, anonymous, address, sign-in.",

@@ -17,6 +17,7 @@ import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, service_unavailable
 from uvicorn.protocols.http.httptools_impl import HEADER_RE, HEADER_VALUE_RE, STATUS_LINE, HttpToolsProtocol
 
+from api import patience
 from api.asgi import Message, Scope
 
 ABORT = "wushe.abort"
@@ -38,6 +39,9 @@ class Protocol(HttpToolsProtocol):
         self._date: list[tuple[bytes, bytes]] | None = None
         self._standing = b""
         self._extensions = {ABORT: self.abort}
+        self.heard = 0
+        """Bytes that have come since a head, or a body, began."""
+        self.patience = patience.of(self)
 
     def standing(self) -> bytes:
         """The headers that every answer has, written; uvicorn makes a new list of them once a second, for the date."""
@@ -53,10 +57,33 @@ class Protocol(HttpToolsProtocol):
 
     # from the connection
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        if not self.patience.opened(self):
+            self.refuse(503)
+
     def data_received(self, data: bytes) -> None:
         if self.state is IDLE:
             self.wait(HEAD)
+            self.heard = 0
+        self.heard += len(data)
         super().data_received(data)
+        if (self.state is HEAD and self.heard > patience.HEAD_BYTES) or len(self.headers or ()) > patience.HEADERS:
+            self.refuse(431)
+
+    def refuse(self, status: int) -> None:
+        """Ends the connection with a status, before there is an exchange that could be answered."""
+        if not self.transport.is_closing():
+            self.transport.write(patience.REFUSED[status])
+            self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        if not self.transport.is_closing():
+            super().send_400_response(msg)
+
+    def handle_websocket_upgrade(self) -> None:
+        self.patience.closed(self)
+        super().handle_websocket_upgrade()
 
     def abort(self) -> None:
         """Ends the connection at once, with whatever its client has not taken."""
@@ -67,6 +94,7 @@ class Protocol(HttpToolsProtocol):
             self.serving.lose()
         self.pipeline.clear()
         self.cycle = self.serving = None
+        self.patience.closed(self)
         super().connection_lost(exc)
 
     # from the parser
@@ -80,12 +108,17 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         parser, url = self.parser, self.url
+        if patience.too_much(self):
+            self.refuse(431)
+            raise ValueError("too much of a head")  # so the parser stops
         if parser.should_upgrade() and self._upgrades():
             return
         self.scope = scope = self._scope(parser.get_method().decode("ascii"), url)  # type: ignore[assignment]  # a dict
         version = parser.get_http_version()
         if version != "1.1":
             scope["http_version"] = version
+        self.headers = []  # trailers are headers of nothing: nobody in front has looked at them
+        self.heard = 0
         busy = self.limit_concurrency is not None and (
             len(self.connections) >= self.limit_concurrency or len(self.tasks) >= self.limit_concurrency
         )

@@ -95,6 +95,10 @@ class Settings:
 
     rates: Rates
     """What everybody may spend in a minute."""
+    connections: int
+    """How many HTTP connections may be open at once."""
+    connections_each: int | None
+    """How many of them of one address; None behind proxies, which all connections come from."""
     origins: tuple[str, ...]
     """Sites whose pages may ask with a browser, such as https://wushe.example; nobody else's may."""
     open_most: int
@@ -133,6 +137,10 @@ class Settings:
             published_only=given.one_of("WUSHE_DOCUMENTS", ["open", "trusted"], "open") == "trusted",
             audit_months=given.whole("WUSHE_AUDIT_MONTHS", KEPT_MONTHS, FEWEST_MONTHS, 1200),
             rates=given.rates(RATES[mode]),
+            connections=given.whole("WUSHE_CONNECTIONS", 4_000, 1, 100_000),
+            connections_each=None
+            if given.whole("WUSHE_PROXIES", 0, 0, 10)
+            else given.whole("WUSHE_CONNECTIONS_EACH", 256 if mode is Mode.PRODUCTION else 4_000, 1, 100_000),
             origins=given.origins("WUSHE_ORIGINS"),
             open_most=given.whole("WUSHE_OPEN", 10_000, 1, 1_000_000),
             open_each=given.whole("WUSHE_OPEN_EACH", 200, 1, 1_000_000),

@@ -15,6 +15,7 @@ import uvicorn
 from api.app import create
 from api.auth import Tokens
 from api.commands.running import QUIET, announced
+from api.security import standing
 from api.settings import Settings
 from models import clock, vault
 from models.access import Claims, Role
@@ -90,12 +91,14 @@ class Site:
 @contextlib.asynccontextmanager
 async def served(database: str, **more: str) -> AsyncIterator[Site]:
     """Serves until the block ends, then stops as gracefully as the product does."""
-    door = create(settings(database, **more))
+    given = settings(database, **more)
+    door = create(given)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
             door,
             **{**QUIET, "loop": "none", "log_level": "error"},
+            headers=standing(given.hsts),
             timeout_graceful_shutdown=5,
         )
         server = announced(None)(config)

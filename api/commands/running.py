@@ -163,9 +163,13 @@ def served(
     import uvicorn
 
     from api.app import create
+    from api.security import standing
 
+    many_files()
     made = create(settings)
-    server = announced(ready)(uvicorn.Config(made, **QUIET, timeout_graceful_shutdown=GRACE))
+    server = announced(ready)(
+        uvicorn.Config(made, **QUIET, headers=standing(settings.hsts), timeout_graceful_shutdown=GRACE)
+    )
     server.leave = made.leave
 
     async def alone() -> None:
@@ -189,6 +193,14 @@ def served(
 
     in_loop(both() if with_worker else alone(), lambda: setattr(server, "should_exit", True))
     return 0 if server.started else 1
+
+
+def many_files() -> None:
+    """Lets this process have as many connections as the system lets it: shells begin with a thousand files."""
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @asynccontextmanager

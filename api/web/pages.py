@@ -52,7 +52,6 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-SECURITY = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
 
 class StaticFile:
@@ -70,7 +69,7 @@ class StaticFile:
     def respond(self, request: Request, cache_control: str) -> Response:
         zipped = "gzip" in request.headers.get("accept-encoding", "")
         etag = f'"{self.digest}-gzip"' if zipped else f'"{self.digest}"'
-        headers = {"ETag": etag, "Cache-Control": cache_control, "Vary": "Accept-Encoding", **SECURITY}
+        headers = {"ETag": etag, "Cache-Control": cache_control, "Vary": "Accept-Encoding"}
         if etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         headers |= {"Content-Encoding": "gzip"} if zipped else {}
@@ -91,7 +90,7 @@ def filled(variables: str, now: datetime) -> str:
 
 
 def absent() -> Response:
-    return Response("没有这个页面\n", status_code=404, media_type="text/plain", headers=SECURITY)
+    return Response("没有这个页面\n", status_code=404, media_type="text/plain")
 
 
 def options() -> str:
@@ -107,8 +106,16 @@ def options() -> str:
     return "".join(lines)
 
 
-def routes(mode: str) -> list[Route]:
-    """The routes of the pages. mode "demo" signs in as any role, others take a pasted token; "production" has none."""
+def documents(mode: str) -> list[str]:
+    """The documents of the pages, which are released with the code: each of the samples, as the editor opens it."""
+    return [] if mode == "production" else [p.read_text("utf-8") for p in (HERE / "samples").glob("*.graphql")]
+
+
+def routes(mode: str, *, published_only: bool = False) -> list[Route]:
+    """The routes of the pages. mode "demo" signs in as any role, others take a pasted token; "production" has none.
+
+    `published_only`: the page says why nothing but the samples is answered.
+    """
     if mode == "production":
         return []
 
@@ -133,8 +140,9 @@ def routes(mode: str) -> list[Route]:
             version=version,
             options=options(),
             token_hidden="hidden" if mode == "demo" else "",
+            notice_hidden="" if published_only else "hidden",
         )
-        headers = {"Content-Security-Policy": POLICY.format(nonce=nonce), "Cache-Control": "no-store", **SECURITY}
+        headers = {"Content-Security-Policy": POLICY.format(nonce=nonce), "Cache-Control": "no-store"}
         return Response(html, media_type="text/html", headers=headers)
 
     async def static_file(request: Request) -> Response:
@@ -147,7 +155,7 @@ def routes(mode: str) -> list[Route]:
         name = request.path_params["name"]
         file = samples.get(name)
         if file is not None and name.endswith(".json"):
-            headers = {"Cache-Control": "no-store", **SECURITY}
+            headers = {"Cache-Control": "no-store"}
             return Response(filled(file.body.decode(), clock.now()), headers=headers, media_type=file.content_type)
         return file.respond(request, "no-cache") if file else absent()
 

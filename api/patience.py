@@ -1,0 +1,144 @@
+"""How long and how much of a connection is put up with: who dribbles a request, or does not read his answer, is cut.
+
+One timer a second looks at every open connection of the server; requests set none. What a client is measured by is how
+much he gets done in ten seconds, not whether he sends something: a byte a second keeps no connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+import weakref
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from api import metrics
+
+if TYPE_CHECKING:
+    from api.protocol import Protocol
+
+LOOK = 1.0
+HEAD_SECONDS = 10.0
+"""From the first byte of a request, or from the connection on, until its head is whole."""
+BODY_SECONDS = 10.0
+"""What a body may take before SLOWEST is asked of it."""
+SLOWEST = 8_192
+"""Bytes a second that a body must come with, on the whole."""
+STUCK_SECONDS = 10.0
+READ = 65_536
+"""Bytes of an answer that a client takes at least in STUCK_SECONDS, or the rest of it."""
+IDLE_SECONDS = 65.0
+"""Between two requests: longer than a balancer keeps its connections (nginx: 60 s), so that it closes, not we."""
+HEADERS = 100
+HEAD_BYTES = 32_768
+"""Of a head, the request line included: documents asked for by GET stand there."""
+REFUSED = {
+    408: b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+    431: b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+    503: b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many connections may be open at once: in all, and of one address (None: any number, as behind a balancer)."""
+
+    all: int = 4_000
+    each: int | None = 256
+
+
+class Patience:
+    """The connections of one server."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self.bounds = bounds
+        self.open: set[Protocol] = set()
+        self._of: Counter[str] = Counter()
+        self._stuck: dict[Protocol, tuple[float, int]] = {}
+        """Since when a connection's answers wait for their reader, and how many bytes of them did then."""
+        self._timer: asyncio.TimerHandle | None = None
+
+    def opened(self, protocol: Protocol) -> bool:
+        """Counts a connection in; False when there are too many."""
+        address = _address(protocol)
+        each = self.bounds.each
+        if len(self.open) >= self.bounds.all or (each is not None and self._of[address] >= each):
+            metrics.CUT.labels("crowded").inc()
+            return False
+        self.open.add(protocol)
+        self._of[address] += 1
+        if self._timer is None:
+            self._timer = protocol.loop.call_later(LOOK, self._look)
+        return True
+
+    def closed(self, protocol: Protocol) -> None:
+        """Counts a connection out: it has ended, or is a socket now."""
+        if protocol not in self.open:
+            return
+        self.open.discard(protocol)
+        self._stuck.pop(protocol, None)
+        address = _address(protocol)
+        self._of[address] -= 1
+        if not self._of[address]:
+            del self._of[address]
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        for protocol in list(self.open):
+            why = self._why(protocol, now)
+            if why is not None:
+                metrics.CUT.labels(why).inc()
+                if why == "head" and protocol.heard:
+                    protocol.transport.write(REFUSED[408])
+                protocol.transport.abort()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(LOOK, self._look) if self.open else None
+
+    def _why(self, protocol: Protocol, now: float) -> str | None:
+        """Why a connection is cut, or None."""
+        from api.protocol import BODY, HEAD, IDLE
+
+        waiting: int = protocol.transport.get_write_buffer_size()
+        if waiting:
+            since, before = self._stuck.get(protocol, (now, waiting))
+            if now - since > STUCK_SECONDS:
+                return "answer"
+            self._stuck[protocol] = (now, waiting) if waiting <= before - READ else (since, before)
+        elif self._stuck:
+            self._stuck.pop(protocol, None)
+        took = now - protocol.since
+        match protocol.state:
+            case state if state is HEAD:
+                return "head" if took > HEAD_SECONDS else None
+            case state if state is BODY and not protocol.flow.read_paused:
+                return "body" if protocol.heard < (took - BODY_SECONDS) * SLOWEST else None
+            case state if state is IDLE and not waiting:
+                return "idle" if took > (HEAD_SECONDS if protocol.cycle is None else IDLE_SECONDS) else None
+        return None
+
+
+def too_much(protocol: Protocol) -> bool:
+    """Whether a head that has just been read is too long or has too many headers."""
+    headers = protocol.headers
+    if len(headers) > HEADERS:
+        return True
+    if protocol.heard <= HEAD_BYTES:
+        return False
+    return len(protocol.url) + sum(len(name) + len(value) + 4 for name, value in headers) > HEAD_BYTES
+
+
+_by_server: weakref.WeakKeyDictionary[Any, Patience] = weakref.WeakKeyDictionary()
+
+
+def of(protocol: Protocol) -> Patience:
+    """The patience of a connection's server; an application says by `bounds` how many connections it takes."""
+    found = _by_server.get(protocol.server_state)
+    if found is None:
+        bounds = getattr(protocol.app, "bounds", None) or Bounds()
+        found = _by_server[protocol.server_state] = Patience(bounds)
+    return found
+
+
+def _address(protocol: Protocol) -> str:
+    return protocol.client[0] if protocol.client else ""
