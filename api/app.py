@@ -187,6 +187,7 @@ def _routes(
             ("waiting", databases.primary.waiting),
         ):
             metrics.CONNECTIONS.labels(state).set(value)
+        metrics.SLOW_HELD.set(databases.primary.shares.slow_held)
         with contextlib.suppress(*LOST, Busy, TimeoutError):
             async with databases.primary.connection() as connection:
                 oldest, _ = await relay.waiting(connection)

@@ -43,6 +43,7 @@ TOO_MANY_OPERATIONS = Failure("TOO_MANY_OPERATIONS", "同时进行的操作过�
 BUSY = Failure("BUSY", "系统繁忙，请稍后再试。", Retry.LATER, 503, 1)
 DEADLINE = Failure("DEADLINE", "处理超时，没有任何改动，请稍后再试或缩小查询范围。", Retry.LATER, 503, 2)
 UNAVAILABLE = Failure("UNAVAILABLE", "数据库暂时无法连接，请稍后用同一幂等键重试。", Retry.LATER, 503, 2)
+STORAGE_FULL = Failure("STORAGE_FULL", "存储空间已满，暂时无法保存，请稍后用同一幂等键重试。", Retry.LATER, 503, 30)
 INTERNAL = Failure("INTERNAL", "服务器内部错误，已记录。", Retry.LATER, 500, 5)
 STANDING = (
     MALFORMED,
@@ -62,6 +63,7 @@ STANDING = (
     BUSY,
     DEADLINE,
     UNAVAILABLE,
+    STORAGE_FULL,
     INTERNAL,
 )
 OURS = {
@@ -88,7 +90,7 @@ OURS = {
 LONGEST = 300
 
 
-BY_CODE = {f.code: f for f in (BUSY, DEADLINE, BAD_INPUT, UNAVAILABLE, INTERNAL)}
+BY_CODE = {f.code: f for f in (BUSY, DEADLINE, BAD_INPUT, UNAVAILABLE, STORAGE_FULL, INTERNAL)}
 
 
 def failure_of(error: BaseException) -> Failure | None:

@@ -7,11 +7,15 @@ exception that ends the process.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import sys
 from types import TracebackType
 
 import structlog
+
+from api import metrics
 
 
 def configure(level: str) -> None:
@@ -24,7 +28,7 @@ def configure(level: str) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # whatever that is by then
+        logger_factory=lambda *_: structlog.PrintLogger(_Unfailing()),
         cache_logger_on_first_use=False,
     )
     heed(logging.getLogger())
@@ -40,6 +44,24 @@ def traced(error: BaseException) -> str:
         frames.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} {code.co_qualname}")
         trace = trace.tb_next
     return f"{type(error).__name__} at " + " < ".join(reversed(frames[-12:]))
+
+
+class _Unfailing(io.TextIOBase):
+    """Standard error, whatever that is by then; a line that it does not take, its disk being full, is counted and lost.
+
+    Nobody's request fails because it could not be written down that it was served.
+    """
+
+    def write(self, text: str) -> int:
+        try:
+            return sys.stderr.write(text)
+        except OSError:
+            metrics.LOG_LOST.inc()
+            return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
 
 
 class _Heeded(logging.Handler):

@@ -223,10 +223,13 @@ def keep(path: Path, text: str) -> str:
         if not path.exists():
             fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
             descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            with open(descriptor, "w") as file:
-                file.write(text)
             try:
+                with open(descriptor, "w") as file:
+                    file.write(text)
+                    file.flush()
+                    os.fsync(file.fileno())  # what it opens must not outlive it
                 os.link(fresh, path)
+                _settle(path.parent)
             except FileExistsError:
                 pass
             finally:
@@ -234,6 +237,15 @@ def keep(path: Path, text: str) -> str:
         return path.read_text()
     except OSError as problem:
         raise unusable(path.parent, problem) from problem
+
+
+def _settle(folder: Path) -> None:
+    """Waits until a folder's own entries are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def unusable(folder: Path, problem: OSError) -> Trouble:

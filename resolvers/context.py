@@ -124,11 +124,15 @@ the transaction's: what another system gave away for good, such as a code that i
 def failure(problem: Exception) -> str:
     """What the audit log, and the door (`api.errors`), call an exception that is no refusal of a verb's own."""
     match problem:
+        case asyncpg.DiskFullError():
+            return "STORAGE_FULL"
+        case asyncpg.InsufficientResourcesError():  # of connections, memory, locks
+            return Busy.code
         case (
             Busy()
             | asyncpg.QueryCanceledError()
             | asyncpg.LockNotAvailableError()
-            | asyncpg.TooManyConnectionsError()
+            | asyncpg.IdleInTransactionSessionTimeoutError()
             | asyncpg.DeadlockDetectedError()
             | asyncpg.SerializationError()
         ):
@@ -137,7 +141,8 @@ def failure(problem: Exception) -> str:
             return "DEADLINE"
         case asyncpg.DataError():
             return "BAD_INPUT"
-    return UNAVAILABLE if isinstance(problem, (*LOST, Locked)) else "INTERNAL"
+    gone = (*LOST, Locked, asyncpg.ReadOnlySQLTransactionError)  # the last: where there was a primary is a replica now
+    return UNAVAILABLE if isinstance(problem, gone) else "INTERNAL"
 
 
 MARK = MARK_TEXT.encode()
