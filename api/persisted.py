@@ -14,12 +14,12 @@ import asyncio
 import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import asyncpg
 import structlog
-from graphql import GraphQLError
+from graphql import GraphQLError, OperationDefinitionNode, parse
 
 from api import errors, metrics
 from api.operations import Failed
@@ -30,6 +30,7 @@ from models.identity.rules import ApiScope
 from models.manifests import HASH, digest
 from models.pool import LOST, Pool
 from models.problems import Busy
+from resolvers.engine import limits
 from resolvers.engine.documents import Refused
 
 TICK = 1.0
@@ -50,12 +51,19 @@ log = structlog.get_logger("wushe.documents")
 
 
 class Persisted:
-    """What this process knows of documents and their hashes. `published_only`: no others are taken (WUSHE_DOCUMENTS)."""
+    """What this process knows of documents and their hashes.
 
-    def __init__(self, pool: Pool, *, published_only: bool) -> None:
-        self.pool, self.published_only = pool, published_only
-        self._trusted: dict[str, str] = {}
-        self._texts: frozenset[str] = frozenset()
+    `published_only`: no others are taken (WUSHE_DOCUMENTS), but those that ask for the schema alone, where it is told.
+    `own`: documents that need no publishing, of pages that are released with this code.
+    """
+
+    def __init__(
+        self, pool: Pool, *, published_only: bool = False, introspection: bool = False, own: Iterable[str] = ()
+    ) -> None:
+        self.pool, self.published_only, self.introspection = pool, published_only, introspection
+        self._own = {digest(text): text for text in own}
+        self._trusted = dict(self._own)
+        self._texts = frozenset(self._trusted.values())
         self._releases: tuple[Any, ...] | None = None
         """The live releases when they were last read; None before that."""
         self._looked = 0.0
@@ -92,7 +100,7 @@ class Persisted:
         assert text is not None, "parts() lets nothing pass that names no document"
         if self.published_only and text not in self._texts and not _free(actor):
             await self.look()
-            if text not in self._texts:
+            if text not in self._texts and not (self.introspection and _only_introspects(text)):
                 raise _refused("本平台只接受已发布的查询文档，不接受自拟的。")
         return text
 
@@ -187,7 +195,8 @@ class Persisted:
             if releases == self._releases:
                 return
             hashes, new = await documents.trusted(connection, self._trusted)
-        self._trusted = {h: self._trusted[h] if h in self._trusted else new[h] for h in hashes}
+        kept = {h: self._trusted[h] if h in self._trusted else new[h] for h in hashes}
+        self._trusted = {**kept, **self._own}
         self._texts = frozenset(self._trusted.values())
         self._releases = releases
 
@@ -275,6 +284,16 @@ def _named(given: Mapping[str, Any]) -> tuple[bool, str | None]:
 def _free(actor: Actor) -> bool:
     """Whether it is a machine's key that may send documents of its own."""
     return actor.scopes is not None and ApiScope.DOCUMENTS in actor.scopes
+
+
+def _only_introspects(text: str) -> bool:
+    """Whether a document asks for the schema, and for nothing in it."""
+    try:
+        found = parse(text, max_tokens=limits.TOKENS).definitions
+    except (GraphQLError, RecursionError):
+        return False
+    operations = [d for d in found if isinstance(d, OperationDefinitionNode)]
+    return bool(operations) and all(limits.only_introspects(o) for o in operations)
 
 
 def _told(message: str, code: str) -> Refused:
