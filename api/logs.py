@@ -12,6 +12,7 @@ import io
 import logging
 import sys
 from types import TracebackType
+from typing import TextIO, cast
 
 import structlog
 
@@ -28,7 +29,7 @@ def configure(level: str) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=lambda *_: structlog.PrintLogger(_Unfailing()),
+        logger_factory=lambda *_: structlog.PrintLogger(cast(TextIO, _Unfailing())),
         cache_logger_on_first_use=False,
     )
     heed(logging.getLogger())
