@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 from resolvers.activity import ActivityMutation, ActivityQuery
 from resolvers.audit import AuditQuery
 from resolvers.exchange import ExchangeMutation, ExchangeQuery
+from resolvers.files import FilesMutation, FilesQuery
 from resolvers.funds import FundsMutation, FundsQuery
 from resolvers.identity import IdentityMutation, IdentityQuery
 from resolvers.identity.accounts import AccountsMutation, AccountsQuery
@@ -16,6 +17,7 @@ from resolvers.live import Subscription
 from resolvers.people import PeopleMutation, PeopleQuery
 from resolvers.people.break_glass import BreakGlassMutation, BreakGlassQuery
 from resolvers.people.interests import InterestMutation, InterestQuery
+from resolvers.people.joining import JoiningMutation, JoiningQuery
 from resolvers.privacy import PrivacyMutation, PrivacyQuery
 from resolvers.reports import ReportsQuery
 from resolvers.scalars import SCALARS
@@ -27,6 +29,7 @@ from resolvers.territory import TerritoryQuery
 class Query(
     TerritoryQuery,
     PeopleQuery,
+    JoiningQuery,
     InterestQuery,
     BreakGlassQuery,
     IdentityQuery,
@@ -34,6 +37,7 @@ class Query(
     ExchangeQuery,
     ActivityQuery,
     FundsQuery,
+    FilesQuery,
     ReportsQuery,
     PrivacyQuery,
     AuditQuery,
@@ -45,6 +49,7 @@ class Query(
 @strawberry.type(description="Everything that can be done. Each field is a transaction of its own.")
 class Mutation(
     PeopleMutation,
+    JoiningMutation,
     InterestMutation,
     BreakGlassMutation,
     IdentityMutation,
@@ -53,6 +58,7 @@ class Mutation(
     ExchangeMutation,
     ActivityMutation,
     FundsMutation,
+    FilesMutation,
     PrivacyMutation,
 ):
     pass

@@ -87,6 +87,24 @@ class MembershipExists(Problem):
 
 
 @dataclasses.dataclass(eq=False)
+class AnswerPending(Problem):
+    """He has asked to join this organization already, or it has invited him, and nobody has answered yet."""
+
+    says = "已有待答复的入会申请或邀请。"
+    retry = Retry.REFRESH
+
+
+@dataclasses.dataclass(eq=False)
+class TooManyPending(Problem):
+    """Too many requests of one person, or invitations of one organization, wait for an answer."""
+
+    says = "待答复的申请或邀请过多，最多 {most} 份。"
+    retry = Retry.LATER
+    most: int
+    """How many may wait."""
+
+
+@dataclasses.dataclass(eq=False)
 class RolesApart(Problem):
     """The person holds a capacity on some of these days that nobody may hold together with this one."""
 

@@ -18,6 +18,7 @@ from models.people.rules import (
     ORGANIZATION_STEPS,
     VOLUNTEER_STEPS,
     LegalStatus,
+    MembershipRequestState,
     PersonState,
     VolunteerRegistration,
 )
@@ -184,6 +185,31 @@ def may_decide_organization(row: Any, viewer: Any, step: str) -> sa.ColumnElemen
         possible.append(row.legal_status != LegalStatus.REGISTERED.value)
     possible.append(row.contact_id.is_distinct_from(viewer.person))
     return sa.func.coalesce(sa.and_(*possible), NO)
+
+
+def request_state(row: Any, viewer: Any) -> Any:
+    """How far a request to join is: LAPSED from the moment its time is over, whether or not that has been written."""
+    over = sa.and_(row.state == MembershipRequestState.PENDING.value, row.until <= viewer.now)
+    return sa.case((over, MembershipRequestState.LAPSED.value), else_=row.state)
+
+
+def may_answer_request(row: Any, viewer: Any, *, own: bool) -> sa.ColumnElement[bool]:
+    """Whether it is the asker's to accept or refuse a request to join, or (`own`) to take it back."""
+    waits = request_state(row, viewer) == MembershipRequestState.PENDING.value
+    asks = row.made_by == row.person_id
+    unit = row.organization_id == viewer.organization if viewer.role is Role.NGO_STAFF else NO
+    him = row.person_id == viewer.person
+    if own:
+        side = sa.or_(sa.and_(asks, him), sa.and_(sa.not_(asks), unit))
+    else:
+        side = sa.or_(sa.and_(asks, unit, sa.not_(him)), sa.and_(sa.not_(asks), him))
+    return sa.func.coalesce(sa.and_(waits, side), NO)
+
+
+def may_end_volunteering(row: Any, viewer: Any) -> sa.ColumnElement[bool]:
+    """Whether the asker may end a volunteer's belonging to an organization."""
+    unit = row.organization_id == viewer.organization if viewer.role is Role.NGO_STAFF else NO
+    return sa.func.coalesce(sa.and_(row.until.is_(None), sa.or_(unit, row.person_id == viewer.person)), NO)
 
 
 def may_revoke_membership(row: Any, viewer: Any) -> sa.ColumnElement[bool]:

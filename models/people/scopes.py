@@ -100,6 +100,9 @@ MAY: dict[str, frozenset[Role]] = {
     "organization.decide": frozenset({Role.ADMIN, Role.COMMUNITY_STAFF}),
     "membership.grant": frozenset(GRANTS),
     "membership.revoke": SIGNED_IN,
+    "membership.ask": SIGNED_IN,
+    "membership.invite": frozenset({Role.NGO_STAFF}),
+    "membership.answer": SIGNED_IN,
     "contact.reveal": frozenset(
         {
             Role.RESIDENT,

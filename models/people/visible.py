@@ -25,6 +25,7 @@ from models.people.tables import (
     ContactGrant,
     FormerResidence,
     Membership,
+    MembershipRequest,
     OrganizationVolunteer,
     PiiAccess,
     Resident,
@@ -96,6 +97,16 @@ def registered(viewer: Viewer) -> sa.Select[Any]:
     return sa.select(there.c.person_id).where(within(there.c.area, viewer))
 
 
+def asking(viewer: Viewer) -> sa.Select[Any]:
+    """Who waits to be taken by the asker's organization."""
+    asked = table(MembershipRequest).alias("asking")
+    return sa.select(asked.c.person_id).where(
+        asked.c.organization_id == viewer.organization,
+        asked.c.state == sa.literal_column("'PENDING'"),
+        asked.c.until > viewer.now,
+    )
+
+
 need, named = (
     sa.table("need", *(sa.column(name) for name in ("id", "subject_id", "area", "status", "sensitivity"))),
     sa.table("need_staff", sa.column("need_id"), sa.column("person_id")),
@@ -154,7 +165,7 @@ def person(row: Any, viewer: Viewer) -> Shown:
     born = row.birth_date + sa.literal_column(f"interval '{ADULT} years'")
     grown = sa.and_(row.acts, sa.or_(row.birth_date.is_(None), born <= today(viewer)))
     if viewer.role is Role.NGO_STAFF:
-        return sa.or_(own, grown, row.id.in_(granted(viewer)), row.id.in_(taken(viewer)))
+        return sa.or_(own, grown, *(row.id.in_(known(viewer)) for known in (granted, taken, asking)))
     if viewer.role in (Role.RESIDENT, Role.VOLUNTEER):
         return sa.or_(own, grown, row.id.in_(granted(viewer)), row.id.in_(household(viewer)))
     return sa.or_(own, grown)
@@ -237,7 +248,7 @@ def volunteer(row: Any, viewer: Viewer) -> Shown:
         return sa.or_(own, active, suspended, within(row.area, viewer))
     grown = sa.and_(active, row.adult_on <= today(viewer))
     if viewer.role is Role.NGO_STAFF:
-        return sa.or_(own, grown, row.person_id.in_(taken(viewer)))
+        return sa.or_(own, grown, row.person_id.in_(taken(viewer)), row.person_id.in_(asking(viewer)))
     if viewer.role in (Role.RESIDENT, Role.VOLUNTEER):
         return sa.or_(own, grown, row.person_id.in_(household(viewer)))
     return sa.or_(own, grown)

@@ -11,7 +11,12 @@ import strawberry
 
 from models.access import Role
 from models.people import actions, tables, visible
-from models.people.queries import may_decide_organization, may_edit_organization, may_revoke_membership
+from models.people.queries import (
+    may_decide_organization,
+    may_edit_organization,
+    may_end_volunteering,
+    may_revoke_membership,
+)
 from models.people.rules import LegalStatus, OrganizationKind, VerifiedState
 from resolvers.common import Connection, Node
 from resolvers.engine import words as w
@@ -83,6 +88,13 @@ class Organization(Node):
     viewer_can: OrganizationCan = w.inside(description="What the caller may do with it now.")
 
 
+@strawberry.type(description="What the caller may do with a volunteer's belonging to an organization now.")
+class OrganizationVolunteerCan:
+    end: bool = w.expression(
+        lambda row, view: may_end_volunteering(row, view.actor), description="`organizationVolunteerEnd`."
+    )
+
+
 @w.entity(tables.OrganizationVolunteer, "organization_volunteer")
 @strawberry.type(description="That an organization took a volunteer: its staff sees his name from then on.")
 class OrganizationVolunteer(Node):
@@ -97,6 +109,14 @@ class OrganizationVolunteer(Node):
     until: datetime | None = w.column(
         tables.OrganizationVolunteer.until, description="Until when; null while it lasts."
     )
+    granted_by: Person | None = w.one(
+        tables.OrganizationVolunteer.granted_by,
+        description="Who of its staff took him, masked; null where a service for it did.",
+    )
+    ended_by: Person | None = w.one(
+        tables.OrganizationVolunteer.ended_by, description="Who ended it, masked; null while it lasts."
+    )
+    viewer_can: OrganizationVolunteerCan = w.inside(description="What the caller may do with it now.")
 
 
 @strawberry.type(description="What the caller may do with a membership now.")

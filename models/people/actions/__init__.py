@@ -3,6 +3,14 @@
 from models.people.actions.contacts import end_contact_grants, grant_contact, reveal_contacts
 from models.people.actions.finding import find_person, record_identity
 from models.people.actions.guardians import record_consent, withdraw_consent
+from models.people.actions.joining import (
+    accept_membership,
+    ask_to_join,
+    end_volunteering,
+    invite_to_join,
+    refuse_membership,
+    withdraw_request,
+)
 from models.people.actions.memberships import grant_membership, revoke_membership
 from models.people.actions.moving import move_resident, reject_resident
 from models.people.actions.myself import edit_myself
@@ -43,22 +51,27 @@ __all__ = [
     "PersonInput",
     "ResidentInput",
     "VolunteerInput",
+    "accept_membership",
     "apply_for_organization",
+    "ask_to_join",
     "correct_person",
     "edit_care",
     "edit_myself",
     "edit_organization",
     "edit_volunteer",
     "end_contact_grants",
+    "end_volunteering",
     "find_person",
     "grant_contact",
     "grant_membership",
+    "invite_to_join",
     "move_resident",
     "new_person",
     "of_number",
     "of_phone",
     "record_consent",
     "record_identity",
+    "refuse_membership",
     "register_resident",
     "register_social_worker",
     "register_volunteer",
@@ -79,5 +92,6 @@ __all__ = [
     "verify_resident",
     "verify_volunteer",
     "withdraw_consent",
+    "withdraw_request",
     "withdraw_volunteer",
 ]

@@ -151,19 +151,38 @@ async def grant_membership(
     await _check_scope(db, role, organization_id, area)
     if role is Role.SOCIAL_WORKER and not await db.value(LICENCE, person=person_id, day=ends_on or today):
         raise LicenceMissing()
+    id_ = await appoint(db, person_id, role, organization_id, area, starts_on, ends_on, by=db.actor.person)
+    if db.actor.role is Role.ADMIN:
+        await outgrown(db, person_id, role, organization_id)
+    if role is Role.GRID_OFFICER:
+        await db.one(OFFICER, code=area, person=person_id)
+    return id_
+
+
+async def appoint(
+    db: Db,
+    person_id: UUID,
+    role: Role,
+    organization_id: UUID | None,
+    area: str | None,
+    starts_on: date,
+    ends_on: date | None,
+    *,
+    by: UUID | None,
+) -> UUID:
+    """Writes a capacity that `by` gives; whether he may is the caller's to ask. Returns the membership's id.
+
+    Raises MembershipExists, RolesApart.
+    """
     values = {"person": person_id, "organization": organization_id, "role": role, "area": area}
     if await db.value(SAME, starts_on=starts_on, ends_on=ends_on, **values):
         raise MembershipExists()
     for row in await db.all(BESIDES, person=person_id, starts_on=starts_on, ends_on=ends_on):
         if apart(role, Role(row["role"]), same_organization=row["organization_id"] == organization_id):
             raise RolesApart(held=ROLE_LABELS[Role(row["role"])])
-    id_: UUID = await db.value(INSERT, starts_on=starts_on, ends_on=ends_on, by=db.actor.person, **values)
-    if db.actor.role is Role.ADMIN:
-        await outgrown(db, person_id, role, organization_id)
+    id_: UUID = await db.value(INSERT, starts_on=starts_on, ends_on=ends_on, by=by, **values)
     if role in SHOWN_ROLES:
         await db.one(ACTS, id=person_id)
-    if role is Role.GRID_OFFICER:
-        await db.one(OFFICER, code=area, person=person_id)
     db.detail.update(_of(values))
     db.tell("membership.granted", id_, area=area, role=role.value)
     return id_

@@ -13,6 +13,7 @@ NOT_EXPORTED: Mapping[str, str] = {
             "allocation.requested_by",
             "allocation.submitted_by",
             "api_key.revoked_by",
+            "attachment.removed_by",
             "attendance.check_in_by",
             "break_glass.approved_by",
             "break_glass.ended_by",

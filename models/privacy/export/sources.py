@@ -188,6 +188,16 @@ SOURCES: tuple[Source, ...] = (
         {"note": (Kind.CARE, "_person"), "reason": (Kind.CARE, "_person")},
     ),
     Source(
+        C.NEEDS,
+        "attachments",
+        "您上传的文件",
+        "Files that you uploaded",
+        """SELECT uploader_id AS _person, name, caption, media, size_bytes, created_at AS uploaded_at, removed_at
+        FROM attachment WHERE uploader_id = $1 ORDER BY created_at, id""",
+        ("attachment.uploader_id",),
+        {"name": (Kind.FILE, "_person"), "caption": (Kind.FILE, "_person")},
+    ),
+    Source(
         C.COMMITMENTS,
         "given",
         "您承接的对接",
