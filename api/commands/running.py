@@ -61,7 +61,7 @@ def worker(args: argparse.Namespace, settings: Settings) -> int:
 
     configure(settings.log_level)
     with connected(settings) as ready:
-        print("The worker runs.", flush=True)
+        said("The worker runs.")
         in_loop(run(ready))
     return 0
 
