@@ -324,7 +324,7 @@ class Cells:
         match word:
             case words.Column():
                 return value(getattr(row, word.name), reader)
-            case words.Expression() | words.Sealed():
+            case words.Expression() | words.Sealed() | words.Made():
                 e = word.build(row, reader.view)
                 return condition(e, reader) if yes_or_no else value(e, reader)
             case words.Inside() if word.build is not None:

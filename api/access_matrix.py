@@ -223,6 +223,8 @@ def _note(word: Any) -> str:
             return f"sealed {word.kind}"
         case words.Once():
             return "told once"
+        case words.Made():
+            return "signed for the caller"
     return ""
 
 

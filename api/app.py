@@ -23,14 +23,17 @@ from api.live.places import Places
 from api.logs import configure
 from api.operations import Operations
 from api.passwords import CHEAP, THOROUGH, Hasher
-from api.persisted import Persisted
 from api.patience import Bounds
+from api.persisted import Persisted
 from api.platform import Platform
 from api.security import Covered
 from api.settings import Mode, Settings
-from api.web import downloads, pages
+from api.storage import storage_of
+from api.uploads import Uploads
+from api.web import downloads, files, pages
 from models import access, audit_seal, clock, relay, revisions
 from models.access import Role
+from models.files.ports import Storage
 from models.pool import LOST, Pool
 from models.problems import Busy
 from models.vault import Locked
@@ -80,7 +83,10 @@ def create(settings: Settings) -> Door:
         introspection=not settings.production,
         own=pages.documents(settings.mode.value),
     )
-    platform = Platform(passwords=Hasher(CHEAP if settings.mode is Mode.TEST else THOROUGH), wechat=wechat)
+    storage = storage_of(settings)
+    platform = Platform(
+        passwords=Hasher(CHEAP if settings.mode is Mode.TEST else THOROUGH), wechat=wechat, files=storage
+    )
     operations = Operations(
         made,
         databases,
@@ -94,7 +100,7 @@ def create(settings: Settings) -> Door:
     )
     hub = Hub(databases.primary, made, operations.written)
     inside = Starlette(
-        routes=_routes(settings, databases, tokens, made, persisted),
+        routes=_routes(settings, databases, tokens, made, persisted, storage),
         lifespan=_lifespan(databases, tokens, limits, persisted, wechat, hub),
     )
     return Door(
@@ -102,6 +108,7 @@ def create(settings: Settings) -> Door:
         Covered(inside),
         hub,
         Places(settings.open_most, settings.open_each),
+        Uploads(settings.data / "incoming", files=settings.upload_files, most=settings.upload_bytes),
         origins=frozenset(settings.origins),
         bounds=Bounds(settings.connections, settings.connections_each),
     )
@@ -145,7 +152,7 @@ def _lifespan(
 
 
 def _routes(
-    settings: Settings, databases: Databases, tokens: Tokens, made: Engine, persisted: Persisted
+    settings: Settings, databases: Databases, tokens: Tokens, made: Engine, persisted: Persisted, storage: Storage
 ) -> list[BaseRoute]:
     head = revisions.newest()
 
@@ -203,6 +210,9 @@ def _routes(
         Route("/metrics", counted),
         *pages.routes(settings.mode.value, published_only=settings.published_only),
         *downloads.routes(databases.primary, tokens, given_clock=not settings.production, proxies=settings.proxies),
+        *files.routes(
+            databases.primary, tokens, storage, given_clock=not settings.production, proxies=settings.proxies
+        ),
     ]
     if settings.mode is not Mode.PRODUCTION:
         routes.append(Route("/demo/token/{role}", _demo_token(databases, tokens)))

@@ -24,7 +24,7 @@ class Failure:
 
 MALFORMED = Failure("MALFORMED_REQUEST", "请求格式不正确。", Retry.CHANGE_INPUT, 400)
 TOO_LARGE = Failure("BODY_TOO_LARGE", "请求体过大，最多 1 MB。", Retry.CHANGE_INPUT, 413)
-MEDIA_TYPE = Failure("UNSUPPORTED_MEDIA_TYPE", "请求体须为 application/json。", Retry.CHANGE_INPUT, 415)
+MEDIA_TYPE = Failure("UNSUPPORTED_MEDIA_TYPE", "请求体须为 application/json；上传文件用 multipart/form-data。", Retry.CHANGE_INPUT, 415)
 NOT_ACCEPTABLE = Failure(
     "NOT_ACCEPTABLE", "只能返回 application/json 或 application/graphql-response+json。", Retry.CHANGE_INPUT, 406
 )
@@ -45,6 +45,15 @@ DEADLINE = Failure("DEADLINE", "处理超时，没有任何改动，请稍后再
 UNAVAILABLE = Failure("UNAVAILABLE", "数据库暂时无法连接，请稍后用同一幂等键重试。", Retry.LATER, 503, 2)
 STORAGE_FULL = Failure("STORAGE_FULL", "存储空间已满，暂时无法保存，请稍后用同一幂等键重试。", Retry.LATER, 503, 30)
 INTERNAL = Failure("INTERNAL", "服务器内部错误，已记录。", Retry.LATER, 500, 5)
+PREFLIGHT = Failure("PREFLIGHT_REQUIRED", "上传请求须带 Authorization 等自定义请求头。", Retry.CHANGE_INPUT, 403)
+UPLOAD_MALFORMED = Failure("UPLOAD_MALFORMED", "上传请求不符合 GraphQL multipart 规范。", Retry.CHANGE_INPUT, 400)
+UPLOAD_MISSING = Failure("UPLOAD_FILE_MISSING", "map 中指明的文件没有上传。", Retry.CHANGE_INPUT, 400)
+UPLOAD_UNUSED = Failure("UPLOAD_FILE_UNUSED", "上传了 map 中没有指明的文件。", Retry.CHANGE_INPUT, 400)
+UPLOAD_MANY = Failure("UPLOAD_TOO_MANY_FILES", "一次上传的文件过多，请分次上传。", Retry.CHANGE_INPUT, 413)
+UPLOAD_LARGE = Failure("UPLOAD_TOO_LARGE", "上传的文件总量过大。", Retry.CHANGE_INPUT, 413)
+UPLOAD_SLOW = Failure("UPLOAD_TOO_SLOW", "上传超时，请在网络良好时重试。", Retry.LATER, 408, 5)
+UPLOADS_BUSY = Failure("UPLOADS_BUSY", "同时上传的文件过多，请稍后再试。", Retry.LATER, 503, 3)
+NO_STORAGE = Failure("STORAGE_UNAVAILABLE", "文件存储暂时不可用，请稍后再试。", Retry.LATER, 503, 30)
 STANDING = (
     MALFORMED,
     TOO_LARGE,
@@ -60,6 +69,15 @@ STANDING = (
     ORIGIN,
     TOO_MANY_CONNECTIONS,
     TOO_MANY_OPERATIONS,
+    PREFLIGHT,
+    UPLOAD_MALFORMED,
+    UPLOAD_MISSING,
+    UPLOAD_UNUSED,
+    UPLOAD_MANY,
+    UPLOAD_LARGE,
+    UPLOAD_SLOW,
+    UPLOADS_BUSY,
+    NO_STORAGE,
     BUSY,
     DEADLINE,
     UNAVAILABLE,

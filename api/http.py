@@ -14,6 +14,7 @@ import time
 import zlib
 from typing import Any
 from urllib.parse import parse_qsl
+from uuid import UUID
 
 import orjson
 from graphql import OperationType
@@ -29,6 +30,7 @@ from api.live.stream import Streams, told
 from api.operations import Failed, Operations, parts
 from api.patience import Bounds
 from api.security import NOTHING, Cross
+from api.uploads import PREFLIGHTED, Uploads, is_upload
 from api.watching import Gone
 from models import clock
 from resolvers.engine.engine import Refused
@@ -51,13 +53,14 @@ class Door:
         pages: App,
         hub: Hub,
         places: Places,
+        uploads: Uploads,
         *,
         origins: frozenset[str] = frozenset(),
         bounds: Bounds | None = None,
     ) -> None:
         self.bounds, self.cross = bounds, Cross(origins)
         """How many connections the server takes (api/patience.py), and whose pages may ask."""
-        self.operations, self.pages, self.places = operations, pages, places
+        self.operations, self.pages, self.places, self.uploads = operations, pages, places, uploads
         self.engine, self.databases, self.tokens = operations.engine, operations.databases, operations.tokens
         self.sockets = Sockets(operations, hub, places, origins=origins, request_id=self._new_id)
         self.streams = Streams(operations, hub, places)
@@ -95,8 +98,12 @@ class Door:
         try:
             if takes.json is None and not takes.events:
                 raise Failed(errors.NOT_ACCEPTABLE)
-            given = await _given(scope, headers, receive)
-            answer = await self._answer(scope, headers, receive, send, given, takes, request_id)
+            if is_upload(scope["method"], headers):
+                async with self.uploads.received(headers, receive, await self._uploader(scope, headers)) as given:
+                    answer = await self._answer(scope, headers, receive, send, given, takes, request_id)
+            else:
+                given = await _given(scope, headers, receive)
+                answer = await self._answer(scope, headers, receive, send, given, takes, request_id)
             if answer is None:
                 return
             body, wal = answer
@@ -161,6 +168,17 @@ class Door:
         if document.kind is OperationType.MUTATION:
             seen = await databases.position()
         return operations.written(answer, request_id), seen
+
+    async def _uploader(self, scope: Scope, headers: dict[bytes, bytes]) -> UUID:
+        """Who sends files: known before a byte of them is read. Raises Failed."""
+        if not any(name in headers for name in PREFLIGHTED):
+            raise Failed(errors.PREFLIGHT)
+        at = self.operations.at(_latin(headers.get(b"x-wushe-now")))
+        address = client_address(scope, self.operations.proxies)
+        actor = await self.operations.actor(_latin(headers.get(b"authorization")), at, address)
+        if actor.person is None:
+            raise Failed(errors.UNAUTHENTICATED, "files are for who is signed in")
+        return actor.person
 
     def _request_id(self, headers: dict[bytes, bytes]) -> str:
         given = headers.get(b"x-request-id")

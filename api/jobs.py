@@ -15,6 +15,7 @@ from models import clock, vault
 from models.access import Actor, Role
 from models.audit_archive import KEPT_MONTHS, archive
 from models.database import Db, transaction
+from models.files.ports import Storage
 from models.pool import Pool
 from models.relay import Told
 
@@ -44,6 +45,8 @@ class Tools:
     owner_url: str | None
     now: datetime
     audit_months: int = KEPT_MONTHS
+    files: Storage | None = None
+    """Where attachments are kept."""
 
 
 Work = Callable[[Tools], Awaitable[Any]]
@@ -112,6 +115,13 @@ async def owning(tools: Tools) -> AsyncIterator[asyncpg.Connection]:
         await connection.close()
 
 
+async def sweep_files(tools: Tools) -> int:
+    """Forgets stored files that are no attachment's; how many."""
+    from models.files.actions import sweep
+
+    return 0 if tools.files is None else await sweep(tools.pool, tools.files, tools.now)
+
+
 async def archive_audit(tools: Tools) -> dict[str, int]:
     """Drops the months of the audit log that are past their time, proven first; how many rows of which.
 
@@ -150,6 +160,7 @@ def duties() -> Duties:
             Periodic("sweep_buckets", "*/5 * * * *", by_system(sweep_buckets)),
             Periodic("close_files", "10 * * * *", by_system(close_files)),
             Periodic("forget_proposals", "15 19 * * *", by_system(forget_proposals)),
+            Periodic("sweep_files", "40 * * * *", sweep_files),
             Periodic("forget_grants", "17 19 * * *", by_system(forget_grants)),
             Periodic("upkeep", "20 19 * * *", upkeep, as_owner=True),  # 03:20 in Shanghai
             Periodic("archive_audit", "40 19 * * *", archive_audit, as_owner=True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from models.files.ports import Storage
 from models.identity.accounts.ports import Passwords
 from models.identity.wechat.ports import Wechat
 
@@ -15,3 +16,5 @@ class Platform:
     passwords: Passwords | None = None
     wechat: Wechat | None = None
     """The WeChat platform; None where no mini-program is configured."""
+    files: Storage | None = None
+    """Where attachments are kept."""

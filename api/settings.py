@@ -93,6 +93,15 @@ class Settings:
     audit_months: int
     """How long the audit log is kept. The law asks for six months at least (网络安全法)."""
 
+    storage: str | None
+    """Where attachments are kept: a folder, or s3://bucket/prefix?endpoint=…&region=…. None: a folder in `data`."""
+    storage_key: str | None
+    storage_secret: str | None
+    """What opens the bucket."""
+    upload_files: int
+    """How many files a request may bring."""
+    upload_bytes: int
+    """How large each of them may be."""
     rates: Rates
     """What everybody may spend in a minute."""
     connections: int
@@ -136,6 +145,11 @@ class Settings:
             proxies=given.whole("WUSHE_PROXIES", 0, 0, 10),
             published_only=given.one_of("WUSHE_DOCUMENTS", ["open", "trusted"], "open") == "trusted",
             audit_months=given.whole("WUSHE_AUDIT_MONTHS", KEPT_MONTHS, FEWEST_MONTHS, 1200),
+            storage=given.storage("WUSHE_STORAGE"),
+            storage_key=given.secret("WUSHE_STORAGE_KEY"),
+            storage_secret=given.secret("WUSHE_STORAGE_SECRET"),
+            upload_files=given.whole("WUSHE_UPLOAD_FILES", 5, 1, 20),
+            upload_bytes=given.whole("WUSHE_UPLOAD_BYTES", 10_000_000, 1_000, 100_000_000),
             rates=given.rates(RATES[mode]),
             connections=given.whole("WUSHE_CONNECTIONS", 4_000, 1, 100_000),
             connections_each=None
@@ -325,6 +339,10 @@ class _Given:
         if found is not None and (urlsplit(found).scheme not in ("http", "https") or not urlsplit(found).netloc):
             raise Trouble(f"{name} is {found!r}: it must look like https://api.weixin.qq.com.")
         return None if found is None else found.rstrip("/")
+
+    def storage(self, name: str) -> str | None:
+        found = self.text(name)
+        return found if found is None or "://" in found else str(_folder(found))
 
     def postgres(self, name: str) -> str | None:
         found = self.text(name)

@@ -32,6 +32,7 @@ from api import metrics
 from api.jobs import SYSTEM, Called, Duties, Periodic, Tools, duties
 from api.logs import heed, traced
 from api.settings import Settings
+from api.storage import storage_of
 from models import audit, audit_seal, clock
 from models.database import Db, transaction
 from models.pool import LOST, Pool
@@ -201,10 +202,13 @@ async def _working(pool: Pool, settings: Settings, does: Duties, stop: asyncio.E
 def _tick(pool: Pool, settings: Settings, each: Periodic) -> Callable[[Schedule], Awaitable[None]]:
     """Work by the clock, whose failure is logged: the next tick tries again."""
 
+    def tools() -> Tools:
+        return Tools(pool, settings.owner_url, clock.now(), settings.audit_months, storage_of(settings))
+
     async def tick(schedule: Schedule) -> None:
         began = time.perf_counter()
         try:
-            result = await each.work(Tools(pool, settings.owner_url, clock.now(), settings.audit_months))
+            result = await each.work(tools())
         except Exception as problem:
             log.error("job failed", job=each.name, error=traced(problem))
             await _note(pool, each.name, FAILED, error=type(problem).__name__)

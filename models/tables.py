@@ -14,7 +14,7 @@ import models.events
 import models.limits
 import models.vault
 
-AREAS = ("territory", "people", "identity", "exchange", "activity", "funds", "reports", "privacy")
+AREAS = ("territory", "people", "identity", "exchange", "activity", "funds", "files", "reports", "privacy")
 
 for area in AREAS:
     if importlib.util.find_spec(f"models.{area}") and importlib.util.find_spec(f"models.{area}.tables"):

@@ -45,6 +45,8 @@ class Kind(enum.StrEnum):
     """Health and poverty: tags of residents, what needs say of somebody's condition."""
     LOGIN = "LOGIN"
     """What one signs in by: openid, e-mail, TOTP secrets."""
+    FILE = "FILE"
+    """Attachments: what opens each file, and what people call it."""
     INDEX = "INDEX"
     """Blind indexes."""
     TOKEN = "TOKEN"

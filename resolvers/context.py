@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import hmac
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,7 @@ from strawberry.utils.str_converters import to_camel_case
 from models import audit, audit_flood
 from models.access import Actor, Role
 from models.database import Db, event_rows, transaction
+from models.files.reading import signed
 from models.identity.rules import ApiScope
 from models.pool import LOST, Pool
 from models.problems import Busy, Forbidden, IdempotencyConflict, InvalidInput, Kept, NotFound, Problem
@@ -58,11 +60,16 @@ class Context(Request):
             keys = self.pool.vault.held or await self.pool.vault.keys(connection)
         closed = self._closed
         try:
-            return replaced(text, keys, self.secrets, self.read, closed=closed)
+            return replaced(text, keys, self.secrets, self.read, self._made(keys), closed=closed)
         except UnknownKey:  # another process has made a new one
             async with self.pool.connection() as connection:
                 keys = await self.pool.vault.keys(connection, newest=True)
-            return replaced(text, keys, self.secrets, self.read, closed=closed)
+            return replaced(text, keys, self.secrets, self.read, self._made(keys), closed=closed)
+
+    def _made(self, keys: Keys) -> Callable[[UUID], str]:
+        """What this request makes of an attachment's id: its address, signed for whoever asks."""
+        actor: Any = self.actor
+        return lambda id: signed(keys, id, actor, self.now)
 
     @property
     def _closed(self) -> bool:
@@ -153,12 +160,13 @@ def replaced(
     keys: Keys,
     secrets: dict[str, str | list[str]],
     read: set[tuple[str, UUID]],
+    made: Callable[[UUID], str],
     *,
     closed: bool = False,
 ) -> bytes:
     """A text with its marks replaced, and, in `read`, whose sealed values they were. Raises UnknownKey, Tampered.
 
-    `closed`: sealed values are left out instead, as if they were absent.
+    `made` writes an address for an id; `closed`: sealed values and addresses are left out instead, as if they were absent.
     """
     parts = text.split(MARK)
     for n in range(1, len(parts), 2):
@@ -169,6 +177,9 @@ def replaced(
             continue
         if closed:
             parts[n] = b"null"
+            continue
+        if how == "!":
+            parts[n] = orjson.dumps(made(UUID(rest[0])))
             continue
         subject = UUID(rest[0])
         plain = keys.open(kind, bytes.fromhex(rest[1]), subject)

@@ -17,6 +17,7 @@ from strawberry.schema.types import base_scalars
 from strawberry.types.scalar import ScalarDefinition
 
 from models import clock
+from models.files.ports import Upload
 
 AMOUNT = re.compile(r"-?\d{1,15}(\.\d{1,4})?", re.ASCII)
 
@@ -72,6 +73,16 @@ def _written(
     )
 
 
+def _upload(value: Any) -> Upload:
+    if not isinstance(value, Upload):
+        raise bad("文件须按 GraphQL multipart 规范上传，变量中写 null，并在 map 中指明。")
+    return value
+
+
+def _never(value: Any) -> str:
+    raise TypeError("an upload only comes in")
+
+
 SCALARS: dict[object, ScalarDefinition] = {
     datetime: _written(
         base_scalars.DateTimeDefinition,
@@ -85,5 +96,14 @@ SCALARS: dict[object, ScalarDefinition] = {
         lambda n: format(n, "f"),
         _decimal,
         'A decimal number, as text so that no digit is lost: `"123.45"`.',
+    ),
+    Upload: dataclasses.replace(
+        base_scalars.DateTimeDefinition,
+        name="Upload",
+        serialize=_never,
+        parse_value=_upload,
+        parse_literal=None,
+        specified_by_url="https://github.com/jaydenseric/graphql-multipart-request-spec",
+        description="A file of a multipart request: `null` in the variables, named in `map`. At most 5 a request, of 10 MB each.",
     ),
 }

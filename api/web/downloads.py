@@ -23,7 +23,7 @@ from models.access import PUBLIC_ACTOR, Actor
 from models.database import transaction
 from models.pool import LOST, Pool
 from models.privacy.export import export
-from models.problems import Busy, Forbidden, InvalidInput, NotFound, Problem
+from models.problems import Busy, Forbidden, InvalidInput, NotFound, Problem, Retry
 from models.reports.csv import fund_statement
 from resolvers.verbs import read_id
 
@@ -59,7 +59,7 @@ def routes(pool: Pool, tokens: Tokens, *, given_clock: bool = False, proxies: in
         async def serve(request: Request) -> Response:
             desk = Desk(pool, action, client_address(request.scope, proxies))
             try:
-                at = _at(request) if given_clock else None
+                at = at_of(request) if given_clock else None
                 desk.actor = await tokens.actor(request.headers.get("authorization"), desk.now, at)
                 desk.now = at or desk.now
                 return await desk.hand(await make(request, desk.actor, desk.now))
@@ -118,11 +118,15 @@ class Desk:
     actor: Actor = PUBLIC_ACTOR
     now: datetime = dataclasses.field(default_factory=clock.now)
 
-    async def hand(self, file: File) -> Response:
-        """The file, once it is on record that it was fetched."""
-        row = self._row(audit.DONE, subject_type=file.subject_type, subject=file.subject, detail=file.detail)
+    async def note(self, subject_type: str | None, subject: UUID | None, detail: dict[str, Any]) -> None:
+        """Puts on record that something was fetched."""
+        row = self._row(audit.DONE, subject_type=subject_type, subject=subject, detail=detail)
         async with self.pool.connection() as connection:
             await audit.write(connection, *row)
+
+    async def hand(self, file: File) -> Response:
+        """The file, once it is on record that it was fetched."""
+        await self.note(file.subject_type, file.subject, file.detail)
         return StreamingResponse(
             _parts(file.body),
             media_type=file.media,
@@ -152,6 +156,8 @@ class Desk:
             return told(failure)
         assert isinstance(no, Problem)
         status = 404 if isinstance(no, NotFound) else 403 if isinstance(no, Forbidden) else 400
+        if no.retry is Retry.LATER:
+            status = 503
         return JSONResponse({"code": no.code, "message": no.message}, status, NO_STORE)
 
     def _row(self, result: str, **more: Any) -> tuple[Any, ...]:
@@ -170,7 +176,7 @@ async def _parts(text: bytes) -> AsyncIterator[bytes]:
         yield text[start : start + PART]
 
 
-def _at(request: Request) -> datetime | None:
+def at_of(request: Request) -> datetime | None:
     """The time that a request says it is, outside production."""
     given = request.headers.get("x-wushe-now")
     try:

@@ -18,14 +18,17 @@ from models.activity.rules import (
     ProposalStatus,
     SessionStatus,
 )
+from models.files import tables as files
 from models.vault import Kind
 from resolvers.activity.inputs import RosterFilter, SessionFilter, SessionOrder
+from resolvers.attached import attached
 from resolvers.common import Connection, Node
 from resolvers.engine import words as w
 from resolvers.territory import Division
 
 if TYPE_CHECKING:
     from resolvers.exchange import Commitment, Need, ServiceCategory
+    from resolvers.files import Attachment
     from resolvers.people import Organization, Person
 
 Session, Part, Entry, Proposal = (
@@ -160,6 +163,9 @@ class ServiceSession(Node):
     credited_minutes: int = w.expression(
         queries.minutes_of_session, description="The minutes credited for it, of the entries that the caller may see."
     )
+    attachments: list[Annotated[Attachment, strawberry.lazy("resolvers.files")]] = attached(
+        files.Attachment.session_id, "session"
+    )
     viewer_can: SessionViewerCan = w.inside(description="What the caller may do with it now.")
 
 
@@ -263,6 +269,9 @@ class Attendance(Node):
         default=3,
         description="Proposals to credit its hours by hand, the oldest first.",
     )
+    attachments: list[Annotated[Attachment, strawberry.lazy("resolvers.files")]] = attached(
+        files.Attachment.attendance_id, "attendance"
+    )
     viewer_can: AttendanceViewerCan = w.inside(description="What the caller may do with it now.")
 
 
@@ -333,4 +342,7 @@ class ManualProposal(Node):
     )
     decided_at: datetime | None = w.column(Proposal.decided_at, description="When it was decided.")
     note: str | None = w.column(Proposal.note, description="What the decider wrote.")
+    attachments: list[Annotated[Attachment, strawberry.lazy("resolvers.files")]] = attached(
+        files.Attachment.proposal_id, "proposal"
+    )
     viewer_can: ProposalViewerCan = w.inside(description="What the caller may do with it now.")

@@ -70,6 +70,8 @@ def _wrong(schema: GraphQLSchema, rules: Rules, has_rule: set[str]) -> Iterator[
             match word:
                 case words.Once() if isinstance(field.type, GraphQLNonNull) or named.name != "String":
                     yield f"{where}: it is told once and is null ever after, so it is nullable text"
+                case words.Made() if isinstance(field.type, GraphQLNonNull) or named.name != "String":
+                    yield f"{where}: what the request makes may be kept from a key, so it is nullable text"
                 case words.One() as word:
                     yield from _one(where, type_, field, word, rules)
                 case words.Variant() | words.ById() | words.Single() | words.Subject() if isinstance(

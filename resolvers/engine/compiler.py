@@ -219,6 +219,10 @@ class Compiler:
             case words.Once():
                 self.marked = True
                 return [L(f"{plans.MARK}?:{word.name}{plans.MARK}")]
+            case words.Made():
+                self.marked = True
+                of = text(self.checked(word.build(scope.row, self.view)))
+                return self.leaf(field, [L(f"{plans.MARK}!:{word.name}:"), of, L(plans.MARK)], sure=False)
             case words.Inside():
                 return self.inside(field, named, word, details, scope)
             case words.One():

@@ -158,6 +158,14 @@ class Once(Word):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Made(Word):
+    """Text that the request makes of a value when the answer is ready, such as an address signed for whoever asks."""
+
+    name: str
+    build: Callable[[Row, View], Any]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Verb(Word):
     """A mutation: a resolver that runs in a transaction and returns the id of its outcome."""
 
@@ -269,6 +277,11 @@ def sealed(kind: str, build: Callable[..., Any], subject: Callable[..., Any], **
 def once(name: str, **kw: Any) -> Any:
     """A value that the verb of this very request told by this name (`call.once(name, value)`); null otherwise."""
     return _field(Once(name), **kw)
+
+
+def made(name: str, build: Callable[..., Any], **kw: Any) -> Any:
+    """Text that the request makes of an id, by this name, once the statement has run: `made("file", lambda row: row.id)`."""
+    return _field(Made(name, _viewed(build)), **kw)
 
 
 def identity(**kw: Any) -> Any:

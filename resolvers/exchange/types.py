@@ -24,8 +24,10 @@ from models.exchange.kinds import (
     Unit,
 )
 from models.exchange.states import CommitmentStatus, NeedStatus, OfferStatus
+from models.files import tables as files
 from models.funds.spending import Allocation as AllocationRow
 from models.vault import Kind as Class
+from resolvers.attached import attached
 from resolvers.common import Connection, Node
 from resolvers.engine import words as w
 from resolvers.exchange.filters import CommitmentFilter, CommitmentOrder
@@ -34,6 +36,7 @@ from resolvers.territory import Division, Grid
 
 if TYPE_CHECKING:
     from resolvers.activity import Attendance, ServiceSession, SessionCommitment
+    from resolvers.files import Attachment
     from resolvers.funds import Allocation
 
 Provider = Annotated[
@@ -242,6 +245,9 @@ class Need(Node):
         default=5,
         description="The sessions that serve it, the earliest first.",
     )
+    attachments: list[Annotated[Attachment, strawberry.lazy("resolvers.files")]] = attached(
+        files.Attachment.need_id, "need, for whoever reads its note"
+    )
     viewer_can: NeedViewerCan = w.inside(description="What the caller may do with it now.")
 
 
@@ -309,6 +315,9 @@ class Offer(Node):
         limit=50,
         default=10,
         description="Open needs that it can serve: of the same kind, unit and category, in its areas and window, with something left. Most urgent first, then by due time.",
+    )
+    attachments: list[Annotated[Attachment, strawberry.lazy("resolvers.files")]] = attached(
+        files.Attachment.offer_id, "offer"
     )
     viewer_can: OfferViewerCan = w.inside(description="What the caller may do with it now.")
 
@@ -410,5 +419,8 @@ class Commitment(Node):
         limit=100,
         default=3,
         description="Who served for it, when, and the hours that came of it.",
+    )
+    attachments: list[Annotated[Attachment, strawberry.lazy("resolvers.files")]] = attached(
+        files.Attachment.commitment_id, "commitment"
     )
     viewer_can: CommitmentViewerCan = w.inside(description="What the caller may do with it now.")

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 import strawberry
 
 from models.access import FUND_ROLES, Role
+from models.files import tables as files
 from models.funds import queries, tables
 from models.funds.books import Spending
 from models.funds.rules import (
@@ -18,6 +19,7 @@ from models.funds.rules import (
     Confirmation,
     DisbursementStatus,
 )
+from resolvers.attached import attached
 from resolvers.common import Connection, Money, Node, money
 from resolvers.engine import words as w
 from resolvers.funds.types import Donation, Fund
@@ -26,6 +28,7 @@ from resolvers.territory import Division
 
 if TYPE_CHECKING:
     from resolvers.exchange import Need, ServiceCategory
+    from resolvers.files import Attachment
 
 SPENDABLE = tuple(status for name, status in ALLOCATION_STEPS if name == "spend")
 
@@ -153,6 +156,9 @@ class Allocation(Node):
         order=(tables.Disbursement.made_at,),
         description="Its payments, oldest first.",
     )
+    attachments: list[Annotated[Attachment, strawberry.lazy("resolvers.files")]] = attached(
+        files.Attachment.allocation_id, "allocation"
+    )
     viewer_can: AllocationCan = w.inside(description="What the caller may do with it now.")
 
 
@@ -264,5 +270,8 @@ class Disbursement(Node):
         limit=100,
         default=10,
         description="The gifts that it consumed, in the allocation's order.",
+    )
+    attachments: list[Annotated[Attachment, strawberry.lazy("resolvers.files")]] = attached(
+        files.Attachment.disbursement_id, "payment"
     )
     viewer_can: DisbursementCan = w.inside(description="What the caller may do with it now.")

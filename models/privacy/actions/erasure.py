@@ -13,11 +13,13 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from models.access import Role
 from models.activity.tables import Attendance
 from models.base import INSTANT, table
 from models.database import Db, Statement
 from models.exchange.kinds import Side
 from models.exchange.tables import Commitment, Need, NeedStaff, Offer
+from models.files.tables import Attachment
 from models.funds.inputs import ANONYMOUS
 from models.funds.tables import Disbursement, Donation, Donor, DonorName
 from models.identity.accounts.tables import Account, AccountLogin, RecoveryCode
@@ -57,6 +59,10 @@ ADULT_SINCE: sa.ColumnElement[date] = sa.literal_column("date '1970-01-01'")
 """In the place of the day on which he came of age, which would tell his birthday."""
 
 
+OWN_ROLES = (Role.PERSON, Role.RESIDENT, Role.VOLUNTEER)
+"""The capacities that nobody gave him. What he uploaded in an office is the office's record."""
+
+
 def _text(value: str) -> sa.ColumnElement[str]:
     return sa.literal_column(f"'{value}'", sa.Text())
 
@@ -72,6 +78,13 @@ consent, asked, correction = table(Consent), table(SubjectRequest), table(Correc
 
 HIS_SIGN_INS = sa.select(sign_in.c.id).where(sign_in.c.person_id == WHO)
 HIS_DONORS = sa.select(donor.c.id).where(donor.c.person_id == WHO)
+attachment = table(Attachment)
+HIS_FILES = sa.or_(
+    sa.and_(attachment.c.uploader_id == WHO, attachment.c.role.in_([_text(role) for role in OWN_ROLES])),
+    attachment.c.need_id.in_(sa.select(need.c.id).where(OWN_NEED)),
+    attachment.c.attendance_id.in_(sa.select(attendance.c.id).where(attendance.c.volunteer_id == WHO)),
+)
+"""What he uploaded as himself, and what anybody attached to his needs and his parts in sessions."""
 REFERRED = sa.or_(
     sa.exists(sa.select(need.c.id).where(need.c.beneficiary_id == resident.c.id)),
     sa.exists(sa.select(disbursement.c.id).where(disbursement.c.payee_resident_id == resident.c.id)),
@@ -151,6 +164,11 @@ CLEARED = (
         .where(attendance.c.volunteer_id == WHO, attendance.c.reason.is_not(None))
         .values(reason=None)
     ),
+    Statement(  # what opens the files goes with the row's words: what is stored of them is noise until it is swept
+        sa.update(attachment)
+        .where(attachment.c.removed_at.is_(None), HIS_FILES)
+        .values(removed_at=NOW, removed_by=WHO, opener=None, name=None, caption=None)
+    ),
     Statement(sa.update(donor).where(donor.c.person_id == WHO).values(label=_text(ANONYMOUS))),
     Statement(
         sa.update(donation).where(donation.c.person_id == WHO).values(publish_name=False, public_name=_text(ANONYMOUS))
@@ -214,6 +232,7 @@ KEPT: Mapping[str, tuple[str, str]] = {
     "manual_proposal": ("volunteer_id", "补录申请 {count} 条：时长的依据，保留申请与审批文字"),
     "need": ("subject_id", "需求 {count} 条：服务统计与账目所指，标题和说明已清除"),
     "commitment": ("volunteer_person_id", "对接单 {count} 条：服务对象一方的记录，已匿名"),
+    "attachment": ("uploader_id", "上传记录 {count} 条：本人文件已清除，仅保留履职时上传的凭证"),
     "donation": ("person_id", "捐赠 {count} 笔：会计档案，捐赠人显示为匿名"),
     "disbursement": ("payee_person_id", "救助款 {count} 笔：会计档案，保留用途，收款人已匿名"),
     "pii_access": ("subject_id", "查阅您信息的记录 {count} 条：查阅人须对此负责"),
