@@ -14,7 +14,6 @@ from collections.abc import Callable
 from contextlib import aclosing
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 import structlog
@@ -66,7 +65,7 @@ def welcome(origin: str | None, host: str | None, others: frozenset[str]) -> boo
     """
     if origin is None or origin == WECHAT or origin in others:
         return True
-    return host is not None and urlsplit(origin).netloc.lower() == host.lower()
+    return host is not None and origin.lower() in (f"https://{host.lower()}", f"http://{host.lower()}")
 
 
 class Sockets:
@@ -395,7 +394,7 @@ def _read(message: Message) -> dict[str, Any]:
     if text is None:
         raise Closed(INVALID, "a message is text")
     try:
-        said = orjson.loads(text)
+        said = strict.loads(text)
     except ValueError:
         raise Closed(INVALID, "a message is JSON") from None
     if not isinstance(said, dict) or not isinstance(said.get("type"), str):

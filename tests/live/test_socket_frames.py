@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from api.live import open, socket
 from tests.live.talking import INIT, Talk, subscribe, talking
+from tests.live.watched import until
 from tests.site import Site, served
 
 TYPENAME = "{ __typename }"
@@ -28,7 +29,7 @@ async def site(database: str) -> AsyncIterator[Site]:
 def quiet(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
     """Nothing that a client sends is worth a line in the log."""
     yield
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr() == ("", "")
 
 
 DEEP = 20_000
@@ -254,9 +255,6 @@ async def test_a_client_that_says_goodbye_is_answered_in_kind(site: Site) -> Non
 
 
 async def test_no_socket_is_left(site: Site) -> None:
-    until = asyncio.get_running_loop().time() + 5
-    while site.door.sockets.open.all and asyncio.get_running_loop().time() < until:
-        await asyncio.sleep(0.05)
-    assert not site.door.sockets.open.all
+    await until(lambda: not site.door.sockets.open.all)
     assert not site.door.places._taken and not site.door.places._all
     assert open.STUCK == 10.0
