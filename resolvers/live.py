@@ -32,7 +32,7 @@ def _label(values: type[enum.StrEnum], topic: Callable[[Any, Any], Any]) -> Any:
     labels: Mapping[enum.StrEnum, str] = TABLES[values.__name__].labels
 
     def build(row: Any, view: Any) -> Any:
-        texts = {value.value: sa.literal(said, sa.Text(), literal_execute=True) for value, said in labels.items()}
+        texts = {value.value: exchange.constant(said) for value, said in labels.items()}
         return sa.case(texts, value=topic(row, view))
 
     return w.expression(build, description="What happened, in Chinese, short enough for a toast.")

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from models.access import STAFF_ROLES, Role, within
 from models.activity.rules import AttendanceStatus
 from models.activity.tables import Attendance
-from models.exchange.changes import among, spoken
+from models.exchange.changes import among, constant, spoken
 from models.labels import labelled
 
 Where = sa.ColumnElement[bool]
@@ -112,7 +112,7 @@ def told_of_session(event: Any, session: Any, view: Any) -> Where:
 def session_topic(event: Any, view: Any) -> Any:
     """What happened to a session, as a SessionTopic."""
     part = sa.case(
-        (sees_part(event, view), sa.literal(T.ROSTER.value, sa.Text(), literal_execute=True)),
-        else_=sa.literal(T.PLACES.value, sa.Text(), literal_execute=True),
+        (sees_part(event, view), constant(T.ROSTER.value)),
+        else_=constant(T.PLACES.value),
     )
     return spoken(event.topic, SESSION_TOPICS, otherwise=part)
