@@ -127,6 +127,12 @@ QUIET: dict[str, Any] = {
 """How every server of ours runs."""
 
 
+def said(text: str) -> None:
+    """Tells whoever started this. Where that is written to a disk that is full, it serves all the same."""
+    with suppress(OSError):
+        print(text, flush=True)
+
+
 def announced(ready: str | None) -> Any:
     """uvicorn's server, which says `ready`, if anything, once requests are taken, and goodbye before it ends."""
     import uvicorn
@@ -145,7 +151,7 @@ def announced(ready: str | None) -> Any:
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets=sockets)
             if self.started and ready is not None:
-                print(ready, flush=True)
+                said(ready)
 
     return Server
 
