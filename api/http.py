@@ -16,10 +16,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID
 
-import orjson
 from graphql import OperationType
 
-from api import accept, errors, metrics
+from api import accept, errors, metrics, strict
 from api.accept import Accepted, accepted
 from api.address import client_address
 from api.asgi import App, Receive, Scope, Send
@@ -96,6 +95,8 @@ class Door:
         wal: bytes | None = None
         after: int | None = None
         try:
+            if len(headers) != len(scope["headers"]):
+                strict.once(scope["headers"])
             if takes.json is None and not takes.events:
                 raise Failed(errors.NOT_ACCEPTABLE)
             if is_upload(scope["method"], headers):
@@ -198,12 +199,8 @@ async def _given(scope: Scope, headers: dict[bytes, bytes], receive: Receive) ->
     """The request object: of a body, or of a query string. Raises Failed."""
     if scope["method"] == "POST":
         media = headers.get(b"content-type", b"")
-        if media != b"application/json":
-            media, _, parameters = media.partition(b";")
-            if media.strip().lower() != b"application/json":
-                raise Failed(errors.MEDIA_TYPE)
-            if b"charset" in parameters.lower() and b"utf-8" not in parameters.lower():
-                raise Failed(errors.MEDIA_TYPE, "charset: only utf-8")
+        if media != b"application/json" and not strict.plain_json(media):
+            raise Failed(errors.MEDIA_TYPE)
         if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
             raise Failed(errors.MEDIA_TYPE, "content-encoding: send the body as it is")
         given: Any = _json(await _body(headers, receive))
@@ -219,6 +216,8 @@ async def _given(scope: Scope, headers: dict[bytes, bytes], receive: Receive) ->
         except ValueError:
             raise Failed(errors.MALFORMED, "the query string cannot be read") from None
         given = dict(pairs)
+        if len(given) != len(pairs):
+            raise Failed(errors.MALFORMED, "a parameter is given twice")
         for name in ("variables", "extensions"):
             if name in given:
                 given[name] = _json(given[name].encode()) if given[name] else None
@@ -231,9 +230,9 @@ async def _given(scope: Scope, headers: dict[bytes, bytes], receive: Receive) ->
 
 def _json(body: bytes) -> Any:
     try:
-        return orjson.loads(body)
-    except (ValueError, RecursionError):
-        raise Failed(errors.MALFORMED, "not JSON in UTF-8") from None
+        return strict.loads(body)
+    except strict.Unread as no:
+        raise Failed(errors.MALFORMED, str(no)) from None
 
 
 async def _body(headers: dict[bytes, bytes], receive: Receive) -> bytes:

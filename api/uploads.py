@@ -22,10 +22,9 @@ from collections.abc import AsyncIterator, Hashable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import orjson
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
-from api import errors
+from api import errors, strict
 from api.asgi import Receive
 from api.operations import Failed
 from api.watching import Gone
@@ -280,8 +279,8 @@ def _temporary(folder: Path) -> BinaryIO:
 
 def _json(text: bytes) -> Any:
     try:
-        return orjson.loads(text)
-    except (ValueError, RecursionError):
+        return strict.loads(text)
+    except strict.Unread:
         raise _wrong("`operations` and `map` are JSON in UTF-8") from None
 
 

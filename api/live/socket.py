@@ -19,7 +19,7 @@ import orjson
 import structlog
 from graphql import OperationType
 
-from api import errors, metrics
+from api import errors, metrics, strict
 from api.address import client_address
 from api.asgi import Message, Receive, Scope, Send
 from api.errors import Failure
