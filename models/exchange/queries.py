@@ -28,7 +28,7 @@ from models.exchange.states import (
     NeedStatus,
     OfferStatus,
 )
-from models.exchange.tables import Commitment
+from models.exchange.tables import Commitment, Need
 from models.exchange.visible import (
     COMMUNITY_DIGITS,
     FUNDED,
@@ -44,6 +44,7 @@ from models.exchange.visible import (
 from models.people.conflicts import unconcerned
 from models.people.rules import VolunteerRegistration
 from models.people.tables import Resident, SocialWorker, Volunteer
+from models.people.visible import today
 
 Can = Callable[[Any, Any], sa.ColumnElement[bool]]
 UNCLEAR = (CommitmentStatus.IN_SERVICE, CommitmentStatus.DELIVERED, CommitmentStatus.DISPUTED)
@@ -267,6 +268,31 @@ def in_full(row: Any, view: Any) -> sa.ColumnElement[bool]:
     if role in rules.PROVIDERS:
         return trusted(row, view.actor, view.rows(Commitment))
     return sa.true() if role in STAFF_ROLES else NOBODY
+
+
+def hints(row: Any, view: Any) -> Any:
+    """What whoever helps should know: for volunteers, who decide by it whether they can; for its parties and staff."""
+    return row.hints if view.actor.role is Role.VOLUNTEER else sa.case((in_full(row, view), row.hints))
+
+
+def funds_for(fund: Any, asked: Any, view: Any) -> Any:
+    """Whether a fund of the foundation that was asked may pay for the need, by what it is bound to (`Restriction.admits`
+    in the funds area), and the community's word that the beneficiary is of those whom such aid is for."""
+    wanted, now = view.rows(Need).c, today(view.actor)
+    admits = sa.exists(
+        sa.select(sa.literal_column("1")).where(
+            wanted.id == asked.need_id,
+            sa.or_(fund.category_code.is_(None), in_category(wanted.category_code, fund.category_code)),
+            sa.or_(fund.restricted_area.is_(None), sa.func.starts_with(wanted.area, fund.restricted_area)),
+        )
+    )
+    return sa.and_(
+        fund.organization_id == asked.organization_id,
+        sa.func.coalesce(asked.eligible, sa.false()),
+        sa.or_(fund.restricted_from.is_(None), fund.restricted_from <= now),
+        sa.or_(fund.restricted_to.is_(None), fund.restricted_to >= now),
+        admits,
+    )
 
 
 def by_staff(row: Any, view: Any) -> sa.ColumnElement[bool]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from models.access import Role
 from models.clock import EARLIEST, LATEST
-from models.exchange.kinds import Fulfilment, Kind, Origin, Side, Unit
+from models.exchange.kinds import Fulfilment, Hint, Kind, Origin, Side, Unit
 from models.exchange.states import NeedStatus, OfferStatus, Status
 from models.labels import label
 from models.problems import InvalidInput, InvalidTransition
@@ -225,7 +225,19 @@ def reason(given: str, field: str = "reason") -> str:
     return clean(given, field, most=200, least=2)
 
 
-CHECKS: dict[str, Callable[[Any], Any]] = {"title": title, "note": note, "qty_total": quantity, "urgency": urgency}
+def hints(given: Iterable[Hint]) -> list[Hint]:
+    """What whoever helps should know, in the order of its table, none twice."""
+    chosen = set(given)
+    return [hint for hint in Hint if hint in chosen]
+
+
+CHECKS: dict[str, Callable[[Any], Any]] = {
+    "title": title,
+    "note": note,
+    "qty_total": quantity,
+    "urgency": urgency,
+    "hints": hints,
+}
 """What each editable field must be, by its column; what is not named here is a choice or is checked beside others."""
 
 EDITABLE: dict[NeedStatus, frozenset[Role]] = {

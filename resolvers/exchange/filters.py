@@ -12,6 +12,7 @@ from models.exchange import queries as q
 from models.exchange.kinds import (
     Fulfilment,
     GenderPreference,
+    Hint,
     Kind,
     Origin,
     Sensitivity,
@@ -78,7 +79,7 @@ labelled(
     describe={CommitmentOrder.NEWEST: "The newest first.", CommitmentOrder.OLDEST: "The oldest first."},
 )
 for values in (
-    *(Fulfilment, GenderPreference, Kind, Origin, Sensitivity, Side, SubmittedVia, Unit),
+    *(Fulfilment, GenderPreference, Hint, Kind, Origin, Sensitivity, Side, SubmittedVia, Unit),
     *(NeedStatus, OfferStatus, CommitmentStatus),
     *(NeedOrder, OfferOrder, CommitmentOrder),
 ):

@@ -9,7 +9,7 @@ from uuid import UUID
 import strawberry
 
 from models.exchange import actions
-from models.exchange.kinds import GenderPreference, Kind, Sensitivity, SubmittedVia, Unit
+from models.exchange.kinds import GenderPreference, Hint, Kind, Sensitivity, SubmittedVia, Unit
 from resolvers.verbs import Call
 
 
@@ -82,6 +82,9 @@ class NeedEditInput:
     sensitivity: strawberry.Maybe[Sensitivity] = strawberry.field(description="Who may read of it at all.")
     gender_preference: strawberry.Maybe[GenderPreference] = strawberry.field(
         description="Whom the beneficiary would rather have."
+    )
+    hints: strawberry.Maybe[list[Hint]] = strawberry.field(
+        description="For staff: all that whoever helps should know or bring."
     )
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import strawberry
 
 from models.exchange import actions
+from models.exchange.kinds import Hint
 from resolvers.exchange.inputs import (
     NeedEditInput,
     NeedInput,
@@ -63,8 +64,16 @@ class ExchangeMutation:
         return await actions.edit_need(call.db, call.id(id, "need"), version, changes(input))
 
     @mutation(Need, actions.verify_need, description="Community staff and social workers: a need is true. It opens.")
-    async def need_verify(call: Call, id: NeedId, publish: Publish = True) -> UUID:
-        return await actions.verify_need(call.db, call.id(id, "need"), publish=publish)
+    async def need_verify(
+        call: Call,
+        id: NeedId,
+        publish: Publish = True,
+        hints: Annotated[
+            list[Hint] | None,
+            strawberry.argument(description="What whoever helps should know or bring. Null leaves it as it is."),
+        ] = None,
+    ) -> UUID:
+        return await actions.verify_need(call.db, call.id(id, "need"), publish=publish, hints=hints)
 
     @mutation(
         Need,
@@ -156,9 +165,15 @@ class ExchangeMutation:
         call: Call,
         id: NeedId,
         foundation: Annotated[strawberry.ID, strawberry.argument(description="The foundation.")],
+        eligible: Annotated[
+            bool | None,
+            strawberry.argument(
+                description="Whether the beneficiary is of those whom such aid is for: yes or no, without the reason. Null: not said, and what was said before stays."
+            ),
+        ] = None,
     ) -> UUID:
         return await actions.ask_foundation(
-            call.db, call.id(id, "need"), call.id(foundation, "organization", "foundation")
+            call.db, call.id(id, "need"), call.id(foundation, "organization", "foundation"), eligible=eligible
         )
 
     @mutation(

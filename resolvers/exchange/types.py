@@ -16,6 +16,7 @@ from models.exchange import tables
 from models.exchange.kinds import (
     Fulfilment,
     GenderPreference,
+    Hint,
     Kind,
     Origin,
     Sensitivity,
@@ -37,7 +38,7 @@ from resolvers.territory import Division, Grid
 if TYPE_CHECKING:
     from resolvers.activity import Attendance, ServiceSession, SessionCommitment
     from resolvers.files import Attachment
-    from resolvers.funds import Allocation
+    from resolvers.funds import Allocation, Fund
 
 Provider = Annotated[
     Union[Organization, Person],  # noqa: UP007
@@ -112,6 +113,17 @@ class NeedStaff(Node):
 class NeedFoundation(Node):
     organization: Organization | None = w.one(tables.NeedFoundation.organization_id, description="The foundation.")
     asked_at: datetime = w.column(tables.NeedFoundation.asked_at, description="When.")
+    eligible: bool | None = w.column(
+        tables.NeedFoundation.eligible,
+        description="Whether the community says that the beneficiary is of those whom such aid is for: yes or no, never why. Null: it has not said.",
+    )
+    eligible_funds: list[Annotated[Fund, strawberry.lazy("resolvers.funds")]] = w.many(
+        match=q.funds_for,
+        order=("name",),
+        limit=50,
+        default=20,
+        description="The foundation's funds that may pay for it today by what they are bound to, category, division and days; none unless `eligible`.",
+    )
 
 
 def registered(column: str) -> Any:
@@ -178,6 +190,10 @@ class Need(Node):
     gender_preference: GenderPreference | None = w.expression(
         registered("gender_preference"),
         description="Whom the beneficiary would rather have; null for whoever is registered as nothing.",
+    )
+    hints: list[Hint] | None = w.expression(
+        q.hints,
+        description="What whoever helps should know or bring, as staff chose it: for volunteers, its parties and staff; null for others. It says what there is to do, never why.",
     )
     status: NeedStatus = w.column(tables.Need.status, description="Where it stands.")
     reason: str | None = w.sealed(

@@ -22,12 +22,15 @@ from models.exchange.tables import NeedFoundation
 from models.exchange.visible import FUNDED
 from models.labels import label
 from models.people.actions import end_contact_grants, grant_contact
+from models.people.actions.interests import no_conflict
+from models.people.actions.persons import consent_missing
+from models.people.problems import CareRefused, ConflictOfInterest
 from models.people.rules import OrganizationKind
-from models.people.tables import Membership, Organization, SocialWorker
+from models.people.tables import Membership, Organization, Resident, SocialWorker
 from models.problems import InvalidInput, InvalidTransition, NotFound, refuses
 
 worker, membership, organization = table(SocialWorker), table(Membership), table(Organization)
-asked = table(NeedFoundation)
+asked, resident = table(NeedFoundation), table(Resident)
 
 A_WORKER = Statement(
     sa.select(worker.c.person_id).where(
@@ -50,6 +53,12 @@ A_FOUNDATION = Seen(
         *seen(organization, "organization", viewer),
     )
 )
+NO_CARE = Statement(
+    sa.select(sa.or_(resident.c.no_care, consent_missing(resident.c.person_id, "SENSITIVE_CARE", bound("now")))).where(
+        resident.c.id == bound("id", sa.Uuid())
+    )
+)
+"""Whether a resident does not wish his health and poverty to be handled: nobody speaks of them then, not by a yes."""
 ASK = Statement(
     insert(asked)
     .values(
@@ -57,8 +66,12 @@ ASK = Statement(
         organization_id=bound("foundation", sa.Uuid()),
         asked_by=bound("by", sa.Uuid()),
         asked_at=bound("now"),
+        eligible=bound("eligible", sa.Boolean()),
     )
-    .on_conflict_do_nothing()
+    .on_conflict_do_update(
+        index_elements=["need_id", "organization_id"],
+        set_={"eligible": sa.func.coalesce(bound("eligible", sa.Boolean()), asked.c.eligible)},
+    )
 )
 
 
@@ -101,11 +114,13 @@ async def entrust(db: Db, row: Row, person: UUID) -> None:
 
 
 @may(rules.MAY["need.ask_foundation"])
-@refuses(InvalidTransition)
-async def ask_foundation(db: Db, need: UUID, foundation: UUID) -> UUID:
+@refuses(InvalidTransition, ConflictOfInterest, CareRefused)
+async def ask_foundation(db: Db, need: UUID, foundation: UUID, *, eligible: bool | None = None) -> UUID:
     """Asks a foundation to pay for a need that was found true: from now on its people see it, without its particulars.
 
-    Asked before, it stays so. Not for a RESTRICTED need: that is nobody's but its staff's.
+    `eligible`: whether the community says that the beneficiary is of those whom such aid is for, a yes or no without the
+    reason; not for oneself or somebody one is close to, and not against his will. Asked before, it stays so, and a new
+    word on that replaces the old one. Not for a RESTRICTED need: that is nobody's but its staff's.
     """
     row = await locked_need(db, need)
     status = NeedStatus(row["status"])
@@ -115,11 +130,16 @@ async def ask_foundation(db: Db, need: UUID, foundation: UUID) -> UUID:
         raise InvalidInput(field="id", reason="敏感需求不能转介给基金会，请直接提出用款申请。")
     if await db.value(A_FOUNDATION, id=foundation) is None:
         raise NotFound(what="该基金会")
-    await show_to_foundation(db, row, foundation)
+    if eligible is not None:
+        await no_conflict(db, concerns=[row["subject_id"]])
+        if await db.value(NO_CARE, id=row["beneficiary_id"]):
+            raise CareRefused()
+        db.detail["eligible"] = eligible
+    await show_to_foundation(db, row, foundation, eligible)
     return need
 
 
-async def show_to_foundation(db: Db, row: Any, foundation: UUID) -> None:
+async def show_to_foundation(db: Db, row: Any, foundation: UUID, eligible: bool | None = None) -> None:
     """Writes that a foundation was asked: also for the funds area, when money is asked for."""
-    await db.value(ASK, need=row["id"], foundation=foundation, by=db.actor.person)
+    await db.value(ASK, need=row["id"], foundation=foundation, by=db.actor.person, eligible=eligible)
     db.tell("need.foundation_asked", row["id"], area=row["area"])

@@ -82,7 +82,7 @@ KEYS_OF = Statement(sa.select(*KEYS).where(commitment.c.id == bound("id")))
 NEED_COLUMNS = (
     *("title", "note", "category_id", "category_code", "qty_total", "window_from", "window_to", "due_at"),
     *("answer_due_at", "urgency", "sensitivity", "gender_preference", "status", "reason", "referred_to", "reopened"),
-    *("opened_at", "closed_at", "verified_by", "assigned_to"),
+    *("hints", "opened_at", "closed_at", "verified_by", "assigned_to"),
 )
 OFFER_COLUMNS = (
     *("title", "note", "category_id", "category_code", "qty_total", "window_from", "window_to", "service_areas"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -27,7 +28,7 @@ from models.exchange.actions.ground import (
     write_need,
 )
 from models.exchange.actions.placing import lapse
-from models.exchange.kinds import Sensitivity, Side
+from models.exchange.kinds import Hint, Sensitivity, Side
 from models.exchange.problems import CommitmentsUnderWay, QuantityBelowCommitted, ReopenTooLate
 from models.exchange.states import COMMITMENT_STEPS, LIVE, NEED_STEPS, CommitmentStatus, NeedStatus
 from models.exchange.visible import is_any, own
@@ -83,13 +84,15 @@ async def submit_draft(db: Db, need: UUID) -> UUID:
 async def edit_need(db: Db, need: UUID, version: int, changes: dict[str, Any]) -> UUID:
     """Changes a need's words and numbers: by who asked until it is verified, by staff until it is delivered.
 
-    `changes`: what is to change, by column, with `category` for a category's id. The quantity cannot go below what is
+    `changes`: what is to change, by column, with `category` for a category's id. `hints` are the staff's. The quantity cannot go below what is
     promised; what a commitment was made for (category, sensitivity, window) stays while there is one.
     """
     row = await _own_or_staff(db, need)
     status = NeedStatus(row["status"])
     if db.actor.role not in rules.EDITABLE.get(status, ()):
         raise InvalidTransition(status=status.value, label=label(status))
+    if "hints" in changes and db.actor.role not in rules.STAFF:
+        raise InvalidInput(field="hints", reason="服务提示由社区工作人员填写。")
     if row["version"] != version:
         raise StaleVersion(current=row["version"])
     await lapse(db, {need})
@@ -135,17 +138,19 @@ async def _finish(db: Db, row: Row) -> None:
 
 @may(rules.MAY["need.verify"])
 @refuses(InvalidTransition, ConflictOfInterest)
-async def verify_need(db: Db, need: UUID, *, publish: bool = True) -> UUID:
-    """The community found it true; it opens at once, unless it is to be held back.
+async def verify_need(db: Db, need: UUID, *, publish: bool = True, hints: Iterable[Hint] | None = None) -> UUID:
+    """The community found it true; it opens at once, unless it is to be held back. `hints`: what whoever helps should
+    know, where that is to be said now.
 
     Nobody finds true what he wrote down himself, nor what is for his household or somebody he is close to.
     """
     row = await locked_need(db, need)
     await no_conflict(db, made_by=[row["requester_id"]], concerns=[row["subject_id"]])
+    said = {} if hints is None else {"hints": rules.hints(hints)}
     if publish:
-        await move_need(db, row, "verify", "open", opened_at=db.now, verified_by=db.actor.person)
+        await move_need(db, row, "verify", "open", opened_at=db.now, verified_by=db.actor.person, **said)
     else:
-        await move_need(db, row, "verify", verified_by=db.actor.person)
+        await move_need(db, row, "verify", verified_by=db.actor.person, **said)
     return need
 
 

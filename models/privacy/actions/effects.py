@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from models.base import INSTANT, table
 from models.database import Db, Statement
+from models.exchange.tables import Need, NeedFoundation
 from models.funds.inputs import UNNAMED
 from models.funds.tables import Donation
 from models.people.rules import written_tags
@@ -21,6 +22,7 @@ from models.vault import Kind
 
 person, resident, volunteer = table(Person), table(Resident), table(Volunteer)
 grant, donation = table(ContactGrant), table(Donation)
+need, asked = table(Need), table(NeedFoundation)
 WHO = sa.bindparam("person", type_=sa.Uuid(), unique=False)
 OFF = sa.bindparam("off", type_=sa.Boolean())
 
@@ -46,6 +48,12 @@ CLEAR_CARE = Statement(
     .where(resident.c.person_id == WHO)
     .values(no_care=sa.true(), care=sa.bindparam("care"), care_note=sa.null(), care_tier=sa.null())
 )
+UNSAID = Statement(
+    sa.update(asked)
+    .where(asked.c.need_id == need.c.id, need.c.subject_id == WHO, asked.c.eligible.is_not(None))
+    .values(eligible=sa.null())
+)
+"""That the community says whether somebody is of those whom aid is for: it speaks of his health or poverty."""
 UNPUBLISH = Statement(
     sa.update(donation)
     .where(donation.c.person_id == WHO, donation.c.publish_name)
@@ -65,6 +73,7 @@ async def turn_off(db: Db, who: UUID, purpose: ConsentPurpose) -> None:
         case ConsentPurpose.SENSITIVE_CARE:
             nothing = (await db.keys()).seal(Kind.CARE, written_tags(()), who)
             await db.one(CLEAR_CARE, person=who, care=nothing)
+            await db.one(UNSAID, person=who)
         case ConsentPurpose.PUBLICITY:
             await db.one(UNPUBLISH, person=who)
 

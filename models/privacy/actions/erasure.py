@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -45,6 +46,7 @@ from models.people.tables import (
     Volunteer,
 )
 from models.pinyin import sort_key
+from models.privacy.actions.effects import UNSAID
 from models.privacy.actions.open_ends import OWN_NEED, bars, cancel_open
 from models.privacy.problems import ErasureBlocked
 from models.privacy.rules import ConsentState
@@ -67,6 +69,7 @@ def _text(value: str) -> sa.ColumnElement[str]:
     return sa.literal_column(f"'{value}'", sa.Text())
 
 
+_none: sa.ColumnElement[Any] = sa.literal_column("'{}'::text[]")
 person, resident, volunteer = table(Person), table(Resident), table(Volunteer)
 need, offer, commitment, staff = table(Need), table(Offer), table(Commitment), table(NeedStaff)
 donor, donor_name, donation, disbursement = table(Donor), table(DonorName), table(Donation), table(Disbursement)
@@ -135,8 +138,8 @@ CLEARED = (
         .values(
             state=_text(VolunteerRegistration.WITHDRAWN),
             state_reason=None,
-            skills=sa.literal_column("'{}'::text[]"),
-            categories=sa.literal_column("'{}'::text[]"),
+            skills=_none,
+            categories=_none,
             no_matching=True,
             adult_on=ADULT_SINCE,
             version=volunteer.c.version + 1,
@@ -148,8 +151,11 @@ CLEARED = (
         .values(licence_no=sa.func.concat(_text("注销"), sa.cast(worker.c.id, sa.Text())))
     ),
     Statement(
-        sa.update(need).where(OWN_NEED).values(title=_text(f"{GONE}的需求"), note=None, reason=None, household=None)
+        sa.update(need)
+        .where(OWN_NEED)
+        .values(title=_text(f"{GONE}的需求"), note=None, reason=None, household=None, hints=_none)
     ),
+    UNSAID,
     Statement(
         sa.update(offer).where(offer.c.person_id == WHO).values(title=_text(f"{GONE}的供给"), note=None, reason=None)
     ),

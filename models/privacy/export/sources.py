@@ -181,7 +181,7 @@ SOURCES: tuple[Source, ...] = (
         "Needs for you, and those that you asked for online",
         f"""SELECT n.subject_id AS _person, n.no, n.title, n.note, n.kind, n.category_code, {who("n.requester_id")} AS requester,
         {who("n.subject_id")} AS beneficiary, n.submitted_via, {place("n.area")} AS community, n.qty_total, n.qty_delivered,
-        n.unit, n.window_from, n.window_to, n.due_at, n.urgency, n.sensitivity, n.gender_preference, n.status, n.reason,
+        n.unit, n.window_from, n.window_to, n.due_at, n.urgency, n.sensitivity, n.gender_preference, n.hints, n.status, n.reason,
         n.referred_to, n.created_at, n.opened_at, n.closed_at FROM need n
         WHERE n.subject_id = $1 OR n.requester_id = $1 AND n.submitted_via = 'ONLINE' ORDER BY n.created_at, n.id""",
         ("need.subject_id", "need.requester_id"),

@@ -71,6 +71,7 @@ FIELDS: Mapping[str, tuple[str, str]] = {
     "grid": ("网格", "Grid"),
     "guardian": ("监护人（掩码）", "Guardian, masked"),
     "handledAt": ("办理时间", "When it was handled"),
+    "hints": ("服务提示", "What helpers were told to know"),
     "idType": ("证件类型", "Kind of document"),
     "joinsAs": ("加入身份", "As what you would join"),
     "kept": ("保留的内容及依据", "What was kept, and why"),
