@@ -163,7 +163,7 @@ class Reading:
             total += len(body)
             if total > self.uploads.total:
                 raise Failed(errors.UPLOAD_LARGE)
-            if body:
+            if body and not self.parser.closed:  # what follows the end is nobody's (RFC 2046, 5.1.1)
                 await self._parse(body)
             if not message.get("more_body"):
                 break

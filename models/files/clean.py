@@ -37,10 +37,10 @@ SPOKEN = {b"udta", b"meta", b"uuid"}
 ACTIVE = re.compile(rb"/(JavaScript|Launch|EmbeddedFiles?|RichMedia|XFA|ImportData|SubmitForm)\b")
 ESCAPED = re.compile(rb"#([0-9A-Fa-f]{2})")
 AMR = {
-    b"#!AMR\n": (12, 13, 15, 17, 19, 20, 26, 31, 5, 0, 0, 0, 0, 0, 0, 0),
-    b"#!AMR-WB\n": (17, 23, 32, 36, 40, 46, 50, 58, 60, 5, 0, 0, 0, 0, 0, 0),
+    b"#!AMR\n": (12, 13, 15, 17, 19, 20, 26, 31, 5, *[-1] * 6, 0),
+    b"#!AMR-WB\n": (17, 23, 32, 36, 40, 46, 50, 58, 60, 5, *[-1] * 4, 0, 0),
 }
-"""Bytes of a frame behind its first, by its type."""
+"""Bytes of a frame behind its first, by its type; -1 for types that nobody has."""
 
 
 def cleaned(kind: MediaType, content: Content) -> Parts:
@@ -301,7 +301,7 @@ def _amr(content: Content) -> Parts:
     at = len(mark)
     while at < len(content):
         size = 1 + AMR[mark][content[at] >> 3 & 15]
-        if content[at] & 0x83 or at + size > len(content):
+        if size == 0 or content[at] & 0x83 or at + size > len(content):
             break
         at += size
     if at == len(mark):
