@@ -163,7 +163,7 @@ class Door:
         elif document.kind is OperationType.MUTATION and scope["method"] == "GET":
             raise Failed(errors.METHOD)
         if document.kind is OperationType.SUBSCRIPTION or takes.prefers_events:
-            await self.streams(scope, receive, send, context, document, authorization, at)
+            await self.streams(receive, send, context, document, authorization, at)
             return None
         answer = await operations.answer(context, document, receive)
         if document.kind is OperationType.MUTATION:

@@ -20,8 +20,6 @@ from uvicorn.protocols.http.httptools_impl import HEADER_RE, HEADER_VALUE_RE, ST
 from api import patience
 from api.asgi import Message, Scope
 
-ABORT = "wushe.abort"
-"""The ASGI extension by which an application ends a connection whose client takes nothing."""
 IDLE, HEAD, BODY, ANSWER = "idle", "head", "body", "answer"
 """What a connection waits for: a request, the rest of a head, the rest of a body, or our answer (and its being read)."""
 
@@ -38,7 +36,6 @@ class Protocol(HttpToolsProtocol):
         """The exchange that the application answers; `cycle` is the one that is read, which may stand behind it."""
         self._date: list[tuple[bytes, bytes]] | None = None
         self._standing = b""
-        self._extensions = {ABORT: self.abort}
         self.heard = 0
         """Bytes that have come since a head, or a body, began."""
         self.patience = patience.of(self)
@@ -84,10 +81,6 @@ class Protocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         self.patience.closed(self)
         super().handle_websocket_upgrade()
-
-    def abort(self) -> None:
-        """Ends the connection at once, with whatever its client has not taken."""
-        self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.serving is not None:
@@ -162,7 +155,6 @@ class Protocol(HttpToolsProtocol):
             "root_path": self.root_path,
             "headers": self.headers,
             "state": self.app_state.copy(),
-            "extensions": self._extensions,
             "method": method,
             "path": self.root_path + path,
             "raw_path": self.root_path.encode("ascii") + raw,

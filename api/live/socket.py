@@ -26,8 +26,8 @@ from api.errors import Failure
 from api.live.hub import Hub
 from api.live.open import Open, Taking
 from api.live.places import Places
+from api.live.wire import ABORT
 from api.operations import Failed, Operations, parts
-from api.protocol import ABORT
 from api.watching import Gone
 from models import clock
 from models.access import Actor
@@ -94,6 +94,7 @@ class Sockets:
                 await _refuse(send, errors.ORIGIN, self.request_id())
                 return
             try:
+                strict.once(scope["headers"])
                 with self.places.one("socket", address):
                     socket = Socket(self, scope, headers, address, receive, send)
                     with self.open.one(socket):

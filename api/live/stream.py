@@ -2,7 +2,7 @@
 
 One request, one stream: an event `next` for each answer, then `complete`. What is wrong with a document is an answer
 too, so that a browser's EventSource gets to see it. A stream that ends without `complete` was cut off, because the
-process stops, and its client comes again.
+process stops, and its client comes again. Who does not read is cut as with any answer (`api.patience`).
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ import structlog
 from graphql import OperationType
 
 from api import errors, metrics
-from api.asgi import Receive, Scope, Send
+from api.asgi import Receive, Send
 from api.live.hub import Hub
 from api.live.open import Open, Taking
 from api.live.places import Places
 from api.operations import Failed, Operations
-from api.protocol import ABORT
 from models import clock
 from models.access import Actor
 from resolvers.context import Context
@@ -44,7 +43,6 @@ class Streams:
 
     async def __call__(
         self,
-        scope: Scope,
         receive: Receive,
         send: Send,
         context: Context,
@@ -55,7 +53,7 @@ class Streams:
         """Answers an operation by a stream. Raises Failed, before anything is sent, where there is no place for it."""
         actor: Any = context.actor
         with self.places.one("stream", context.address, actor.key or actor.person):
-            stream = Stream(self, scope, send, context, document, authorization, at)
+            stream = Stream(self, send, context, document, authorization, at)
             with self.open.one(stream):
                 await stream.run(receive)
 
@@ -78,14 +76,13 @@ class Stream:
     def __init__(
         self,
         all: Streams,
-        scope: Scope,
         send: Send,
         context: Context,
         document: Document,
         authorization: str | None,
         at: Any,
     ) -> None:
-        self.all, self.scope, self._raw, self.context, self.document = all, scope, send, context, document
+        self.all, self._raw, self.context, self.document = all, send, context, document
         self.authorization, self.at = authorization, at
         self.kind = document.kind
         self.taking = Taking()
@@ -129,9 +126,7 @@ class Stream:
         """What time asks for: called once a second."""
         if self.work is None or self.work.done():
             return
-        if self.taking.stuck:
-            self.scope["extensions"][ABORT]()
-        elif self.asking is None or self.asking.done():
+        if self.asking is None or self.asking.done():
             due = self.authorization is not None and clock.now().timestamp() >= self.until
             if due or (not self.taking.waiting and self.taking.loop.time() - self.taking.since >= QUIET):
                 self.asking = asyncio.create_task(self._look_again() if due else self._send(ALIVE))

@@ -2,7 +2,7 @@
 
 Mended here, each with a test that fails without it: a peer that reads nothing keeps its connection for ever; text that
 is no UTF-8, a request line that is no ASCII and a handshake that cannot be parsed end in a traceback; what the
-application says after the library has closed is an error; a server that stops says 1012 at once, in the middle of
+application says after the library has closed is an error, and so is a handshake that it refuses; a server that stops says 1012 at once, in the middle of
 answers.
 """
 
@@ -14,8 +14,8 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
-from api.protocol import ABORT
-
+ABORT = "wushe.abort"
+"""The ASGI extension by which the application ends a socket whose client takes nothing."""
 LINGER = 5.0
 """Seconds in which a connection that we have closed may take what is still to be sent."""
 INVALID_TEXT = 1007
@@ -65,6 +65,8 @@ class Wire(WebSocketsSansIOProtocol):
         if self.close_sent or self.transport.is_closing():
             raise ClientDisconnected
         await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            self.handshake_complete = True
 
     def handle_parser_exception(self) -> None:
         super().handle_parser_exception()

@@ -14,12 +14,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from api import auth
 from api.commands.running import QUIET
-from api.jobs import Duties
 from api.live import open
 from tests.demo import Demo
 from tests.live.talking import subscribe, talking
 from tests.live.watched import CHANGED, CLAIM, READ, Place, key, placed, until
-from tests.worker.conftest import working
 
 ME = "{ me { acting { role } } }"
 HELD = "LOCK TABLE need IN ACCESS EXCLUSIVE MODE"
@@ -27,7 +25,7 @@ HELD = "LOCK TABLE need IN ACCESS EXCLUSIVE MODE"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def place(demo_of_module: Demo) -> AsyncIterator[Place]:
-    async with placed(demo_of_module) as made, working(demo_of_module.api, Duties()):
+    async with placed(demo_of_module) as made:
         yield made
 
 

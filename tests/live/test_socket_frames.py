@@ -41,6 +41,8 @@ BEFORE = {
     "true": "true",
     "nothing": "",
     "no JSON": "{",
+    "a key given twice": '{"type": "ping", "type": "connection_init"}',
+    "a key given twice, deep down": '{"type": "ping", "payload": {"a": {"b": 1, "b": 2}}}',
     "two values": "{} {}",
     "not a number": '{"type": NaN}',
     "a binary frame": json.dumps(INIT).encode(),
