@@ -181,7 +181,7 @@ def usage() -> str:
 Variables: PORT, HOST, WUSHE_DATA (the data folder), WUSHE_MODE (demo, test, production), DATABASE_URL and
 DATABASE_OWNER_URL (a PostgreSQL 18 of your own), DATABASE_REPLICA_URLS, WUSHE_MASTER_KEY or WUSHE_MASTER_KEY_FILE
 (32 bytes in base64), WUSHE_WECHAT_APPID and WUSHE_WECHAT_SECRET (a mini-program), WUSHE_WECHAT_URL and WECHAT_PORT
-(a fake of WeChat), WUSHE_VENV.
+(a fake of WeChat), WUSHE_DOCUMENTS (open, or trusted: published documents only), WUSHE_VENV.
 './wushe COMMAND --help' tells a command's arguments."""
 
 
