@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterable, MutableMapping
 from typing import Any
@@ -27,8 +28,12 @@ def _listed(values: Iterable[bytes]) -> list[str]:
     return [part.strip() for value in values for part in value.decode("latin-1").split(",")]
 
 
+@functools.lru_cache(maxsize=4096)
 def plain(text: str) -> str | None:
-    """An IP address as it is usually written, without a port; None for anything else."""
+    """An IP address as it is usually written, without a port; None for anything else.
+
+    A client's is read with each of his requests, and reading it costs as much as a sixth of the whole door.
+    """
     host = text
     if host.startswith("["):
         host = host[1:].partition("]")[0]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import time
+from collections.abc import Iterator
 from datetime import datetime
 
-from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
-REQUESTS = Counter(
-    "wushe_requests_total", "GraphQL requests, by the status of their answer (or gone: the client left).", ["status"]
-)
-SECONDS = Histogram(
-    "wushe_request_seconds",
-    "How long GraphQL requests took.",
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
-)
 COMPILED = Gauge("wushe_plans_compiled", "Statements that the engine has written since it started.")
 OPEN = Gauge("wushe_open", "Sockets and streams that are open.", ["kind"])
 CONNECTIONS = Gauge("wushe_connections", "Database connections of the API's pool.", ["state"])
@@ -47,16 +45,46 @@ DELIVERY_LAG = Histogram(
     "From the time of an event to when it was handed to a subscriber's transport, for events after he subscribed.",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
-_by_status: dict[str, Counter] = {}
 
 
-def ended(status: str, began: float) -> None:
-    """Counts a request that began at `time.perf_counter()` = `began`."""
-    counter = _by_status.get(status)
-    if counter is None:
-        counter = _by_status[status] = REQUESTS.labels(status)
-    counter.inc()
-    SECONDS.observe(time.perf_counter() - began)
+class Requests(Collector):
+    """GraphQL requests, by status and by how long they took.
+
+    Counted in plain lists and made into samples when Prometheus asks: its own counters cost a tenth of the door.
+    """
+
+    BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
+    def __init__(self) -> None:
+        self.by_status: dict[str, int] = {}
+        self.within = [0] * (len(self.BOUNDS) + 1)
+        self.seconds = 0.0
+
+    def ended(self, status: str, began: float) -> None:
+        """Counts a request that began at `time.perf_counter()` = `began`. `status`, or gone: the client left."""
+        took = time.perf_counter() - began
+        self.by_status[status] = self.by_status.get(status, 0) + 1
+        self.within[bisect.bisect_left(self.BOUNDS, took)] += 1
+        self.seconds += took
+
+    def collect(self) -> Iterator[Metric]:
+        requests = CounterMetricFamily(
+            "wushe_requests_total",
+            "GraphQL requests, by the status of their answer (or gone: the client left).",
+            labels=["status"],
+        )
+        for status, count in self.by_status.items():
+            requests.add_metric([status], count)
+        yield requests
+        buckets = zip([*map(floatToGoString, self.BOUNDS), "+Inf"], itertools.accumulate(self.within), strict=True)
+        yield HistogramMetricFamily(
+            "wushe_request_seconds", "How long GraphQL requests took.", buckets=list(buckets), sum_value=self.seconds
+        )
+
+
+_requests = Requests()
+REGISTRY.register(_requests)
+ended = _requests.ended
 
 
 def age(of: datetime | None, now: datetime) -> float:

@@ -36,7 +36,7 @@ log = structlog.get_logger("wushe.verbs")
 KEY = re.compile(r"[\x21-\x7e]{8,100}")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True, eq=False)
 class Context(Request):
     """A request of this API: besides what the engine needs, where its verbs are run, until when, and from where."""
 

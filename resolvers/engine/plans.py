@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
+from asyncpg.pgproto.pgproto import UUID
 from graphql import (
     FieldNode,
     GraphQLEnumType,
@@ -184,7 +185,8 @@ def an_id(value: Any) -> uuid.UUID:
     try:
         if len(rest) != 36 or not prefix:
             raise ValueError
-        return uuid.UUID(rest)
+        read: uuid.UUID = UUID(rest)
+        return read
     except ValueError:
         raise BadInput(f"“{text[:40]}”不是有效的 ID。", "BAD_ID") from None
 
