@@ -2,16 +2,20 @@
 
 An answer to a mutation carries the position in the write-ahead log that it had reached, in `X-Wushe-Wal`; a client
 that sends it back reads from a replica only once that replica has replayed so far, and from the primary until then.
+Who sends none may be told what was true a moment ago, and no longer: a replica that falls behind serves nobody.
 """
 
 from __future__ import annotations
 
 import asyncio
+import collections
+import contextlib
 import dataclasses
 import re
 import time
 
 import asyncpg
+import structlog
 
 from models.pool import LOST, Pool
 from models.problems import Busy
@@ -23,7 +27,12 @@ DOWN_FOR = 3.0
 """Seconds for which a replica that failed is left alone; then one question decides."""
 READ, ASKED = 2.0, 1.0
 """Seconds that a replica may take for a read, and for saying how far it is: one that hangs must not hold its clients."""
+BEHIND, LOOK = 3.0, 1.0
+"""Seconds by which a replica may be behind, and between two looks at it."""
+FLUSHED = "SELECT pg_current_wal_flush_lsn()::text"
 GONE = (*LOST, Busy, asyncpg.PostgresError, TimeoutError)
+
+log = structlog.get_logger("wushe.databases")
 
 
 def place(position: bytes | str) -> int:
@@ -39,6 +48,7 @@ class Replica:
     pool: Pool
     replayed: int = 0
     down: bool = False
+    behind: bool = False
     again_at: float = 0.0
     asking: asyncio.Task[bool] | None = None
 
@@ -50,7 +60,15 @@ class Replica:
         """Whether reads may go there. One that was left alone long enough is asked, aside, and serves once it answers."""
         if self.down and time.monotonic() >= self.again_at and (self.asking is None or self.asking.done()):
             self.asking = asyncio.ensure_future(self.has(0))
-        return not self.down
+        return not self.down and not self.behind
+
+    async def look(self, due: int) -> None:
+        """Whether it has what it must have by now."""
+        if not self.down:
+            behind = not await self.has(due)
+            if behind != self.behind and not self.down:
+                log.warning("a replica has fallen behind" if behind else "a replica has caught up")
+            self.behind = behind
 
     async def has(self, position: int) -> bool:
         """Whether it has replayed a position. False when it cannot say."""
@@ -92,9 +110,14 @@ class Databases:
         self.primary = primary
         self.replicas = [Replica(pool) for pool in replicas]
         self._turn = 0
+        self._looking: asyncio.Task[None] | None = None
+        self._marks: collections.deque[tuple[float, int]] = collections.deque()
+        """When the primary's log had come how far."""
 
     async def reads(self, seen: bytes | None) -> Pool | Reader:
         """Where a query goes: a replica that has all that its client has seen, else the primary."""
+        if self._looking is None and self.replicas:
+            self._looking = asyncio.ensure_future(self._look())
         position = place(seen) if seen is not None and POSITION.fullmatch(seen) else 0
         for _ in self.replicas:
             self._turn = (self._turn + 1) % len(self.replicas)
@@ -116,9 +139,22 @@ class Databases:
             return UNKNOWN
         return found.encode()
 
+    async def _look(self) -> None:
+        """Looks now and then which replicas have what the primary had BEHIND seconds ago. Where it is gone, none is behind."""
+        while True:
+            now = time.monotonic()
+            with contextlib.suppress(*GONE):
+                async with asyncio.timeout(ASKED):
+                    self._marks.append((now, place(await self.primary.fetchval(FLUSHED))))
+            while len(self._marks) > 1 and self._marks[1][0] <= now - BEHIND:
+                self._marks.popleft()
+            if self._marks and self._marks[0][0] <= now - BEHIND:
+                await asyncio.gather(*(replica.look(self._marks[0][1]) for replica in self.replicas))
+            await asyncio.sleep(LOOK)
+
     async def close(self) -> None:
         """Ends every connection."""
-        asking = [r.asking for r in self.replicas if r.asking is not None]
+        asking = [task for task in (self._looking, *(r.asking for r in self.replicas)) if task is not None]
         for task in asking:
             task.cancel()
         await asyncio.gather(*asking, return_exceptions=True)

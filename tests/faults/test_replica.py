@@ -9,13 +9,15 @@ from collections.abc import AsyncIterator
 import pytest
 
 from api import embedded
-from api.databases import UNKNOWN, Databases
+from api.databases import BEHIND, LOOK, UNKNOWN, Databases
 from models.pool import Pool
 from tests.faults.client import CATEGORIES, NEED, NEEDS, SUBMIT, Client, key
 from tests.faults.conftest import Town
 from tests.faults.processes import Api, Postgres, eventually
 
 OURS = "application_name = 'wushe'"
+SERVED = f"SELECT count(*) FROM pg_stat_activity WHERE query ILIKE '%need%' AND query_start > '{{}}' AND {OURS}"
+"""How many connections have answered a question about needs since then."""
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +77,41 @@ async def test_who_has_written_reads_his_write(durable: Town, replica: Postgres,
     began = (await asyncio.to_thread(replica.cluster.sql, "SELECT clock_timestamp()")).strip()
     for _ in range(4):
         assert (await client.ask(staff, NEED, wal=wal, id=made)).outcome["id"] == made
-    served = f"SELECT count(*) FROM pg_stat_activity WHERE query ILIKE '%need%' AND query_start > '{began}' AND {OURS}"
-    assert int(await asyncio.to_thread(replica.cluster.sql, served)) > 0, "once it has caught up, it serves them too"
+    assert int(await asyncio.to_thread(replica.cluster.sql, SERVED.format(began))) > 0, (
+        "once it has caught up, it serves them too"
+    )
+
+
+async def test_a_replica_that_falls_behind_serves_nobody_until_it_has_caught_up(
+    durable: Town, replica: Postgres, two: tuple[int, int]
+) -> None:
+    """Nobody echoes a position here: he is told what was true seconds ago, not what was true when recovery stopped."""
+    staff = durable.tokens["community-staff"]
+    client = Client(*two)
+    for port in two:
+        await client.ask(staff, NEEDS, to=port)
+    await asyncio.to_thread(replica.cluster.sql, "SELECT pg_wal_replay_pause()")
+    try:
+        made, wal = await asked(client, staff)
+
+        async def seen() -> bool:
+            return all([(await client.ask(staff, NEED, to=port, id=made)).outcome is not None for port in two])
+
+        assert 1 < await eventually(seen) < BEHIND + 2 * LOOK + 1
+        later, wal = await asked(client, staff)
+        for port in two:
+            assert (await client.ask(staff, NEED, to=port, id=later)).outcome["id"] == later
+            assert (await client.ask(staff, NEED, to=port, wal=wal, id=later)).outcome["id"] == later
+    finally:
+        await asyncio.to_thread(replica.cluster.sql, "SELECT pg_wal_replay_resume()")
+
+    async def serves() -> bool:
+        begun = (await asyncio.to_thread(replica.cluster.sql, "SELECT clock_timestamp()")).strip()
+        for port in two:
+            await client.ask(staff, NEEDS, to=port)
+        return int(await asyncio.to_thread(replica.cluster.sql, SERVED.format(begun))) >= len(two)
+
+    await eventually(serves)
 
 
 async def test_writes_and_reads_of_many_clients_over_both(durable: Town, two: tuple[int, int]) -> None:
