@@ -149,14 +149,6 @@ def misfit(offer: Mapping[str, Any], need: Mapping[str, Any]) -> str | None:
     return None
 
 
-def after_working_days(at: datetime, days: int) -> datetime:
-    """The same time of day, so many working days later: Monday to Friday; public holidays are not yet known here."""
-    while days:
-        at += timedelta(days=1)
-        days -= at.weekday() < 5
-    return at
-
-
 def slot(start: datetime | None, end: datetime | None) -> tuple[datetime, datetime] | None:
     """The appointment that a window is; None for none, and for one so long that a time in it is still to be agreed."""
     return (start, end) if start is not None and end is not None and end - start <= LONGEST_SLOT else None

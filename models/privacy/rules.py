@@ -7,11 +7,11 @@ from datetime import date, datetime, timedelta
 
 from models import clock
 from models.access import Role
-from models.exchange.rules import after_working_days
 from models.labels import ahead, label, labelled
 from models.people.identity import age, birthday
 from models.people.scopes import SIGNED_IN
 from models.problems import InvalidTransition
+from models.working_days import after_working_days
 
 CHILD = 14
 """Below this age all of somebody's data are sensitive, and a guardian decides (PIPL art. 28, 31)."""
@@ -337,7 +337,7 @@ def child_until(born: date) -> date:
 
 
 def due(received: datetime) -> datetime:
-    """Until when a request is to be answered: 15 working days, Monday to Friday."""
+    """Until when a request is to be answered: 15 working days."""
     return after_working_days(received.astimezone(clock.SHANGHAI), ANSWER_DAYS)
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from models.clock import SHANGHAI
 from models.exchange.kinds import GenderPreference, Kind, Sensitivity, SubmittedVia
-from models.exchange.rules import ANSWER_DAYS, DUE_DAYS, after_working_days
+from models.exchange.rules import ANSWER_DAYS, DUE_DAYS
 from models.exchange.states import NeedStatus
 from models.seed import words
 from models.seed.commitments import fail, promise, serve
@@ -21,6 +21,7 @@ from models.seed.market import SLOTS, Market, slot_number, slot_times, supply, w
 from models.seed.people import Resident
 from models.seed.sheets import DAY, HOUR, MINUTE, day_number
 from models.vault import NO_ONE
+from models.working_days import after_working_days
 
 N = NeedStatus
 SETTLED_SHARE, RECENT_DAYS, NEWEST_DAYS, GROWTH = 0.55, 100, 4, 1.6

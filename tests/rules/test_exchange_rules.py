@@ -116,20 +116,6 @@ def test_a_category_lies_in_those_above_it(one: str, other: str) -> None:
     assert r.lies_in(one, other) == (other <= one < other + "/")  # as `queries.in_category` has it
 
 
-@given(moments, st.integers(0, 30))
-def test_working_days_leave_weekends_out(at: datetime, days: int) -> None:
-    end = r.after_working_days(at, days)
-    passed = [at + timedelta(days=n + 1) for n in range((end - at).days)]
-    assert sum(day.weekday() < 5 for day in passed) == days
-    assert days == 0 or end.weekday() < 5
-    assert end.time() == at.time()
-
-
-def test_friday_plus_three_working_days_is_wednesday() -> None:
-    friday = datetime(2026, 11, 6, 16, 0, tzinfo=SHANGHAI)
-    assert r.after_working_days(friday, 3) == datetime(2026, 11, 11, 16, 0, tzinfo=SHANGHAI)
-
-
 @given(moments, moments)
 def test_windows_have_both_ends_ahead(start: datetime, end: datetime) -> None:
     good = start < end and end > NOW

@@ -14,6 +14,7 @@ from models.privacy import rules
 from models.privacy.actions.corrections import mask_birth_date
 from models.privacy.rules import CONSENT_STEPS, REQUEST_STEPS, ConsentState, RequestState, is_child
 from models.problems import InvalidTransition
+from models.working_days import is_working_day
 
 ENDS = {RequestState.DONE, RequestState.REFUSED, RequestState.WITHDRAWN}
 
@@ -48,10 +49,10 @@ def test_childhood_ends_on_the_fourteenth_birthday(born: date, days: int) -> Non
 
 
 @given(st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(SHANGHAI)))
-def test_a_deadline_is_three_weeks_ahead_and_no_weekend(at: datetime) -> None:
+def test_a_deadline_is_three_weeks_ahead_or_more_and_a_working_day(at: datetime) -> None:
     until = rules.due(at)
-    assert until.weekday() < 5
-    assert timedelta(days=19) <= until - at <= timedelta(days=21)
+    assert is_working_day(until.date())
+    assert timedelta(days=16) <= until - at <= timedelta(days=31)
 
 
 def test_a_birth_date_is_masked_to_its_year() -> None:

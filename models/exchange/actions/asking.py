@@ -23,6 +23,7 @@ from models.exchange.visible import is_any
 from models.people.tables import Membership, Resident
 from models.problems import Forbidden, InvalidInput, NotFound, refuses
 from models.territory.tables import Division, Grid
+from models.working_days import after_working_days
 
 category, staff, resident = table(ServiceCategory), table(NeedStaff), table(Resident)
 grid, division, membership = table(Grid), table(Division), table(Membership)
@@ -128,7 +129,7 @@ async def submit_need(db: Db, given: NeedInput) -> UUID:
         "window_from": window[0],
         "window_to": window[1],
         "due_at": rules.due(given.due_at or window[1] or db.now + timedelta(days=rules.DUE_DAYS), db.now, window[1]),
-        "answer_due_at": rules.after_working_days(db.now.astimezone(clock.SHANGHAI), rules.ANSWER_DAYS),
+        "answer_due_at": after_working_days(db.now.astimezone(clock.SHANGHAI), rules.ANSWER_DAYS),
         "urgency": rules.urgency(given.urgency),
         "sensitivity": given.sensitivity,
         "gender_preference": given.gender_preference,

@@ -37,6 +37,7 @@ from models.people.actions.interests import no_conflict
 from models.people.problems import ConflictOfInterest
 from models.people.tables import Resident
 from models.problems import Forbidden, InvalidInput, InvalidTransition, StaleVersion, refuses
+from models.working_days import after_working_days
 
 resident = table(Resident)
 C = CommitmentStatus
@@ -72,7 +73,7 @@ async def _own_or_staff(db: Db, id: UUID) -> Row:
 async def submit_draft(db: Db, need: UUID) -> UUID:
     """Sends a draft to the community. The time to answer runs from now."""
     row = await _own_or_staff(db, need)
-    answer_due_at = rules.after_working_days(db.now.astimezone(clock.SHANGHAI), rules.ANSWER_DAYS)
+    answer_due_at = after_working_days(db.now.astimezone(clock.SHANGHAI), rules.ANSWER_DAYS)
     if row["due_at"] <= db.now:
         raise InvalidInput(field="dueAt", reason="截止时间已过，请先修改。")
     await move_need(db, row, "submit", answer_due_at=answer_due_at)
@@ -247,7 +248,7 @@ async def reopen_need(db: Db, need: UUID, reason: str, *, quantity: int = 1, pub
         "reopened": True,
         "closed_at": None,
         "qty_total": row["qty_delivered"] + more,
-        "answer_due_at": rules.after_working_days(db.now.astimezone(clock.SHANGHAI), rules.ANSWER_DAYS),
+        "answer_due_at": after_working_days(db.now.astimezone(clock.SHANGHAI), rules.ANSWER_DAYS),
         "due_at": row["window_to"],
     }
     if row["window_to"] is None or row["window_to"] <= db.now:
