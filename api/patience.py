@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import socket
+import struct
 import time
 import weakref
 from collections import Counter
@@ -33,6 +35,7 @@ IDLE_SECONDS = 65.0
 HEADERS = 100
 HEAD_BYTES = 32_768
 """Of a head, the request line included: documents asked for by GET stand there."""
+AT_ONCE = struct.pack("ii", 1, 0)
 REFUSED = {
     408: b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
     431: b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
@@ -89,9 +92,7 @@ class Patience:
             why = self._why(protocol, now)
             if why is not None:
                 metrics.CUT.labels(why).inc()
-                if why == "head" and protocol.heard:
-                    protocol.transport.write(REFUSED[408])
-                protocol.transport.abort()
+                _cut(protocol, why)
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(LOOK, self._look) if self.open else None
 
@@ -116,6 +117,15 @@ class Patience:
             case state if state is IDLE and not waiting:
                 return "idle" if took > (HEAD_SECONDS if protocol.cycle is None else IDLE_SECONDS) else None
         return None
+
+
+def _cut(protocol: Protocol, why: str) -> None:
+    """Ends a connection. What its client did not read is thrown away: else the system would keep it for minutes."""
+    if why == "head" and protocol.heard:
+        protocol.transport.write(REFUSED[408])
+    elif why == "answer":
+        protocol.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+    protocol.transport.abort()
 
 
 def too_much(protocol: Protocol) -> bool:

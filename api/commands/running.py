@@ -87,12 +87,17 @@ def faked(settings: Settings) -> Iterator[tuple[Settings, socket.socket | None]]
         yield settings.faking(address(own)), door
 
 
+UNREAD = 262_144
+"""Bytes of answers that the system keeps for a client who does not read; what is beyond is ours, and he is cut for it."""
+
+
 @contextmanager
 def listening(settings: Settings) -> Iterator[socket.socket]:
     """The bound socket, held from the first moment on. Raises Trouble when the port is taken, before any work."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as door:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD)
         try:
             door.bind((settings.host, settings.port))
             door.listen(2048)
