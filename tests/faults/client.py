@@ -54,7 +54,7 @@ NEED = "query ($id: ID!) { need(id: $id) { id status quantityLeft } }"
 NEEDS = "{ needs(first: 20) { edges { node { id title } } } }"
 CATEGORIES = "{ serviceCategories { id code } }"
 
-NAMED = {"UNAVAILABLE", "BUSY", "DEADLINE"}
+NAMED = {"UNAVAILABLE", "BUSY", "DEADLINE", "STORAGE_FULL"}
 """What a failure that a client may repeat is called."""
 
 
@@ -173,7 +173,18 @@ async def need(client: Client, tokens: Mapping[str, str], quantity: int = 1) -> 
 
 async def status(port: int, path: str) -> int:
     """The status of a page."""
-    return (await exchange(port, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()))[0]
+    return (await exchange(port, _got(path)))[0]
+
+
+async def page(port: int, path: str) -> bytes:
+    """A page that is there."""
+    status, _, body = await exchange(port, _got(path))
+    assert status == 200, body
+    return body
+
+
+def _got(path: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
 
 
 async def send_raw(port: int, signed: str, query: str, **variables: Any) -> asyncio.StreamWriter:

@@ -67,7 +67,7 @@ class Api:
         self.process.wait()
 
     def said(self) -> str:
-        return self.log.read_text()
+        return self.log.read_text() if self.log.is_file() else ""  # a device has no end
 
     async def __aenter__(self) -> Api:
         return await self.ready()
@@ -128,9 +128,13 @@ class Postgres:
         await asyncio.sleep(pause)
         await asyncio.to_thread(self.start)
 
-    def remove(self) -> None:
+    def stop(self) -> None:
+        """Ends it in good order."""
         for run in self.runs:
             run.stop()
+
+    def remove(self) -> None:
+        self.stop()
         forget(self.folder)
 
 
