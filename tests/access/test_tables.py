@@ -24,6 +24,7 @@ WITHOUT_A_RULE = {
     "login_code",
     "person_merge",
     "platform_token",
+    "rate_bucket",
     "refresh_token",
     "registered_document",
     "relay_position",
