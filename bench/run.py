@@ -30,6 +30,12 @@ RESULTS = ROOT / "bench" / "results"
 def run(rest: list[str], settings: Settings) -> int:
     """Measures, prints the tables, and writes bench/latest.json when everything was measured. Answers the exit code."""
     args = _arguments(rest)
+    if args.subscribers:
+        from bench import subscribers
+
+        return subscribers.run(
+            settings, subscribers=args.subscribers, rate=50, seconds=60, scale=args.scale, fresh=args.fresh
+        )
     load.wrk()
     settings.unlock()
     chosen = _chosen(args.only)
@@ -79,14 +85,18 @@ VALUES ($1, 'PASSWORD', true, $2, $3, $4, $4, $5) RETURNING id
 
 
 async def _signed(url: str, claims: Claims) -> str:
-    """An access token of a sign-in that was made for it, for as long as a run may take: production takes no other."""
     connection = await asyncpg.connect(url)
     try:
-        now = clock.now()
-        id = await connection.fetchval(SIGN_IN, claims.person, claims.role, claims.membership, now, now + DEMO)
-        return sign(await vault.load(connection), dataclasses.replace(claims, sign_in=id), now, DEMO)
+        return await signed(connection, claims)
     finally:
         await connection.close()
+
+
+async def signed(connection: asyncpg.Connection, claims: Claims) -> str:
+    """An access token of a sign-in that was made for it, for as long as a run may take: production takes no other."""
+    now = clock.now()
+    id = await connection.fetchval(SIGN_IN, claims.person, claims.role, claims.membership, now, now + DEMO)
+    return sign(await vault.load(connection), dataclasses.replace(claims, sign_in=id), now, DEMO)
 
 
 async def _repeated(url: str, token: str, times: int = 100_000) -> float:
@@ -110,6 +120,9 @@ def _arguments(rest: list[str]) -> argparse.Namespace:
     parser.add_argument("--only", type=lambda t: t.split(","), default=[], help="some servers or works: wushe,floor,Q1")
     parser.add_argument("--scale", default="city", help="city, or a fraction such as city/100 to try things out")
     parser.add_argument("--fresh", action="store_true", help="make the data anew")
+    parser.add_argument(
+        "--subscribers", type=_positive, help="measure so many subscriptions instead, at 50 changes a second for 60 s"
+    )
     return parser.parse_args(rest)
 
 

@@ -80,8 +80,11 @@ def installed(name: str) -> None:
         raise Absent(f"PostGraphile is left out: it could not be installed ({said[-1][:200]}).")
 
 
-def start(name: str, database_url: str, settings: Settings, log: Path) -> Server:
-    """Starts a server and waits until it is ready. Raises Trouble, with its last words, when it ends instead."""
+def start(name: str, database_url: str, settings: Settings, log: Path, **more: str) -> Server:
+    """Starts a server and waits until it is ready. `more`: its environment.
+
+    Raises Trouble, with its last words, when it ends instead.
+    """
     port = _free_port()
     env = {
         **{k: v for k, v in os.environ.items() if not k.startswith(("WUSHE_", "DATABASE_"))},
@@ -94,6 +97,7 @@ def start(name: str, database_url: str, settings: Settings, log: Path) -> Server
         **{f"WUSHE_RATE_{of}": str(10**11) for of in ("PERSON", "ANONYMOUS", "ADDRESS", "SIGN_IN")},  # on, and out of reach
         "NODE_ENV": "production",
         "GRAPHILE_ENV": "production",
+        **more,
     }
     command = {
         "wushe": [sys.executable, "-m", "api.cli", "serve"],
