@@ -185,10 +185,11 @@ async def test_a_change_is_told(place: Place) -> None:
         await talk.say(subscribe(CHANGED, "s", variables={"id": need}))
         await until(lambda: len(hub) == 1)
         await place.verify(need)
+        await place.do("volunteer", CLAIM, id=need)
         told = [await talk.hear() for _ in range(2)]
         assert [(m["type"], m["id"], m["payload"]["data"]["needChanged"]["topic"]) for m in told] == [
-            ("next", "s", "VERIFIED"),
             ("next", "s", "OPENED"),
+            ("next", "s", "COMMITMENT"),
         ]
         assert told[0]["payload"]["data"]["needChanged"]["need"] == {"id": need, "status": "OPEN"}
         await talk.say({"type": "complete", "id": "s"})

@@ -202,10 +202,11 @@ async def test_a_change_is_told(place: Place) -> None:
     async with streaming(place, CHANGED, "community-staff", id=need) as events:
         await until(lambda: len(hub) == 1)
         await place.verify(need)
+        await place.do("volunteer", CLAIM, id=need)
         told = [await events.next() for _ in range(2)]
     assert [(t[0], t[1]["data"]["needChanged"]["topic"]) for t in told if t] == [
-        ("next", "VERIFIED"),
         ("next", "OPENED"),
+        ("next", "COMMITMENT"),
     ]
     await until(lambda: len(hub) == 0)
     await until(lambda: not place.site.door.streams.open.all)
