@@ -42,7 +42,8 @@ class Tokens:
     ) -> None:
         self.pool, self.demo, self.allow = pool, demo, allow
         """`allow` is told how many points a minute a key may spend, whenever that was looked up."""
-        self._known: OrderedDict[str, tuple[Actor, float]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[Actor, float, float]] = OrderedDict()
+        """Who sends a header, when that ends (seconds since 1970), and when to look again, whatever the clock says then."""
         self._looked = 0.0
         self._noting: set[asyncio.Task[None]] = set()
 
@@ -69,17 +70,17 @@ class Tokens:
             return PUBLIC_ACTOR
         if at is None:
             known = self._known.get(authorization)
-            if known is not None and now.timestamp() < known[1]:
+            if known is not None and now.timestamp() < known[1] and time.monotonic() < known[2]:
                 return known[0]
         return await self._look(authorization, now, at)
 
     def until(self, authorization: str | None, now: datetime) -> float:
         """When who sends this header is to be asked for again: at his token's end, at the latest in a minute.
 
-        Seconds since 1970. For those whose connection lasts longer than a request.
+        By `time.monotonic()`. For those whose connection lasts longer than a request.
         """
-        known = self._known.get(authorization or "")
-        return now.timestamp() + RECHECK if known is None else known[1]
+        known, at = self._known.get(authorization or ""), time.monotonic()
+        return at + RECHECK if known is None else min(known[2], at + max(0.0, known[1] - now.timestamp()))
 
     async def _look(self, authorization: str, now: datetime, at: datetime | None) -> Actor:
         scheme, _, token = authorization.partition(" ")
@@ -90,7 +91,7 @@ class Tokens:
         look = self._machine if token.startswith(PREFIX) else self._person
         actor, ends = await look(token, now, at)
         if at is None:
-            self._known[authorization] = (actor, min(ends, now.timestamp() + RECHECK))
+            self._known[authorization] = (actor, ends, time.monotonic() + RECHECK)
             if len(self._known) > KEPT:
                 self._known.popitem(last=False)
         return actor

@@ -157,6 +157,8 @@ class Keys:
                 self._retired.add(id)
             elif id not in waiting:
                 self._newest[kind] = id
+            else:  # before the first one there is none to wait for: only a clock that was put back makes it wait
+                self._newest.setdefault(kind, id)
 
     def seal(self, kind: Kind, plain: str, subject: UUID = NO_ONE) -> bytes:
         """Sealed UTF-8: key id, nonce, ciphertext with its tag. Bound to the kind and to the person it is about."""

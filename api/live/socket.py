@@ -182,8 +182,8 @@ class Socket:
             return
         elif not self.asked and self.loop.time() - self.opened > INIT:
             self._aside(self._close(TIMEOUT, "connection_init took too long"))
-        elif self.acknowledged and self.authorization is not None and clock.now().timestamp() >= self.until:
-            self.until = clock.now().timestamp() + 10  # one look at a time; this answers sooner
+        elif self.acknowledged and self.authorization is not None and time.monotonic() >= self.until:
+            self.until = time.monotonic() + 10  # one look at a time; this answers sooner
             self._aside(self._look_again())
 
     async def leave(self, seconds: float) -> None:

@@ -127,7 +127,7 @@ class Stream:
         if self.work is None or self.work.done():
             return
         if self.asking is None or self.asking.done():
-            due = self.authorization is not None and clock.now().timestamp() >= self.until
+            due = self.authorization is not None and time.monotonic() >= self.until
             if due or (not self.taking.waiting and self.taking.loop.time() - self.taking.since >= QUIET):
                 self.asking = asyncio.create_task(self._look_again() if due else self._send(ALIVE))
 
