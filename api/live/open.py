@@ -9,8 +9,6 @@ from typing import Generic, Protocol, TypeVar
 
 LOOK = 1.0
 """Seconds between two looks."""
-STUCK = 10.0
-"""Seconds after which a client that takes nothing is let go."""
 
 
 class Lasting(Protocol):
@@ -48,27 +46,3 @@ class Open(Generic[T]):
         self._looking = bool(self.all)
         if self._looking:
             asyncio.get_running_loop().call_later(LOOK, self._look)
-
-
-class Taking:
-    """Whether a client takes what is sent: how many messages wait for him, and since when none has gone."""
-
-    __slots__ = ("loop", "since", "waiting")
-
-    def __init__(self) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.waiting, self.since = 0, self.loop.time()
-
-    def __enter__(self) -> None:
-        if not self.waiting:
-            self.since = self.loop.time()
-        self.waiting += 1
-
-    def __exit__(self, *_: object) -> None:
-        self.waiting -= 1
-        self.since = self.loop.time()
-
-    @property
-    def stuck(self) -> bool:
-        """Whether he has taken nothing for too long."""
-        return self.waiting > 0 and self.loop.time() - self.since > STUCK

@@ -24,9 +24,8 @@ from api.address import client_address
 from api.asgi import Message, Receive, Scope, Send
 from api.errors import Failure
 from api.live.hub import Hub
-from api.live.open import Open, Taking
+from api.live.open import Open
 from api.live.places import Places
-from api.live.wire import ABORT
 from api.operations import Failed, Operations, parts
 from api.watching import Gone
 from models import clock
@@ -141,7 +140,6 @@ class Socket:
         self._receive, self._raw = receive, send
         self.loop = asyncio.get_running_loop()
         self.opened = self.loop.time()
-        self.taking = Taking()
         self.asked = self.acknowledged = self.leaving = self.closed = False
         self.authorization = _latin(headers.get(b"authorization"))
         self.at: datetime | None = None
@@ -176,11 +174,9 @@ class Socket:
 
     def look(self) -> None:
         """What time asks for: called once a second."""
-        if self.taking.stuck:
-            self.scope["extensions"][ABORT]()
-        elif self.closed:
+        if self.closed:
             return
-        elif not self.asked and self.loop.time() - self.opened > INIT:
+        if not self.asked and self.loop.time() - self.opened > INIT:
             self._aside(self._close(TIMEOUT, "connection_init took too long"))
         elif self.acknowledged and self.authorization is not None and time.monotonic() >= self.until:
             self.until = time.monotonic() + 10  # one look at a time; this answers sooner
@@ -382,11 +378,10 @@ class Socket:
 
     async def _send(self, message: Message) -> None:
         """Sends, as fast as the client takes it. Raises Gone."""
-        with self.taking:
-            try:
-                await self._raw(message)
-            except OSError:
-                raise Gone from None
+        try:
+            await self._raw(message)
+        except OSError:
+            raise Gone from None
 
 
 def _read(message: Message) -> dict[str, Any]:

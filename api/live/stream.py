@@ -18,7 +18,7 @@ from graphql import OperationType
 from api import errors, metrics
 from api.asgi import Receive, Send
 from api.live.hub import Hub
-from api.live.open import Open, Taking
+from api.live.open import Open
 from api.live.places import Places
 from api.operations import Failed, Operations
 from models import clock
@@ -85,7 +85,9 @@ class Stream:
         self.all, self._raw, self.context, self.document = all, send, context, document
         self.authorization, self.at = authorization, at
         self.kind = document.kind
-        self.taking = Taking()
+        self.sending = 0
+        self.last = time.monotonic()
+        """When something was last said."""
         self.until = 0.0
         """When its credential has to be looked at again: seconds since 1970."""
         self.work: asyncio.Task[None] | None = None
@@ -128,7 +130,7 @@ class Stream:
             return
         if self.asking is None or self.asking.done():
             due = self.authorization is not None and time.monotonic() >= self.until
-            if due or (not self.taking.waiting and self.taking.loop.time() - self.taking.since >= QUIET):
+            if due or (not self.sending and time.monotonic() - self.last >= QUIET):
                 self.asking = asyncio.create_task(self._look_again() if due else self._send(ALIVE))
 
     async def _work(self, request_id: str) -> None:
@@ -166,8 +168,12 @@ class Stream:
             log.warning("a stream's credential was not looked up", error=type(error).__name__)
 
     async def _send(self, part: bytes) -> None:
-        with self.taking:
+        self.sending += 1
+        try:
             await self._raw({"type": "http.response.body", "body": part, "more_body": True})
+        finally:
+            self.sending -= 1
+            self.last = time.monotonic()
 
 
 async def _start(send: Send, request_id: str) -> None:

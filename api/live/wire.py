@@ -1,29 +1,40 @@
 """WebSockets under the application: uvicorn's protocol over the library `websockets`, without its rough edges.
 
-Mended here, each with a test that fails without it: a peer that reads nothing keeps its connection for ever; text that
-is no UTF-8, a request line that is no ASCII and a handshake that cannot be parsed end in a traceback; what the
-application says after the library has closed is an error, and so is a handshake that it refuses; a server that stops says 1012 at once, in the middle of
-answers.
+Mended here, each with a test that fails without it (`tests/live/test_socket_wire.py`): a peer that reads nothing, or
+answers no ping, keeps its connection for ever; the answers to pings that it does not read fill the memory, and so do
+messages in endless parts; text that is no UTF-8, a path that is no ASCII and a handshake that cannot be parsed end in a
+traceback or in silence; what the application says after the library has closed is an error, and so is a handshake that
+it refuses; and a server that stops says 1012 at once, in the middle of answers.
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 from websockets.http11 import Request
 
-ABORT = "wushe.abort"
-"""The ASGI extension by which the application ends a socket whose client takes nothing."""
+from api.patience import READ
+
+STUCK = 10.0
+"""Seconds in which a client takes at least READ bytes of what waits for it, or all of it."""
 LINGER = 5.0
 """Seconds in which a connection that we have closed may take what is still to be sent."""
-INVALID_TEXT = 1007
+PARTS = 1_000
+"""Frames of one message."""
+INVALID_TEXT, TOO_BIG = 1007, 1009
 
 
 class Wire(WebSocketsSansIOProtocol):
-    """One connection. It has no queue of its own: while a message waits to be taken nothing more is read, and `send`
-    waits while the peer does not read."""
+    """One connection. It has no queue of its own: while a message waits to be taken by the application, or something
+    waits to be taken by the client, nothing more is read."""
+
+    _looking: asyncio.TimerHandle | None = None
+
+    # the handshake
 
     def handle_connect(self, event: Request) -> None:
         if not event.path.isascii():
@@ -31,7 +42,6 @@ class Wire(WebSocketsSansIOProtocol):
             return
         super().handle_connect(event)
         if not self.close_sent:
-            self.scope["extensions"][ABORT] = self.transport.abort  # type: ignore[assignment]
             self.read_paused = True  # until the application has looked: frames before our answer are not parsed
             self.transport.pause_reading()
 
@@ -43,21 +53,42 @@ class Wire(WebSocketsSansIOProtocol):
     def _refuse(self) -> None:
         """Ends a handshake that cannot be answered."""
         self.close_sent = self.handshake_complete = True
-        self.transport.write(
-            b"".join(self.conn.data_to_send()) or b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n"
-        )
+        answer = b"".join(self.conn.data_to_send())
+        self.transport.write(answer or b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
         self.transport.close()
+
+    # what comes
+
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) >= PARTS:
+            self._fail(TOO_BIG, "too many parts")
+        else:
+            super().handle_cont(event)
 
     def send_receive_event_to_app(self) -> None:
         if self.curr_msg_data_type == "text" and not self.close_sent:
             try:
                 b"".join(self.frames).decode()
             except UnicodeDecodeError:
-                self.frames = []
-                self.conn.fail(INVALID_TEXT, "text is UTF-8")
-                self.handle_parser_exception()
+                self._fail(INVALID_TEXT, "text is UTF-8")
                 return
         super().send_receive_event_to_app()
+
+    async def receive(self) -> Any:
+        message = await self.queue.get()
+        if self.read_paused and self.queue.empty():
+            self.read_paused = False
+            if self.writable.is_set():
+                self.transport.resume_reading()
+        return message
+
+    def _fail(self, code: int, reason: str) -> None:
+        self.frames = []
+        if not self.close_sent:
+            self.conn.fail(code, reason)
+            self.handle_parser_exception()
+
+    # what leaves
 
     async def send(self, message: Any) -> None:
         """As ASGI has it. Raises ClientDisconnected, an OSError, once the connection is closing."""
@@ -68,14 +99,48 @@ class Wire(WebSocketsSansIOProtocol):
         if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
             self.handshake_complete = True
 
+    def pause_writing(self) -> None:
+        """The client is behind: nothing more is read of it, and it is looked at from now on."""
+        super().pause_writing()
+        if not self.transport.is_closing():
+            self.transport.pause_reading()
+        self._looking = self.loop.call_later(STUCK, self._look, self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._look_no_more()
+        if not self.read_paused and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def _look(self, before: int) -> None:
+        waiting = self.transport.get_write_buffer_size()
+        if waiting > before - READ:
+            self.transport.abort()
+        else:
+            self._looking = self.loop.call_later(STUCK, self._look, waiting)
+
+    def _look_no_more(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+
+    def keepalive_timeout(self) -> None:
+        """A ping was not answered: the peer is gone, and takes no goodbye. One who is still reading is left in peace."""
+        if self.writable.is_set():
+            super().keepalive_timeout()
+            self.transport.abort()
+        else:
+            self.pong_timer = self.loop.call_later(self.ping_timeout or STUCK, self.keepalive_timeout)
+
+    # the end
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._look_no_more()
+        super().connection_lost(exc)
+
     def handle_parser_exception(self) -> None:
         super().handle_parser_exception()
         self._linger()
-
-    def keepalive_timeout(self) -> None:
-        """The peer has not answered a ping: it is gone, or it reads nothing. Either way it takes no goodbye."""
-        super().keepalive_timeout()
-        self.transport.abort()
 
     async def run_asgi(self) -> None:
         await super().run_asgi()
@@ -91,7 +156,7 @@ class Wire(WebSocketsSansIOProtocol):
             self.transport.abort()
 
     def shutdown(self) -> None:
-        """The door has said goodbye already (`api.live.sockets`), save to whom it has not yet let in."""
+        """The door has said goodbye already (`api.live.socket`), save to whom it has not yet let in."""
         if not self.handshake_complete:
             super().shutdown()
         elif not self.close_sent:

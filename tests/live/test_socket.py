@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import InvalidStatus
 
 from api import auth
-from api.commands.running import QUIET
-from api.live import open
 from tests.demo import Demo
 from tests.live.talking import subscribe, talking
 from tests.live.watched import CHANGED, CLAIM, READ, Place, key, placed, until
@@ -304,29 +301,7 @@ async def test_one_caller_from_many_addresses(demo_of_module: Demo) -> None:
             assert await three.end() == (1013, "come again later")
 
 
-# who is gone
-
-
-async def test_a_client_that_takes_nothing_is_let_go(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(open, "STUCK", 0.5)
-    async with talking(place.site, max_queue=1) as talk:
-        ping = {"type": "ping", "payload": {"x": "x" * 200_000}}
-        with pytest.raises(ConnectionClosed):
-            async with asyncio.timeout(15):
-                for _ in range(500):  # 100 MB, of which the server answers and keeps only what the wire holds
-                    await talk.connection.send(json.dumps(ping))
-    await until(lambda: not place.site.door.sockets.open.all)
-
-
-async def test_a_peer_that_is_dead_is_noticed(demo_of_module: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(QUIET, "ws_ping_interval", 0.2)
-    monkeypatch.setitem(QUIET, "ws_ping_timeout", 0.3)
-    async with placed(demo_of_module) as place, place.talk() as talk:
-        await asyncio.sleep(1)
-        assert await talk.alive(), "who answers stays"
-        talk.connection.transport.pause_reading()
-        await until(lambda: not place.site.door.sockets.open.all, 5)
-        talk.connection.transport.abort()
+# the end
 
 
 async def test_a_server_that_stops_answers_and_says_goodbye(demo_of_module: Demo) -> None:
