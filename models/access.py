@@ -184,7 +184,7 @@ def may(roles: frozenset[Role]) -> Callable[[Callable[P, Awaitable[T]]], Callabl
             require(db.actor, roles)
             return await verb(*args, **kw)
 
-        guarded.may = roles  # type: ignore[attr-defined]
+        guarded.may = roles  # type: ignore[attr-defined]  # a function has no such attribute until here
         return guarded
 
     return wrap

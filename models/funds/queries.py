@@ -21,6 +21,7 @@ from models.exchange.tables import ServiceCategory
 from models.funds.rules import FINANCE, MAY
 from models.funds.tables import Allocation, AllocationLine, Disbursement, DisbursementLine, Donation, Fund
 from models.people.conflicts import unconcerned
+from models.people.holding import holds
 from models.people.tables import Membership, Organization
 from models.people.visible import today
 from models.territory.tables import Division
@@ -216,9 +217,7 @@ def belongs(memberships: Any, organizations: Any, payee: Any, person: Any, on: A
     office = sa.exists().where(
         memberships.organization_id == payee,
         memberships.person_id == person,
-        memberships.revoked_at.is_(None),
-        memberships.starts_on <= on,
-        sa.or_(memberships.ends_on.is_(None), memberships.ends_on >= on),
+        holds(memberships, on),
     )
     return sa.or_(office, sa.exists().where(organizations.id == payee, organizations.contact_id == person))
 

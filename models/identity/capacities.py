@@ -16,6 +16,7 @@ from models.identity.accounts.tables import Account
 from models.identity.problems import CapacityNotHeld, SecondFactorRequired
 from models.identity.rules import STRONG_ROLES
 from models.identity.tables import Capacity
+from models.people.holding import on_these_days
 
 capacity, account = table(Capacity), table(Account)
 
@@ -41,13 +42,7 @@ HELD = Statement(
     sa.select(capacity.c.role, capacity.c.membership_id)
     .where(
         capacity.c.person_id == sa.bindparam("person", type_=sa.Uuid()),
-        sa.or_(
-            capacity.c.starts_on.is_(None),
-            capacity.c.starts_on <= sa.bindparam("today", type_=sa.Date(), unique=False),
-        ),
-        sa.or_(
-            capacity.c.ends_on.is_(None), capacity.c.ends_on >= sa.bindparam("today", type_=sa.Date(), unique=False)
-        ),
+        on_these_days(capacity.c),
         sa.or_(capacity.c.membership_id.is_(None), ~disabled(capacity.c.person_id)),
     )
     .order_by(capacity.c.id)

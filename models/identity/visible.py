@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from models.access import NOBODY, Role, Viewer, visible
+from models.people.holding import holds
 from models.people.tables import Membership
 from models.people.visible import XID, today
 
@@ -45,14 +46,6 @@ def api_key(row: Any, viewer: Viewer) -> Shown:
     return NOBODY
 
 
-def on_these_days(row: Any, viewer: Viewer) -> sa.ColumnElement[bool]:
-    """Whether today is one of a capacity's or membership's days."""
-    day = today(viewer)
-    return sa.and_(
-        sa.or_(row.starts_on.is_(None), row.starts_on <= day), sa.or_(row.ends_on.is_(None), row.ends_on >= day)
-    )
-
-
 def sign_in_lives(row: Any, viewer: Viewer) -> sa.ColumnElement[bool]:
     """Whether a sign-in has not ended."""
     return sa.and_(row.ended_at.is_(None), row.expires_at > viewer.now)
@@ -67,6 +60,6 @@ def in_office(row: Any, view: Any) -> sa.ColumnElement[bool]:
     """Whether the membership that a row names holds today, as the asker sees it."""
     by = view.rows(Membership)
     held: sa.Select[Any] = sa.select(sa.literal_column("1")).where(
-        by.c.id == row.membership_id, by.c.revoked_at.is_(None), on_these_days(by.c, view.actor)
+        by.c.id == row.membership_id, holds(by.c, today(view.actor))
     )
     return sa.exists(held)

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from models.people.holding import holds
 from models.people.tables import Membership, Organization
 from models.people.visible import today
 
@@ -25,9 +26,7 @@ def unconcerned(view: Any, people: Sequence[Any] = (), organizations: Sequence[A
             sa.select(ONE).where(
                 held.organization_id == organization,
                 held.person_id == me,
-                held.revoked_at.is_(None),
-                held.starts_on <= today(view.actor),
-                sa.or_(held.ends_on.is_(None), held.ends_on >= today(view.actor)),
+                holds(held, today(view.actor)),
             )
         )
         contact = sa.exists(sa.select(ONE).where(unit.id == organization, unit.contact_id == me))

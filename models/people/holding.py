@@ -10,14 +10,20 @@ TODAY: sa.BindParameter[Any] = sa.bindparam("today", type_=sa.Date(), unique=Fal
 """The day in Shanghai that a verb's statement is given; a query's is `visible.today(viewer)`."""
 
 
-def on_day(row: Any, today: Any = TODAY) -> sa.ColumnElement[bool]:
-    """Whether a day is one of a capacity's days, an open end being every day. `row`: anything with `starts_on` and
-    `ends_on`; without a first day it has always begun, as somebody's being a resident."""
-    begun = sa.or_(row.starts_on.is_(None), row.starts_on <= today)
-    return sa.and_(begun, sa.or_(row.ends_on.is_(None), row.ends_on >= today))
-
-
 def holds(row: Any, today: Any = TODAY) -> sa.ColumnElement[bool]:
     """Whether a membership holds on a day. `row`: its columns."""
-    ends = sa.or_(row.ends_on.is_(None), row.ends_on >= today)
-    return sa.and_(row.revoked_at.is_(None), row.starts_on <= today, ends)
+    return sa.and_(row.starts_on <= today, lasts(row, today))
+
+
+def lasts(row: Any, today: Any = TODAY) -> sa.ColumnElement[bool]:
+    """Whether a membership holds on a day, or will later."""
+    return sa.and_(row.revoked_at.is_(None), _unended(row, today))
+
+
+def on_these_days(row: Any, today: Any = TODAY) -> sa.ColumnElement[bool]:
+    """Whether a day is one of a capacity's (the view `capacity`): what is no membership has no days, and every day is."""
+    return sa.and_(sa.or_(row.starts_on.is_(None), row.starts_on <= today), _unended(row, today))
+
+
+def _unended(row: Any, today: Any) -> sa.ColumnElement[bool]:
+    return sa.or_(row.ends_on.is_(None), row.ends_on >= today)

@@ -14,6 +14,7 @@ from models import clock
 from models.access import STAFF_ROLES, Actor, Role, within
 from models.base import table
 from models.database import Statement
+from models.people.holding import holds
 from models.people.rules import (
     ORGANIZATION_STEPS,
     VOLUNTEER_STEPS,
@@ -36,11 +37,7 @@ IN_OFFICE = Statement(
     sa.select(membership.c.role, membership.c.organization_id, membership.c.area).where(
         membership.c.id == sa.bindparam("membership", type_=sa.Uuid()),
         membership.c.person_id == sa.bindparam("person", type_=sa.Uuid(), unique=False),
-        membership.c.revoked_at.is_(None),
-        membership.c.starts_on <= sa.bindparam("today", type_=sa.Date(), unique=False),
-        sa.or_(
-            membership.c.ends_on.is_(None), membership.c.ends_on >= sa.bindparam("today", type_=sa.Date(), unique=False)
-        ),
+        holds(membership.c),
         PRESENT,
     )
 )

@@ -11,7 +11,17 @@ from models.access import NOBODY, Role, within
 from models.people.conflicts import unconcerned
 from models.people.tables import Person, PiiAccess, Resident
 from models.people.visible import XID, today
-from models.privacy.rules import CHILD, FETCHABLE_STATES, LIVE_CONSENTS, MAY, OPEN_REQUESTS, ConsentState, RequestState
+from models.privacy.rules import (
+    CHILD,
+    FETCHABLE_STATES,
+    GUARDIAN_DAYS,
+    LIVE_CONSENTS,
+    MAY,
+    OPEN_REQUESTS,
+    ConsentState,
+    RequestKind,
+    RequestState,
+)
 from models.privacy.tables import Consent, ConsentText, Guardianship, SubjectRequest
 
 ONE: sa.ColumnElement[int] = sa.literal_column("1")
@@ -63,17 +73,18 @@ def file(row: Any, view: Any) -> Mapping[str, Any]:
     }
 
 
-def ward(row: Any, view: Any) -> sa.ColumnElement[bool]:
-    """Whether what the asker sees is a child's whose guardian he is.
+def ward(row: Any, view: Any, *, long: bool = False) -> sa.ColumnElement[bool]:
+    """Whether what the asker sees is a child's whose guardian he is; or (`long`) has been for GUARDIAN_DAYS.
 
     To others than staff nothing of anybody else is shown, unless he is under 14 today (visible.py).
     """
     link, actor = view.rows(Guardianship).c, view.actor
+    since = actor.now - sa.literal_column(f"interval '{GUARDIAN_DAYS} days'") if long else actor.now
     linked = sa.exists(
         sa.select(ONE).where(
             link.minor_id == row.person_id,
             link.guardian_id == actor.person,
-            link.verified_at.is_not(None),
+            link.verified_at <= since,
             link.ended_at.is_(None),
         )
     )
@@ -90,8 +101,14 @@ def is_state(row: Any, *states: Any) -> sa.ColumnElement[bool]:
 
 
 def may_cosign(row: Any, view: Any) -> sa.ColumnElement[bool]:
-    """Whether the asker may co-sign a consent or a request now."""
+    """Whether the asker may co-sign a consent now."""
     return sa.and_(row.state == sa.literal_column("'WAITING_COSIGN'"), ward(row, view))
+
+
+def may_cosign_request(row: Any, view: Any) -> sa.ColumnElement[bool]:
+    """Whether the asker may co-sign a request now: an erasure, which nobody undoes, not in his first week."""
+    erases = row.kind == sa.literal_column(f"'{RequestKind.DELETE.value}'")
+    return sa.and_(may_cosign(row, view), sa.or_(sa.not_(erases), ward(row, view, long=True)))
 
 
 def may_take_back(*states: Any) -> Callable[[Any, Any], sa.ColumnElement[bool]]:

@@ -10,11 +10,13 @@ import sqlalchemy as sa
 import strawberry
 
 from models.access import Role
+from models.identity.accounts import visible as _accounts  # noqa: F401 - whether his account is disabled
+from models.identity.accounts.tables import Account
 from models.identity.tables import Capacity as Capacities
-from models.identity.visible import on_these_days
 from models.identity.wechat import visible as _  # noqa: F401 - whether a WeChat is bound
 from models.identity.wechat.tables import WechatIdentity
-from models.people import actions, tables
+from models.people import actions, tables, visible
+from models.people.holding import on_these_days
 from models.people.queries import plain
 from models.people.rules import Gender, IdType, PhoneWhose
 from models.vault import Kind
@@ -43,6 +45,17 @@ def wechat_bound(row: w.Row, view: w.View) -> sa.ColumnElement[bool]:
     """Whether a WeChat user signs in as somebody."""
     users = view.rows(WechatIdentity)
     return sa.exists(sa.select(sa.literal_column("1")).where(users.c.person_id == row.id))
+
+
+def held(item: w.Row, view: w.View) -> sa.ColumnElement[bool]:
+    """Which of his capacities he may act in today: no membership while his account is disabled."""
+    accounts = view.rows(Account)
+    off = sa.exists(
+        sa.select(sa.literal_column("1")).where(
+            accounts.c.person_id == item.person_id, accounts.c.disabled_at.is_not(None)
+        )
+    )
+    return sa.and_(on_these_days(item, visible.today(view.actor)), sa.or_(item.membership_id.is_(None), sa.not_(off)))
 
 
 @w.entity(tables.Person, "person")
@@ -102,7 +115,7 @@ class Me:
         match=lambda item, parent: item.person_id == parent.id,
         order=(Capacities.role,),
         limit=50,
-        where=lambda item, view: on_these_days(item, view.actor),
+        where=held,
         description="The capacities that he may act in today: one of them for each sign-in, by `signInSwitch` or `signInRefresh`.",
     )
     account: Annotated[UserAccount, strawberry.lazy("resolvers.identity.accounts")] | None = w.one(

@@ -6,11 +6,11 @@ from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
-import sqlalchemy as sa
 import strawberry
 
 from models.access import Role
 from models.people import actions, tables, visible
+from models.people.holding import holds
 from models.people.queries import (
     may_decide_organization,
     may_edit_organization,
@@ -148,11 +148,7 @@ class Membership(Node):
         tables.Membership.revoked_at, description="When it was taken back; null otherwise."
     )
     is_current: bool = w.expression(
-        lambda row, view: sa.and_(
-            row.revoked_at.is_(None),
-            row.starts_on <= visible.today(view.actor),
-            sa.or_(row.ends_on.is_(None), row.ends_on >= visible.today(view.actor)),
-        ),
+        lambda row, view: holds(row, visible.today(view.actor)),
         description="Whether it holds today: whoever has it may sign in with it.",
     )
     viewer_can: MembershipCan = w.inside(description="What the caller may do with it now.")

@@ -12,6 +12,7 @@ from sqlmodel import desc
 from models.access import STAFF_ROLES, Role
 from models.labels import labelled
 from models.people import tables, visible
+from models.people.holding import holds
 from models.people.rules import AccessPurpose, LegalStatus, OrganizationKind, VerifiedState, VolunteerRegistration
 from models.territory.queries import under
 from resolvers.common import Connection
@@ -139,14 +140,7 @@ class MembershipFilter:
     )
     under: str | None = w.where(lambda row, value: under(row.area, value), description=UNDER)
     current: bool | None = w.where(
-        lambda row, value, view: (
-            sa.and_(
-                row.revoked_at.is_(None),
-                row.starts_on <= visible.today(view.actor),
-                sa.or_(row.ends_on.is_(None), row.ends_on >= visible.today(view.actor)),
-            )
-            == value
-        ),
+        lambda row, value, view: holds(row, visible.today(view.actor)) == value,
         description="That hold today, or that do not.",
     )
 

@@ -63,7 +63,7 @@ class GuardianshipCan:
 
 @strawberry.type(description="What the caller may do with a request now.")
 class SubjectRequestCan:
-    cosign: bool = w.expression(queries.may_cosign, description="`subjectRequestCosign`.")
+    cosign: bool = w.expression(queries.may_cosign_request, description="`subjectRequestCosign`.")
     withdraw: bool = w.expression(queries.may_withdraw_request, description="`subjectRequestWithdraw`.")
     reveal: bool = w.expression(queries.may_reveal, description="`correctionReveal`: for corrections.")
     decide: bool = w.expression(

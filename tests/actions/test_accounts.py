@@ -17,6 +17,7 @@ import pytest
 import sqlalchemy as sa
 
 from api.passwords import CHEAP, Hasher
+from api.schema import Mutation, Query
 from models import base
 from models.access import Actor, Claims, Role, seen
 from models.database import Db, Seen, transaction
@@ -51,6 +52,7 @@ from models.people.rules import VolunteerRegistration
 from models.pool import Pool
 from models.problems import Busy, Forbidden, InvalidTransition, Kept, NotFound, Problem
 from models.vault import KEY_BYTES, Keys, Kind
+from tests.asking import Asked, engine_of
 from tests.make_people import (
     EARLIER,
     Town,
@@ -544,14 +546,18 @@ async def test_whoever_is_disabled_is_nothing_more_than_himself(world: World, of
         claims = Claims(officer.person, Role.GRID_OFFICER, office)  # type: ignore[arg-type]
         assert await actor_of(connection, claims, world.now) is not None
     (row,) = await world.fetch("SELECT id FROM account WHERE person_id = $1", officer.person)
+    himself = Actor(Role.PERSON, officer.person)
+    ask, listed = Asked(engine_of(Query, Mutation), world.pool, world.now), "{ me { capacities { role } } }"
+    assert {"role": "GRID_OFFICER"} in (await ask(himself, listed))["me"]["capacities"]
     await world.do(world.admin, actions.disable, row["id"])
+    assert (await ask(himself, listed))["me"]["capacities"] == [{"role": "PERSON"}]
     assert await world.do(STRANGER, held, officer.person) == [Acting(Role.PERSON)]
     opened = await world.do(STRANGER, open_sign_in, officer.person, SignInMethod.WECHAT, strong=False)
     assert (await world.signed_in(opened.sign_in))["role"] == "PERSON"
     async with world.pool.connection() as connection:
         assert await actor_of(connection, claims, world.now) is None
-        himself = dataclasses.replace(claims, role=Role.PERSON, membership=None)
-        assert await actor_of(connection, himself, world.now) == Actor(Role.PERSON, officer.person)
+        bare = dataclasses.replace(claims, role=Role.PERSON, membership=None)
+        assert await actor_of(connection, bare, world.now) == Actor(Role.PERSON, officer.person)
     await world.do(world.admin, actions.enable, row["id"])
     assert Acting(Role.GRID_OFFICER, office) in await world.do(STRANGER, held, officer.person)
     async with world.pool.connection() as connection:

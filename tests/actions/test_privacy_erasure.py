@@ -458,15 +458,24 @@ async def test_a_child_s_erasure_waits_for_its_guardian(ask: Asked, pool: Pool, 
     own = await ask(as_resident(child), cosign, id=found[0]["node"]["id"], key="cosign-erase-1")
     assert own["subjectRequestCosign"]["code"] == "NOT_GUARDIAN"
     week = now + timedelta(days=7)
+
+    async def may(at: datetime) -> bool:
+        text = "{ subjectRequests { edges { node { viewerCan { cosign } } } } }"
+        (edge,) = (await ask(as_resident(mother), text, at))["subjectRequests"]["edges"]
+        can: bool = edge["node"]["viewerCan"]["cosign"]
+        return can
+
     for n, at in enumerate(
         (now, week - timedelta(seconds=1))
     ):  # whoever was made a guardian just now may be a false one
+        assert not await may(at)
         early = await ask(as_resident(mother), cosign, at, id=found[0]["node"]["id"], key=f"cosign-early-{n}")
         assert early["subjectRequestCosign"]["code"] == "GUARDIAN_TOO_NEW"
         with pytest.raises(GuardianTooNew):
             await transaction(
                 pool, as_resident(mother), at, lambda db: actions.erase_account(db, CODE_WORD, child.person)
             )
+    assert await may(week)
     done = await ask(as_resident(mother), cosign, week, id=found[0]["node"]["id"], key="cosign-erase-2")
     assert done["subjectRequestCosign"]["__typename"] == "SubjectRequest"
     assert done["subjectRequestCosign"]["state"] == "DONE"

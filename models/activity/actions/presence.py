@@ -55,6 +55,7 @@ from models.database import Db, Statement
 from models.exchange.visible import is_any
 from models.labels import label
 from models.people.actions.interests import no_conflict
+from models.people.holding import holds
 from models.people.problems import ConflictOfInterest
 from models.people.tables import Membership
 from models.problems import Forbidden, InvalidTransition, refuses
@@ -83,9 +84,7 @@ INSIDER = Statement(
     sa.select(
         sa.exists().where(
             membership.c.person_id == bound("person", sa.Uuid()),
-            membership.c.revoked_at.is_(None),
-            membership.c.starts_on <= bound("today", sa.Date()),
-            sa.or_(membership.c.ends_on.is_(None), membership.c.ends_on >= bound("today", sa.Date())),
+            holds(membership.c),
             sa.or_(
                 membership.c.organization_id == bound("organization", sa.Uuid()),
                 sa.and_(
@@ -194,7 +193,8 @@ async def _answers(db: Db, held: Row, part: Row, left: CheckMethod) -> UUID | No
     if left is CheckMethod.ROSTER:
         return db.actor.person
     if part["check_in_by"] is not None:
-        return part["check_in_by"]  # type: ignore[no-any-return]
+        by: UUID = part["check_in_by"]
+        return by
     unsigned = part["check_in_method"] == CheckMethod.ROSTER
     if unsigned or held["created_by"] == part["volunteer_id"] or runs(db.actor, part):
         raise SecondPersonNeeded()

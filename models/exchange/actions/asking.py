@@ -20,6 +20,7 @@ from models.exchange.kinds import GenderPreference, Kind, Sensitivity, Submitted
 from models.exchange.states import NeedStatus
 from models.exchange.tables import NeedStaff, ServiceCategory
 from models.exchange.visible import is_any
+from models.people.holding import holds
 from models.people.tables import Membership, Resident
 from models.problems import Forbidden, InvalidInput, NotFound, refuses
 from models.territory.tables import Division, Grid
@@ -93,9 +94,7 @@ NAME = Statement(
 )
 SERVING = sa.and_(
     membership.c.area == bound("area", sa.Text()),
-    membership.c.starts_on <= bound("today", sa.Date()),
-    sa.or_(membership.c.ends_on.is_(None), membership.c.ends_on >= bound("today", sa.Date())),
-    membership.c.revoked_at.is_(None),
+    holds(membership.c),
 )
 LONGEST_SERVING = Statement(
     sa.select(membership.c.person_id)

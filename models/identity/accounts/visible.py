@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from models.access import NOBODY, Role, Viewer, visible
 from models.base import table
+from models.people.holding import lasts
 from models.people.tables import Membership
 from models.people.visible import today
 
@@ -19,8 +20,7 @@ def colleagues(viewer: Viewer) -> sa.Select[Any]:
     with_us = table(Membership).alias("with_us")
     return sa.select(with_us.c.person_id).where(
         with_us.c.organization_id == viewer.organization,
-        with_us.c.revoked_at.is_(None),
-        sa.or_(with_us.c.ends_on.is_(None), with_us.c.ends_on >= today(viewer)),
+        lasts(with_us.c, today(viewer)),
     )
 
 

@@ -26,6 +26,7 @@ from models.identity.queries import hash_of, world
 from models.identity.rules import BUDGET, BUDGET_LEAST, KEY_DAYS, KEY_DAYS_MOST, KEYS_OF_ONE_NAME, MAY, ApiScope
 from models.identity.tables import ApiKey
 from models.people.actions.once import once
+from models.people.holding import holds
 from models.people.tables import Membership
 from models.problems import Forbidden, InvalidInput, InvalidTransition, NotFound, refuses
 from models.rules_text import clean
@@ -40,11 +41,7 @@ OFFICE = Statement(
         membership.c.person_id == sa.bindparam("person", type_=sa.Uuid()),
         membership.c.organization_id == sa.bindparam("organization", type_=sa.Uuid()),
         membership.c.role == Role.NGO_STAFF.value,
-        membership.c.revoked_at.is_(None),
-        membership.c.starts_on <= sa.bindparam("today", type_=sa.Date(), unique=False),
-        sa.or_(
-            membership.c.ends_on.is_(None), membership.c.ends_on >= sa.bindparam("today", type_=sa.Date(), unique=False)
-        ),
+        holds(membership.c),
     )
 )
 """Of one kind nobody has two at once."""

@@ -11,6 +11,7 @@ from models.access import Role
 from models.base import table
 from models.database import Db, Statement
 from models.people.actions.once import once
+from models.people.holding import TODAY, lasts
 from models.people.tables import Membership
 
 membership = table(Membership)
@@ -18,14 +19,12 @@ account = sa.table("account", sa.column("person_id"), sa.column("disabled_at"))
 """Accounts belong to an area above this one, which this one does not import; that one is disabled is all it asks."""
 
 ID = sa.bindparam("id", type_=sa.Uuid(), unique=False)
-TODAY = sa.bindparam("today", type_=sa.Date(), unique=False)
-_whole = sa.and_(membership.c.role == Role.ADMIN.value, membership.c.area.is_(None), membership.c.revoked_at.is_(None))
+_whole = sa.and_(membership.c.role == Role.ADMIN.value, membership.c.area.is_(None), lasts(membership.c))
 HIS = Statement(
     sa.select(
         sa.exists().where(
             _whole,
             sa.or_(membership.c.id == ID, membership.c.person_id == ID),
-            sa.or_(membership.c.ends_on.is_(None), membership.c.ends_on >= TODAY),
         )
     )
 )

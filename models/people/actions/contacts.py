@@ -20,6 +20,7 @@ from models.clock import day
 from models.database import AsViewer, Db, Seen, Statement
 from models.people.actions.persons import consent_missing
 from models.people.break_glass import unlocked
+from models.people.holding import holds
 from models.people.problems import RevealNotAllowed
 from models.people.rules import AccessPurpose, ContactField
 from models.people.scopes import MAY
@@ -137,14 +138,12 @@ GRANT = Statement(
 
 def _serves_there() -> sa.ColumnElement[bool]:
     """Whether he who is to be granted it serves today as staff where the subject lives."""
-    serving, today = membership.alias("serving"), sa.bindparam("today", type_=sa.Date(), unique=False)
+    serving = membership.alias("serving")
     return sa.exists(
         sa.select(sa.literal_column("1")).where(
             serving.c.person_id == sa.bindparam("viewer_person", type_=sa.Uuid()),
             serving.c.role.in_([sa.literal_column(f"'{role.value}'") for role in sorted(STAFF_ROLES)]),
-            serving.c.revoked_at.is_(None),
-            serving.c.starts_on <= today,
-            sa.or_(serving.c.ends_on.is_(None), serving.c.ends_on >= today),
+            holds(serving.c),
             sa.func.starts_with(person.c.area, serving.c.area),
         )
     )

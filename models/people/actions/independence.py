@@ -16,6 +16,7 @@ from models import clock
 from models.access import Role
 from models.base import INSTANT, table
 from models.database import Db, Statement
+from models.people.holding import lasts
 from models.people.problems import AdministratorTooNew, NotIndependent
 from models.people.tables import Membership
 
@@ -26,17 +27,15 @@ office = table(Membership)
 account = sa.table("account", sa.column("person_id", sa.Uuid()), sa.column("invited_by", sa.Uuid()))
 """Accounts belong to an area above this one, which this one does not import."""
 
-TODAY = sa.bindparam("today", type_=sa.Date(), unique=False)
 HELD_LONG = Statement(
     sa.select(
         sa.exists().where(
             office.c.person_id == sa.bindparam("person", type_=sa.Uuid()),
             office.c.role == Role.ADMIN.value,
             office.c.area.is_not_distinct_from(sa.bindparam("area", type_=sa.Text())),
-            office.c.revoked_at.is_(None),
             office.c.granted_at <= sa.bindparam("since", type_=INSTANT),
             office.c.starts_on <= sa.bindparam("day", type_=sa.Date()),
-            sa.or_(office.c.ends_on.is_(None), office.c.ends_on >= TODAY),
+            lasts(office.c),
         )
     )
 )

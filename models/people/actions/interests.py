@@ -14,6 +14,7 @@ from models.access import may, seen
 from models.base import table
 from models.clock import day
 from models.database import Db, Seen, Statement
+from models.people.holding import holds
 from models.people.interests import DeclaredInterest, Relation
 from models.people.problems import ConflictOfInterest
 from models.people.scopes import SIGNED_IN
@@ -71,9 +72,7 @@ acting, concerned, bodies = _each("acting"), _each("concerned"), _each("bodies")
 OFFICE = sa.exists().where(
     membership.c.organization_id == bodies.c.id,
     membership.c.person_id == acting.c.id,
-    membership.c.revoked_at.is_(None),
-    membership.c.starts_on <= sa.bindparam("today", type_=sa.Date()),
-    sa.or_(membership.c.ends_on.is_(None), membership.c.ends_on >= sa.bindparam("today", type_=sa.Date())),
+    holds(membership.c),
 )
 CONTACT = sa.exists().where(organization.c.id == bodies.c.id, organization.c.contact_id == acting.c.id)
 ONE: Any = sa.literal_column("1")

@@ -18,6 +18,7 @@ from models.people.actions.administrators import last_administrator
 from models.people.actions.lesser import outgrown
 from models.people.actions.persons import ACTS
 from models.people.actions.places import KNOWN
+from models.people.holding import lasts
 from models.people.problems import (
     LastAdministrator,
     LicenceMissing,
@@ -58,12 +59,11 @@ LICENCE = Statement(
 )
 THEN = (
     membership.c.person_id == sa.bindparam("person", type_=sa.Uuid()),
-    membership.c.revoked_at.is_(None),
     sa.or_(
         sa.bindparam("ends_on", type_=sa.Date(), unique=False).is_(None),
         membership.c.starts_on <= sa.bindparam("ends_on", type_=sa.Date(), unique=False),
     ),
-    sa.or_(membership.c.ends_on.is_(None), membership.c.ends_on >= sa.bindparam("starts_on", type_=sa.Date())),
+    lasts(membership.c, sa.bindparam("starts_on", type_=sa.Date())),
 )
 """Somebody's capacities of some of those days."""
 SAME = Statement(

@@ -8,10 +8,11 @@ from uuid import UUID
 import asyncpg
 import sqlalchemy as sa
 
-from models.access import may, seen
+from models.access import may
 from models.base import INSTANT, table
-from models.database import Db, Seen, Statement
+from models.database import Db, Statement
 from models.privacy.actions.effects import turn_off, turn_on
+from models.privacy.actions.rows import again, insertion, one_of
 from models.privacy.actions.subjects import Subject, the_subject, the_ward
 from models.privacy.problems import NotGuardian, OldConsentText
 from models.privacy.rules import LIVE_CONSENTS, MAY, ConsentPurpose, ConsentState, consent_step
@@ -40,18 +41,9 @@ LIVE = Statement(
     .order_by(consent.c.asked_at, consent.c.id)
     .with_for_update()
 )
-ONE = Seen(
-    lambda viewer: sa.select(consent).where(
-        consent.c.id == sa.bindparam("id", type_=sa.Uuid()), *seen(consent, "consent", viewer)
-    )
-)
-AGAIN = Statement(sa.select(consent).where(consent.c.id == sa.bindparam("id", type_=sa.Uuid())).with_for_update())
+ONE, AGAIN = one_of(consent), again(consent)
 _COLUMNS = ("person_id", "purpose", "version", "state", "asked_at", "given_at", "guardian_id", "ended_at", "ended_by")
-INSERT = Statement(
-    sa.insert(consent)
-    .values({name: sa.bindparam(name, type_=consent.c[name].type) for name in _COLUMNS})
-    .returning(consent.c.id)
-)
+INSERT = insertion(consent, _COLUMNS)
 GIVE = Statement(
     sa.update(consent)
     .where(consent.c.id == sa.bindparam("of", type_=sa.Uuid()))

@@ -19,6 +19,7 @@ from models.people.actions.interests import no_conflict
 from models.people.identity import is_minor
 from models.people.problems import ConflictOfInterest, GuardianUnfit, OwnCase
 from models.people.tables import Person, Resident
+from models.privacy.actions.rows import insertion
 from models.privacy.problems import GuardianshipExists, GuardianTooNew
 from models.privacy.rules import GUARDIAN_DAYS, MAY, GuardianEvidence, GuardianRelation
 from models.privacy.tables import Guardianship
@@ -62,11 +63,7 @@ VERIFIED = Statement(
     )
 )
 _COLUMNS = ("minor_id", "guardian_id", "relation", "evidence", "area", "recorded_by", "recorded_at")
-INSERT = Statement(
-    sa.insert(link)
-    .values({name: sa.bindparam(name, type_=link.c[name].type) for name in _COLUMNS})
-    .returning(link.c.id)
-)
+INSERT = insertion(link, _COLUMNS)
 VERIFY = Statement(
     sa.update(link)
     .where(link.c.id == sa.bindparam("of", type_=sa.Uuid()))

@@ -10,15 +10,16 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from models.access import Role, may, seen
+from models.access import Role, may
 from models.base import INSTANT, table
-from models.database import Db, Seen, Statement
+from models.database import Db, Statement
 from models.people.actions.interests import no_conflict
 from models.people.problems import ConflictOfInterest, DocumentTaken, OwnCase
 from models.privacy.actions.consents import withdraw
 from models.privacy.actions.corrections import CorrectionInput, propose, read_proposed, unread, write
 from models.privacy.actions.erasure import erase_person
 from models.privacy.actions.guardianships import long_verified
+from models.privacy.actions.rows import again, insertion, one_of
 from models.privacy.actions.subjects import Subject, the_subject, the_ward
 from models.privacy.problems import CorrectionUnproven, ErasureBlocked, GuardianTooNew, NotGuardian, RequestPending
 from models.privacy.rules import (
@@ -49,18 +50,9 @@ OPEN = Statement(
     )
     .with_for_update()
 )
-ONE = Seen(
-    lambda viewer: sa.select(asked).where(
-        asked.c.id == sa.bindparam("id", type_=sa.Uuid()), *seen(asked, "subject_request", viewer)
-    )
-)
-AGAIN = Statement(sa.select(asked).where(asked.c.id == sa.bindparam("id", type_=sa.Uuid())).with_for_update())
+ONE, AGAIN = one_of(asked), again(asked)
 _COLUMNS = ("kind", "state", "person_id", "made_by", "area", "received_at", "due_at", "cancel_open", "kept")
-INSERT = Statement(
-    sa.insert(asked)
-    .values({name: sa.bindparam(name, type_=asked.c[name].type) for name in _COLUMNS})
-    .returning(asked.c.id)
-)
+INSERT = insertion(asked, _COLUMNS)
 COSIGN = Statement(
     sa.update(asked)
     .where(asked.c.id == sa.bindparam("of", type_=sa.Uuid()))

@@ -16,6 +16,7 @@ from models.identity.accounts.tables import Account
 from models.people.actions.memberships import INSERT as MEMBERSHIP
 from models.people.actions.once import once
 from models.people.actions.persons import ACTS, new_person
+from models.people.holding import holds
 from models.people.identity import read_name
 from models.people.rules import PhoneWhose
 from models.people.tables import Membership
@@ -26,12 +27,7 @@ ADMINISTRATORS = Statement(
         sa.exists().where(
             membership.c.role == Role.ADMIN.value,
             membership.c.area.is_(None),
-            membership.c.revoked_at.is_(None),
-            membership.c.starts_on <= sa.bindparam("today", type_=sa.Date(), unique=False),
-            sa.or_(
-                membership.c.ends_on.is_(None),
-                membership.c.ends_on >= sa.bindparam("today", type_=sa.Date(), unique=False),
-            ),
+            holds(membership.c),
             account.c.person_id == membership.c.person_id,
             account.c.disabled_at.is_(None),
             sa.or_(

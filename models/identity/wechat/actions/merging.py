@@ -29,6 +29,7 @@ from models.identity.wechat.rules import MAY, STAFF_PROOF_LIFE, MergeProof
 from models.identity.wechat.tables import BoundPhone, PersonMerge, WechatIdentity
 from models.people.actions.interests import no_conflict
 from models.people.actions.persons import BORN, of_number, set_address, set_name, set_phone
+from models.people.holding import lasts
 from models.people.identity import HIDDEN, born_by, is_minor, read_id_number
 from models.people.problems import ConflictOfInterest, OwnCase
 from models.people.rules import Gender, IdType, PersonState, PhoneWhose, SearchKey
@@ -49,8 +50,7 @@ ACTS = Statement(
         sa.or_(
             sa.exists().where(
                 membership.c.person_id == ID,
-                membership.c.revoked_at.is_(None),
-                sa.or_(membership.c.ends_on.is_(None), membership.c.ends_on >= sa.bindparam("today", type_=sa.Date())),
+                lasts(membership.c),
             ),
             sa.exists().where(account.c.person_id == ID),
         )
