@@ -136,7 +136,7 @@ class Reading:
             max_header_size=2048,
             max_header_count=6,
             max_segment_count=uploads.files + len(TEXT) + 1,
-            strict=True,
+            # not `strict`: that refuses an epilogue (RFC 2046, 5.1.1), if it comes in a packet of its own
         )
 
     async def whole(self, receive: Receive) -> dict[str, Any]:
@@ -163,7 +163,7 @@ class Reading:
             total += len(body)
             if total > self.uploads.total:
                 raise Failed(errors.UPLOAD_LARGE)
-            if body and not self.parser.closed:  # what follows the end is nobody's (RFC 2046, 5.1.1)
+            if body:
                 await self._parse(body)
             if not message.get("more_body"):
                 break
@@ -182,6 +182,8 @@ class Reading:
 
     async def _begin(self, segment: MultipartSegment) -> None:
         name = segment.name or ""
+        if not name:
+            raise _wrong("a part without a name")
         if name in self.text or name in self.parts:
             raise _wrong(f"two parts are called {name[:40]!r}")
         if str(segment.header("Content-Transfer-Encoding", "binary")).lower() not in ("binary", "8bit", "7bit"):

@@ -72,7 +72,8 @@ def signed(keys: Keys, id: UUID, actor: Actor, now: datetime) -> str:
         "key": actor.key,
         "scopes": None if actor.scopes is None else sorted(actor.scopes),
     }
-    closed = keys.seal(Kind.TOKEN, orjson.dumps({k: v for k, v in said.items() if v is not None}).decode(), id)
+    given = {name: value for name, value in said.items() if value is not None}
+    closed = keys.seal(Kind.TOKEN, orjson.dumps(given, default=str).decode(), id)
     return f"/files/attachment_{id}?s={base64.urlsafe_b64encode(closed).rstrip(b'=').decode()}"
 
 
