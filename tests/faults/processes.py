@@ -24,13 +24,17 @@ from tests.site import MASTER
 
 
 class Api:
-    """`serve` on a port of its own, which it keeps when it is started again. It ends with the block."""
+    """`serve` on a port of its own, which it keeps when it is started again. It ends with the block.
 
-    def __init__(self, database: str, log: Path, **env: str) -> None:
+    `clock`: a file that says how wrong its clock is (`tests.faults.shifted`).
+    """
+
+    def __init__(self, database: str, log: Path, *, clock: Path | None = None, **env: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         self.log = log
+        self.command = ["api.cli"] if clock is None else ["tests.faults.shifted", str(clock)]
         clean = {k: v for k, v in os.environ.items() if not re.match("DATABASE_|WUSHE_", k)}
         given = {"WUSHE_MODE": "test", "WUSHE_MASTER_KEY": MASTER, "WUSHE_LOG": "error", "PORT": str(self.port)}
         self.env = {**clean, **given, "DATABASE_URL": database, **env}
@@ -43,7 +47,7 @@ class Api:
     def start(self) -> None:
         with open(self.log, "ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "api.cli", "serve"],
+                [sys.executable, "-m", *self.command, "serve"],
                 cwd=ROOT,
                 env=self.env,
                 stdin=subprocess.DEVNULL,
