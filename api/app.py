@@ -31,7 +31,7 @@ from api.settings import Mode, Settings
 from api.storage import storage_of
 from api.uploads import Uploads
 from api.web import downloads, files, pages
-from models import access, audit_seal, clock, relay, revisions
+from models import access, audit_seal, clock, database, relay, revisions
 from models.access import Role
 from models.files.ports import Storage
 from models.pool import LOST, Pool
@@ -195,6 +195,8 @@ def _routes(
         ):
             metrics.CONNECTIONS.labels(state).set(value)
         metrics.SLOW_HELD.set(databases.primary.shares.slow_held)
+        for why in database.RETRIED:
+            metrics.RETRIED.labels(why.__name__).set(database.retried[why.__name__])
         with contextlib.suppress(*LOST, Busy, TimeoutError):
             async with databases.primary.connection() as connection:
                 oldest, _ = await relay.waiting(connection)

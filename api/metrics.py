@@ -16,6 +16,9 @@ from prometheus_client.utils import floatToGoString
 COMPILED = Gauge("wushe_plans_compiled", "Statements that the engine has written since it started.")
 OPEN = Gauge("wushe_open", "Sockets and streams that are open.", ["kind"])
 CONNECTIONS = Gauge("wushe_connections", "Database connections of the API's pool.", ["state"])
+RETRIED = Gauge(
+    "wushe_transactions_retried", "Transactions begun again since the start, after a deadlock or conflict.", ["why"]
+)
 LOG_LOST = Counter("wushe_log_writes_lost_total", "Writes to the log that failed: the disk that it lies on is full.")
 SLOW_HELD = Gauge("wushe_connections_slow", "Connections of the API's pool that slow statements hold now: a third at most.")
 RELAY_LAG = Gauge("wushe_relay_lag_seconds", "Age of the oldest event that the relay had not read at its last look.")

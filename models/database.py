@@ -7,6 +7,7 @@ retried here, with jitter, and never shown.
 from __future__ import annotations
 
 import asyncio
+import collections
 import dataclasses
 import json
 import random
@@ -26,6 +27,8 @@ from models.pool import Pool
 DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]
 RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 TRIES = 12
+retried: collections.Counter[str] = collections.Counter()
+"""How often a transaction was begun again, by why: for the metrics."""
 T = TypeVar("T")
 
 
@@ -173,7 +176,8 @@ async def transaction(
                 if db.events:
                     await write_events(db)
                 return result
-        except RETRIED:
+        except RETRIED as why:
+            retried[type(why).__name__] += 1
             if attempt == TRIES - 1:
                 raise
             await asyncio.sleep(random.uniform(0.002, 0.01) * 2 ** min(attempt, 5))
