@@ -87,6 +87,8 @@ class Document:
         """What the operation costs, by the variables that say how long its lists are."""
         try:
             self._least = self.measure_with(None).cost
+            if limits.Pairs(self.node).too_many:
+                raise limits.OverLimit("查询里同名的字段过多，请合并。", "TOO_MANY_FIELDS")
         except limits.OverLimit as error:
             raise Refused([error]) from None
         errors = validate(schema, self.node, max_errors=20)

@@ -65,7 +65,7 @@ TEXTS = {
 """Values that fit rows, by the argument's name."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Opening(Request):
     """A request that opens what is sealed, and writes nothing about it."""
 
