@@ -54,7 +54,9 @@ async def test_all_stands_as_it_was_at_a_moment(tmp_path: Path, log: Path) -> No
         here = await town(postgres.cluster.api_url, postgres.cluster.owner_url, url)
         async with Api(postgres.cluster.api_url, log) as api:
             client = Client(api.port)
-            made = await client.ask(here.tokens["fund-maker"], FUND, input={"name": "时点恢复基金", "kind": "UNRESTRICTED"}, key=key())
+            made = await client.ask(
+                here.tokens["fund-maker"], FUND, input={"name": "时点恢复基金", "kind": "UNRESTRICTED"}, key=key()
+            )
             fund = made.outcome["id"]
             await give(client, here, fund, range(20))
             ((at,),) = await here.sql("SELECT clock_timestamp()")
