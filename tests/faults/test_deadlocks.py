@@ -15,14 +15,29 @@ import asyncpg
 import pytest
 
 from models import clock
-from tests.faults.client import CANCEL, CATEGORIES, CLAIM, DECLINE, OFFER, PUBLISH, WITHDRAW, Client, bare, key, need
-from tests.faults.conftest import Town
+from tests.faults.client import (
+    CANCEL,
+    CATEGORIES,
+    CLAIM,
+    DECLINE,
+    OFFER,
+    PUBLISH,
+    WITHDRAW,
+    Client,
+    bare,
+    key,
+    need,
+    page,
+)
+from tests.faults.conftest import THOROUGH, Town
 from tests.faults.processes import Api, eventually
 
 SOON = "50ms"
 """How long the API's sessions wait before they look for a deadlock; PostgreSQL's default is a second."""
-WRITERS = 16
-ROUNDS = 8
+WRITERS = 32
+PATIENT = {"WUSHE_ACQUIRE_TIMEOUT": "10", "WUSHE_DEADLINE": "20", "WUSHE_METRICS": "public"}
+"""Thirty-two wait for a few rows in turn: on a loaded machine longer than a person would."""
+ROUNDS = 8 if THOROUGH else 5
 DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 NEEDS = """
 SELECT qty_total, qty_committed AS counted,
@@ -41,8 +56,14 @@ async def api(here: Town, tmp_path_factory: pytest.TempPathFactory) -> AsyncIter
     """One whose sessions soon find out that they wait for each other."""
     ((database,),) = await here.sql("SELECT current_database()")
     await here.sql(f"ALTER DATABASE \"{database}\" SET deadlock_timeout = '{SOON}'")
-    async with Api(here.api_url, tmp_path_factory.mktemp("api") / "log") as made:
+    async with Api(here.api_url, tmp_path_factory.mktemp("api") / "log", **PATIENT) as made:
         yield made
+
+
+async def retried(api: Api, why: str) -> int:
+    """How often the API has begun a transaction again, and no client was told."""
+    counted = (await page(api.port, "/metrics")).decode()
+    return int(float(counted.partition(f'wushe_transactions_retried{{why="{why}"}} ')[2].partition("\n")[0]))
 
 
 async def stage(here: Town, client: Client, count: int) -> tuple[list[str], list[str]]:
@@ -98,7 +119,7 @@ async def true(here: Town, needs: list[str], offers: list[str]) -> None:
         assert all(r["counted"] == r["held"] <= r["qty_total"] for r in rows), rows
 
 
-async def test_sixteen_writers_of_needs_and_offers_do_not_deadlock_each_other(here: Town, client: Client) -> None:
+async def test_thirty_two_writers_of_needs_and_offers_do_not_deadlock_each_other(here: Town, client: Client) -> None:
     """Claims, their withdrawals, and the end of needs and offers, on few rows at once: all verbs lock in one order."""
     ngo, staff = here.tokens["ngo-staff"], here.tokens["community-staff"]
     needs, offers = await stage(here, client, 4)
@@ -158,3 +179,40 @@ async def test_opposite_orders_of_locks_are_never_seen_by_a_client(here: Town, a
 
     await eventually(counted)
     await true(here, needs, offers)
+    assert await retried(api, "DeadlockDetectedError") > 0
+
+
+async def test_conflicts_of_serializable_transactions_are_never_seen_by_a_client(
+    here: Town, api: Api, client: Client
+) -> None:
+    """Where a database is set to be serializable, PostgreSQL ends what cannot be put into an order: it is begun again."""
+    ngo = here.tokens["ngo-staff"]
+    needs, offers = await stage(here, client, 3)
+    ((database,),) = await here.sql("SELECT current_database()")
+    await here.sql(f"ALTER DATABASE \"{database}\" SET default_transaction_isolation = 'serializable'")
+    try:
+        api.kill()
+        api.start()
+        await api.ready()
+
+        async def write(number: int) -> list[str]:
+            came = []
+            for round in range(3):
+                wanted, out_of = needs[(number + round) % 3], offers[number % 3]
+                answer = await client.ask(ngo, CLAIM, id=wanted, offer=out_of, key=key())
+                came.append(answer.code or answer.outcome.get("code", "done"))
+                if came[-1] == "done":
+                    undone = await client.ask(ngo, DECLINE, id=answer.outcome["id"], key=key())
+                    came.append(undone.code or undone.outcome.get("code", "done"))
+            return came
+
+        came = Counter(chain.from_iterable(await asyncio.gather(*(write(n) for n in range(WRITERS)))))
+        assert set(came) <= {"done", "ALREADY_COMMITTED"}, came
+        assert came["done"] >= WRITERS
+        assert await retried(api, "SerializationError") > 0
+        await true(here, needs, offers)
+    finally:
+        await here.sql(f'ALTER DATABASE "{database}" RESET default_transaction_isolation')
+        api.kill()
+        api.start()
+        await api.ready()
