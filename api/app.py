@@ -211,7 +211,9 @@ def _routes(
         Route("/readyz", readyz),
         Route("/metrics", counted),
         *pages.routes(settings.mode.value, published_only=settings.published_only),
-        *downloads.routes(databases.primary, tokens, given_clock=not settings.production, proxies=settings.proxies),
+        *downloads.routes(
+            databases.primary, tokens, made, given_clock=not settings.production, proxies=settings.proxies
+        ),
         *files.routes(
             databases.primary, tokens, storage, given_clock=not settings.production, proxies=settings.proxies
         ),

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from api.address import client_address
 from api.auth import NotSignedIn, Tokens
 from api.errors import BUSY, UNAUTHENTICATED, UNAVAILABLE, Failure, failure_of
+from api.web.role_exports import SHEETS, role_export
 from models import audit, audit_flood, clock
 from models.access import PUBLIC_ACTOR, Actor
 from models.database import transaction
@@ -25,6 +26,7 @@ from models.pool import LOST, Pool
 from models.privacy.export import export
 from models.problems import Busy, Forbidden, InvalidInput, NotFound, Problem, Retry
 from models.reports.csv import fund_statement
+from resolvers.engine.engine import Engine
 from resolvers.verbs import read_id
 
 log = structlog.get_logger("wushe.downloads")
@@ -51,7 +53,7 @@ class File:
 Make = Callable[[Request, Actor, datetime], Awaitable[File]]
 
 
-def routes(pool: Pool, tokens: Tokens, *, given_clock: bool = False, proxies: int = 0) -> list[Route]:
+def routes(pool: Pool, tokens: Tokens, engine: Engine, *, given_clock: bool = False, proxies: int = 0) -> list[Route]:
     """The routes of downloads. They take the tokens of people as `/graphql` does, and its clock where that is
     `given_clock`. Whoever fetches a file, or is refused it, is on the audit log before he has it."""
 
@@ -102,7 +104,29 @@ def routes(pool: Pool, tokens: Tokens, *, given_clock: bool = False, proxies: in
             {"person": str(whose), "bytes": len(text)},
         )
 
+    async def rows(request: Request, actor: Actor, now: datetime) -> File:
+        """`/exports/needs.csv?from=2026-11-01&to=2026-11-30`: what the caller's capacity sees (`api.web.role_exports`)."""
+        if actor is PUBLIC_ACTOR:
+            raise NotSignedIn("no token")
+        name = request.path_params["sheet"]
+        sheet = SHEETS.get(name)
+        if sheet is None:
+            raise NotFound(what="该导出")
+        since, until = _day(request, "from"), _day(request, "to")
+        address = client_address(request.scope, proxies)
+        text, count = await role_export(engine, pool, sheet, actor, now, since, until, address)
+        return File(
+            text.encode(),
+            "text/csv; charset=utf-8",
+            f"{sheet.title}-{since}-{until}.csv",
+            f"{name}-{since}-{until}.csv",
+            None,
+            None,
+            {"sheet": name, "from": since, "to": until, "rows": count},
+        )
+
     return [
+        route("/exports/{sheet:str}.csv", "rows.export", rows),
         route("/reports/fund-statement.csv", "fundStatement.export", statement),
         route("/privacy/export/{id:str}.json", "personalData.export", own_data),
     ]

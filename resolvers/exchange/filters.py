@@ -123,6 +123,10 @@ class NeedFilter:
         lambda row, value: row.created_at < value, description="Written down before this."
     )
     due_before: datetime | None = w.where(lambda row, value: row.due_at < value, description="Due before this.")
+    assigned_to_me: bool | None = w.where(
+        lambda row, value, view: sa.func.coalesce(row.assigned_to == view.actor.person, sa.false()) == value,
+        description="For a social worker: his own cases, or the others.",
+    )
     quantity_left_min: int | None = w.where(
         lambda row, value, view: q.need_left(row, view.actor.now) >= value, description="With at least so much left."
     )
