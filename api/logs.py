@@ -17,6 +17,7 @@ from typing import TextIO, cast
 import structlog
 
 from api import metrics
+from api.log_bounds import Bounds
 
 
 def configure(level: str) -> None:
@@ -24,6 +25,7 @@ def configure(level: str) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            Bounds(),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(ensure_ascii=False),

@@ -35,6 +35,7 @@ CUT = Counter(
     "Connections that were ended for what their clients did not do: head, body, answer, idle; or crowded.",
     ["why"],
 )
+LOG_DROPPED = Counter("wushe_log_lines_dropped_total", "Lines that were too many of one request, or of all.")
 RATE_LIMITED = Counter(
     "wushe_rate_limited_total",
     "Requests refused by a limit, by whose: key, person, anonymous, address, sign-in.",
