@@ -2,8 +2,7 @@
 
 Mended here, each with a test that fails without it (`tests/live/test_socket_wire.py`): a peer that reads nothing, or
 answers no ping, keeps its connection for ever; the answers to pings that it does not read fill the memory, and so do
-messages in endless parts; text that is no UTF-8, a path that is no ASCII and a handshake that cannot be parsed end in a
-traceback or in silence; what the application says after the library has closed is an error, and so is a handshake that
+messages in endless parts; text that is no UTF-8 ends in a traceback, and a handshake that cannot be parsed hangs; what the application says after the library has closed is an error, and so is a handshake that
 it refuses; and a server that stops says 1012 at once, in the middle of answers.
 """
 
@@ -37,9 +36,6 @@ class Wire(WebSocketsSansIOProtocol):
     # the handshake
 
     def handle_connect(self, event: Request) -> None:
-        if not event.path.isascii():
-            self._refuse()
-            return
         super().handle_connect(event)
         if not self.close_sent:
             self.read_paused = True  # until the application has looked: frames before our answer are not parsed
