@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -37,11 +38,11 @@ class Folder:
                 os.fsync(file.fileno())
             os.rename(begun, path)
             _settle(path.parent)
-        except OSError as no:
-            begun.unlink(missing_ok=True)
-            raise NoStorage(no.strerror) from no
-        except BaseException:
-            begun.unlink(missing_ok=True)
+        except BaseException as no:
+            with contextlib.suppress(OSError):
+                begun.unlink(missing_ok=True)
+            if isinstance(no, OSError):
+                raise NoStorage(no.strerror) from no
             raise
 
     def read(self, name: str) -> Iterator[bytes]:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import BinaryIO, Protocol
 
 
-@dataclasses.dataclass(frozen=True, eq=False, slots=True)
 class Upload:
-    """A file that came with a request: temporary, read and gone when the request ends."""
+    """A file that came with a request: temporary, read and gone when the request ends.
 
-    name: str
-    """As the client calls it. It decides nothing."""
-    size: int
-    """Bytes."""
-    sha256: bytes
-    """Of the whole content, as it came."""
-    body: BinaryIO | None
-    """The content; None for a file over the limit, of which nothing was kept."""
-    most: int
-    """How many bytes a file may have."""
+    No dataclass: the digest of a mutation's arguments would look into one, and find a temporary file (`__str__`).
+    """
+
+    __slots__ = ("body", "most", "name", "sha256", "size")
+
+    def __init__(self, name: str, size: int, sha256: bytes, body: BinaryIO | None, most: int) -> None:
+        self.name = name
+        """As the client calls it. It decides nothing."""
+        self.size = size
+        """Bytes."""
+        self.sha256 = sha256
+        """Of the whole content, as it came."""
+        self.body = body
+        """The content; None for a file over the limit, of which nothing was kept."""
+        self.most = most
+        """How many bytes a file may have."""
 
     def __str__(self) -> str:
         """What it counts as among a mutation's arguments (I29): its content. A phone names it anew at each attempt."""

@@ -49,7 +49,7 @@ def test_every_column_that_names_a_person_is_exported_or_has_a_reason() -> None:
 
 
 def test_sealed_columns_of_these_tables_are_opened() -> None:
-    secrets = {"account.totp_secret", "account.totp_pending", "wechat_identity.openid", "wechat_identity.unionid"}
+    secrets = {"attachment.opener", "account.totp_secret", "account.totp_pending", "wechat_identity.openid", "wechat_identity.unionid"}
     tables = {name.split(".")[0] for source in SOURCES for name in source.names}
     sealed = {f"{t.name}.{c.name}" for t in METADATA.sorted_tables for c in t.c if "sealed" in c.info}
     for full in sealed - secrets:
@@ -90,6 +90,7 @@ async def test_the_file_has_twelve_categories_and_something_in_each(pool: Pool, 
         "consents.consents",
         "consents.guardianships",
         "consents.guardianConsents",
+        "needs.attachments",
         "commitments.bookings",
         "hours.proposals",
         "donations.traces",
@@ -155,7 +156,7 @@ async def test_somebody_of_whom_nothing_is_known_has_twelve_categories_too(
         bare = Actor(Role.PERSON, await person(connection, "新来的", phone=None))
     parts = (await fetched(pool, bare, now))["categories"]
     assert len(parts) == 12
-    assert parts["needs"] == {"needs": []}
+    assert parts["needs"] == {"needs": [], "attachments": []}
     assert parts["residence"] == {"residence": None, "formerResidences": [], "household": []}
 
 
