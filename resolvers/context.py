@@ -100,10 +100,10 @@ class Context(Request):
         await audit_flood.note(self.pool, ("refused", who), audit_flood.EACH, self.audited(action, code))
 
     async def failed(self, action: str, problem: Exception) -> None:
-        """Writes that something came to no decision. Where there was no connection to be had it is counted only."""
+        """Writes that something came to no decision. Where it could not be written it is counted only."""
         code = failure(problem)
         row = self.audited(action, code)
-        if code in (Busy.code, UNAVAILABLE):
+        if code in (Busy.code, UNAVAILABLE, STORAGE_FULL):
             audit_flood.count(self.pool, ("failed", code), row)
             return
         try:
@@ -122,7 +122,7 @@ class Context(Request):
             self.read.clear()  # what a further mutation of this request opens is another reading
 
 
-UNAVAILABLE = "UNAVAILABLE"
+UNAVAILABLE, STORAGE_FULL = "UNAVAILABLE", "STORAGE_FULL"
 BEFORE = 10.0
 """Seconds for what a verb does before its transaction: a slow hash, a call of another system. They are not taken from
 the transaction's: what another system gave away for good, such as a code that is good once, is not lost to the clock."""
@@ -132,7 +132,7 @@ def failure(problem: Exception) -> str:
     """What the audit log, and the door (`api.errors`), call an exception that is no refusal of a verb's own."""
     match problem:
         case asyncpg.DiskFullError():
-            return "STORAGE_FULL"
+            return STORAGE_FULL
         case asyncpg.InsufficientResourcesError():  # of connections, memory, locks
             return Busy.code
         case (

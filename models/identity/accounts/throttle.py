@@ -32,6 +32,8 @@ from models.identity.accounts.tables import SignInThrottle
 from models.vault import Keys, Kind
 
 throttle = table(SignInThrottle)
+AHEAD = timedelta(minutes=1)
+"""By how much the clocks of two processes may differ."""
 KEY = throttle.c.key == sa.bindparam("who", type_=sa.LargeBinary())
 
 
@@ -58,8 +60,11 @@ def counted(was: Count, now: datetime, most: int, window: timedelta = WINDOW) ->
     """The count after one more guess, and whether the guess may be made. Pure.
 
     The guess after the last one locks: for LOCKED, and twice as long each time that follows within a day; at least for
-    a window.
+    a window. A count from more than a minute ahead was made by a clock that was wrong: it stands as if made now.
     """
+    if (ahead := was.since - now) > AHEAD:
+        until = None if was.locked_until is None else was.locked_until - ahead
+        was = dataclasses.replace(was, since=now, locked_until=until)
     if was.locked_until is not None and now < was.locked_until:
         return was, False
     over = now - was.since >= window or (was.locked_until is not None and was.since < was.locked_until)
