@@ -93,6 +93,7 @@ class Document:
             raise Refused([error]) from None
         errors = validate(schema, self.node, max_errors=20)
         if errors:
+            errors = [_readable(e) for e in errors]
             raise Refused(errors if suggestions else [_without_suggestion(e) for e in errors])
         if not introspection and _introspects(self.node):
             raise Refused(
@@ -218,6 +219,13 @@ def _introspects(node: DocumentNode) -> bool:
 
     visit(node, Find())
     return found
+
+
+def _readable(error: GraphQLError) -> GraphQLError:
+    """An error of a literal that Python would not read, such as a number of 5,000 digits, as one of the document."""
+    if error.original_error is None or isinstance(error.original_error, GraphQLError):
+        return error
+    return GraphQLError("A value cannot be read.", error.nodes, error.source, error.positions)
 
 
 def _without_suggestion(error: GraphQLError) -> GraphQLError:
