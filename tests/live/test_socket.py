@@ -57,6 +57,20 @@ async def test_or_in_the_header_and_the_payload_comes_first(place: Place) -> Non
         assert (await talk.ask(ME))["data"]["me"]["acting"]["role"] == "AUDITOR"
 
 
+async def test_a_credential_that_is_none_is_on_the_audit_log(demo_of_module: Demo) -> None:
+    """Once a minute for each address, as at the door of HTTP."""
+    async with placed(demo_of_module, WUSHE_PROXIES="1") as place:
+        for _ in range(3):
+            async with talking(place.site, additional_headers={"X-Forwarded-For": "198.51.100.7"}) as talk:
+                await talk.say({"type": "connection_init", "payload": {"authorization": "Bearer no"}})
+                assert (await talk.end())[0] == 4403
+        await until(lambda: not place.site.door.sockets.open.all)
+        noted = await place.sql(
+            "SELECT result FROM audit_event WHERE action = 'signIn.check' AND address = '198.51.100.7'"
+        )
+    assert [row["result"] for row in noted] == ["UNAUTHENTICATED"]
+
+
 @pytest.mark.parametrize("credential", ["Bearer no", "no", "Bearer ", "Basic eA==", "Bearer " + "x" * 5000])
 async def test_a_credential_that_is_none_ends_the_socket(place: Place, credential: str) -> None:
     async with talking(place.site) as talk:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from api.live import open, socket
+from api.live import socket
 from tests.live.talking import INIT, Talk, subscribe, talking
 from tests.live.watched import until
 from tests.site import Site, served
@@ -259,4 +259,3 @@ async def test_a_client_that_says_goodbye_is_answered_in_kind(site: Site) -> Non
 async def test_no_socket_is_left(site: Site) -> None:
     await until(lambda: not site.door.sockets.open.all)
     assert not site.door.places._taken and not site.door.places._all
-    assert open.STUCK == 10.0

@@ -250,6 +250,7 @@ async def test_answers_to_pings_that_nobody_reads_do_not_pile_up(
     site: Site, monkeypatch: pytest.MonkeyPatch, frame: bytes
 ) -> None:
     """The server stops reading, so that the client can send no more; and then it lets go of him."""
+    assert wire.STUCK == 10.0
     monkeypatch.setattr(wire, "STUCK", 1.0)
     async with open_socket(site) as raw:
         sent, many = 0, frame * (65536 // len(frame))
