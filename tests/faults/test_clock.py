@@ -16,6 +16,7 @@ from models import clock, vault
 from models.access import PUBLIC_ACTOR, Claims, Role
 from models.database import transaction
 from models.identity import actions
+from models.identity.accounts.throttle import Count, counted
 from models.identity.rules import SignInMethod
 from models.identity.tokens import DEMO, sign
 from models.pool import Pool
@@ -174,3 +175,13 @@ async def told(connection: asyncpg.Connection) -> list[Told]:
     while await relay(connection, clock.now(), hand):
         pass
     return events
+
+
+def test_a_lock_lasts_no_longer_because_the_clock_was_put_back() -> None:
+    now, minutes = clock.now(), timedelta(minutes=10)
+    was = Count(5, now + timedelta(hours=1), 1, now + timedelta(hours=1) + minutes)
+    count, allowed = counted(was, now, 5)
+    assert not allowed and count.locked_until == now + minutes
+    assert counted(count, now + minutes, 5)[1]
+    skewed = Count(5, now + timedelta(seconds=2))
+    assert not counted(skewed, now, 5)[1], "clocks of two processes differ a little, and nobody gains a guess by it"
