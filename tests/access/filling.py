@@ -16,6 +16,8 @@ from graphql import (
     get_named_type,
 )
 
+from models.files.ports import Upload
+
 Ids = Mapping[str, str]
 """path -> the id to give there; an optional one that is not among them is left out."""
 
@@ -38,7 +40,7 @@ BY_NAME = {
 _keys = itertools.count()
 
 
-def written(path: str, name: str, type_: Any, ids: Ids, given: dict[str, str]) -> str | None:
+def written(path: str, name: str, type_: Any, ids: Ids, given: dict[str, Any]) -> str | None:
     """A value of a type, as GraphQL text; None for what may be left out and has no id of its own. Ids are variables."""
     required = isinstance(type_, GraphQLNonNull)
     inner = type_.of_type if required else type_
@@ -58,24 +60,28 @@ def written(path: str, name: str, type_: Any, ids: Ids, given: dict[str, str]) -
     if name == "idempotencyKey":
         given["key"] = f"access-{next(_keys):08d}"
         return "$key"
+    if named.name == "Upload":
+        given["file"] = Upload("a.png", 1, bytes(32), None, 10_000_000)
+        return "$file"
     if isinstance(named, GraphQLEnumType):
         return next(iter(named.values))
     return BY_NAME.get(name) or PLAIN[named.name]
 
 
-def _object(path: str, type_: GraphQLInputObjectType, ids: Ids, given: dict[str, str]) -> str:
+def _object(path: str, type_: GraphQLInputObjectType, ids: Ids, given: dict[str, Any]) -> str:
     fields = {n: written(f"{path}.{n}", n, f.type, ids, given) for n, f in type_.fields.items()}
     return "{" + ", ".join(f"{n}: {value}" for n, value in fields.items() if value is not None) + "}"
 
 
-def mutation(schema: GraphQLSchema, name: str, ids: Ids) -> tuple[str, dict[str, str]]:
+def mutation(schema: GraphQLSchema, name: str, ids: Ids) -> tuple[str, dict[str, Any]]:
     """A document that calls a mutation and asks for the refusal's every field, and its variables: ids and the key."""
     assert schema.mutation_type is not None
     field = schema.mutation_type.fields[name]
-    given: dict[str, str] = {}
+    given: dict[str, Any] = {}
     values = {n: written(n, n, a.type, ids, given) for n, a in field.args.items()}
     arguments = ", ".join(f"{n}: {value}" for n, value in values.items() if value is not None)
-    declared = ", ".join(f"${n}: {'String' if n == 'key' else 'ID'}!" for n in given)
+    kinds = {"key": "String", "file": "Upload"}
+    declared = ", ".join(f"${n}: {kinds.get(n, 'ID')}!" for n in given)
     asked = "__typename ... on Problem { code message retry retryAfterSeconds }"
     called = f"{name}{f'({arguments})' if arguments else ''}"
     return f"mutation{f'({declared})' if declared else ''} {{ {called} {{ {asked} }} }}", given
