@@ -32,8 +32,8 @@ def _label(values: type[enum.StrEnum], topic: Callable[[Any, Any], Any]) -> Any:
     labels: Mapping[enum.StrEnum, str] = TABLES[values.__name__].labels
 
     def build(row: Any, view: Any) -> Any:
-        texts = {value.value: exchange.constant(said) for value, said in labels.items()}
-        return sa.case(texts, value=topic(row, view))
+        texts = [(exchange.constant(value.value), exchange.constant(said)) for value, said in labels.items()]
+        return sa.case(*texts, value=topic(row, view))
 
     return w.expression(build, description="What happened, in Chinese, short enough for a toast.")
 

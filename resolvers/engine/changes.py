@@ -37,17 +37,13 @@ def root(schema: GraphQLSchema, op: Operation) -> tuple[str, GraphQLField, words
 def due(compiler: Compiler) -> Plan:
     """The plan of (xid, id, at, shown, told, text): the events after one place and up to another, in order."""
     key, field, word, details = root(compiler.schema, compiler.operation)
-    page = _page(compiler, word)
-    thing, seen = _thing(compiler, word)
+    rows = _judged(compiler, word)
     type_ = get_named_type(field.type)
     assert isinstance(type_, GraphQLObjectType)
-    answer = [L('{"data":{"' + key + '":'), *compiler.object(type_, details, Scope(page.c, None, page)), L("}}")]
-    shown = thing.c.id.is_not(None)
-    told = compiler.checked(word.told(page.c, thing.c, compiler.view))
-    text = sa.case((sa.and_(shown, told), utf8(join(answer))))
-    cells = (page.c.xid, page.c.id, page.c.at, shown.label("shown"), told.label("told"), text.label("text"))
-    source = page.outerjoin(thing, seen)
-    return compiler.written(sa.select(*cells).select_from(source).order_by(page.c.xid, page.c.id))
+    answer = [L('{"data":{"' + key + '":'), *compiler.object(type_, details, Scope(rows.c, None, rows)), L("}}")]
+    text = sa.case((sa.and_(rows.c.shown, rows.c.told), utf8(join(answer))))
+    cells = (*(rows.c[name] for name in ("xid", "id", "at", "shown", "told")), text.label("text"))
+    return compiler.written(sa.select(*cells).order_by(rows.c.xid, rows.c.id))
 
 
 def seen(compiler: Compiler) -> Plan:
@@ -62,6 +58,17 @@ def _thing(compiler: Compiler, word: words.Change) -> tuple[Any, Any]:
     assert entity is not None
     thing = compiler.alias(entity.table)
     return thing, sa.and_(thing.c.id == compiler.reference, *compiler.seen(thing, entity.table))
+
+
+def _judged(compiler: Compiler, word: words.Change) -> Any:
+    """The next events, and of each whether the thing is seen and the event told, as a FROM. Fenced: it is judged once."""
+    page = _page(compiler, word)
+    thing, seen = _thing(compiler, word)
+    told = compiler.checked(word.told(page.c, thing.c, compiler.view))
+    judged = sa.select(*page.c, thing.c.id.is_not(None).label("shown"), told.label("told"))
+    rows = judged.select_from(page.outerjoin(thing, seen)).offset(number(0)).subquery(compiler.name("f"))
+    compiler.made.add(rows.name)
+    return rows
 
 
 def _page(compiler: Compiler, word: words.Change) -> Any:
