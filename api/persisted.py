@@ -66,7 +66,7 @@ class Persisted:
         self._texts = frozenset(self._trusted.values())
         self._releases: tuple[Any, ...] | None = None
         """The live releases when they were last read; None before that."""
-        self._looked = 0.0
+        self._looked = -TICK
         self._looking: asyncio.Task[None] | None = None
         self._registered = (Share(), Share())
         """Of who signed in, and of strangers."""
@@ -176,10 +176,14 @@ class Persisted:
         return len(self._trusted)
 
     async def look(self) -> None:
-        """Reads what is published, if nobody did within the last second. Raises what the database raises only while
-        nothing has ever been read: what is known stays true without it."""
+        """Reads what is published, if nobody tried within the last second.
+
+        Raises what is raised when there is no database only while nothing was ever read: what is known stays true.
+        """
         if self._looking is None:
-            if self._releases is not None and time.monotonic() - self._looked < TICK:
+            if time.monotonic() - self._looked < TICK:
+                if self._releases is None:
+                    raise ConnectionError("what is published was not read yet")
                 return
             self._looking = asyncio.ensure_future(self._read())
             self._looking.add_done_callback(self._looked_at)

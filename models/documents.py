@@ -21,7 +21,7 @@ from models.manifests import Entry
 LIVE_DOCUMENTS, LIVE_BYTES = 20_000, 64_000_000
 """Documents and bytes of all releases that are live, at most: every process of the API holds them."""
 SHARED, LONGEST_SHARED = 2_000, 16_000
-"""Registered documents that are kept of strangers, and as many of others; bytes of one at most."""
+"""Registered documents that are kept of strangers, and as many of others; characters of one at most."""
 
 
 class ClientRelease(Table, table=True):
@@ -174,9 +174,12 @@ ON CONFLICT (hash) DO UPDATE SET at = excluded.at, by_stranger = r.by_stranger A
 """
 SHED = """
 DELETE FROM registered_document WHERE hash IN (
-    SELECT hash FROM registered_document WHERE by_stranger = $1 ORDER BY at DESC, hash OFFSET $2 FOR UPDATE SKIP LOCKED
+    SELECT hash FROM registered_document
+    WHERE hash IN (SELECT hash FROM registered_document WHERE by_stranger = $1 ORDER BY at DESC OFFSET $2)
+    FOR UPDATE SKIP LOCKED
 )
 """
+"""Waits for nobody: what another process just now sends again is left."""
 
 
 async def keep(connection: asyncpg.Connection, sent: Sequence[tuple[str, str, bool]], now: datetime) -> None:

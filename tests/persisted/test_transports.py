@@ -33,7 +33,7 @@ async def test_a_socket(site: Site, strict: Site, place: Place) -> None:
         await talk.greet()
         assert await payload(talk, "1", query=DIVISIONS) == ["DOCUMENT_NOT_PUBLISHED"]
         await place.publish("socket", "1", DIVISIONS)
-        persisted(strict)._looked = 0.0
+        persisted(strict)._looked = -1e9
         assert await payload(talk, "2", **by_hash(DIVISIONS)) == ANSWER
         assert await payload(talk, "3", query=DIVISIONS) == ANSWER
         assert await talk.alive()

@@ -27,7 +27,7 @@ FREELY = {"data": {"funds": {"edges": []}}}
 
 async def live(site: Site) -> None:
     """Lets a site read what is published, as it does every few seconds."""
-    persisted(site)._looked = 0.0
+    persisted(site)._looked = -1e9
     await persisted(site).look()
 
 
@@ -270,12 +270,13 @@ async def test_what_is_known_stays_true_without_the_database(place: Place, site:
     gone = Pool("postgresql://wushe_api:a@127.0.0.1:1/nowhere", 1, patience=0.2)
     found = module.Persisted(gone, published_only=True)
     try:
-        with pytest.raises(OSError):  # nothing was ever read: unavailable, not refused
-            await found.resolve(by_hash(DIVISIONS), PUBLIC_ACTOR)
-        found.pool = site.door.databases.primary
+        for _ in range(2):
+            with pytest.raises(OSError):  # nothing was ever read: unavailable, not refused
+                await found.resolve(by_hash(DIVISIONS), PUBLIC_ACTOR)
+        found.pool, found._looked = site.door.databases.primary, -1e9
         await place.publish("known", "1", DIVISIONS)
         assert await found.resolve(by_hash(DIVISIONS), PUBLIC_ACTOR) == DIVISIONS
-        found.pool, found._looked = gone, 0.0
+        found.pool, found._looked = gone, -1e9
         assert await found.resolve(by_hash(DIVISIONS), PUBLIC_ACTOR) == DIVISIONS
         with pytest.raises(Refused):
             await found.resolve(by_hash(FREE), PUBLIC_ACTOR)
