@@ -15,6 +15,7 @@ from prometheus_client.utils import floatToGoString
 
 COMPILED = Gauge("wushe_plans_compiled", "Statements that the engine has written since it started.")
 OPEN = Gauge("wushe_open", "Sockets and streams that are open.", ["kind"])
+CLOSES = Counter("wushe_socket_closes_total", "Sockets that the server ended, by the code that it said.", ["code"])
 CONNECTIONS = Gauge("wushe_connections", "Database connections of the API's pool.", ["state"])
 RETRIED = Gauge(
     "wushe_transactions_retried", "Transactions begun again since the start, after a deadlock or conflict.", ["why"]

@@ -144,7 +144,7 @@ class Socket:
         self.authorization = _latin(headers.get(b"authorization"))
         self.at: datetime | None = None
         self.until = 0.0
-        """When its credential has to be looked at again: seconds since 1970."""
+        """When its credential has to be looked at again (`time.monotonic()`)."""
         self.wal: bytes | None = None
         """What its mutations have written, so that its queries read it."""
         self.running: dict[str, Operation] = {}
@@ -228,7 +228,7 @@ class Socket:
         try:
             said = payload.get("x-wushe-now")
             self.at = self.operations.at(said if isinstance(said, str) else _latin(self.headers.get(b"x-wushe-now")))
-            actor = await self._actor()
+            actor = await self._actor(self.address)
             self._held.enter_context(self.all.places.among(actor.key or actor.person))
         except Exception as error:
             await self._unwelcome(error)
@@ -302,6 +302,8 @@ class Socket:
         )
         document = operations.document(context)
         if document.kind is OperationType.SUBSCRIPTION:
+            if self.leaving:
+                raise Gone
             operation.streams = True
             await operations.charge(context, document)
             async with aclosing(self.all.hub.subscribe(context, document, fresh=self._actor)) as answers:
@@ -317,9 +319,12 @@ class Socket:
         if not operation.silent:
             await self._say({"id": operation.id, "type": "complete"})
 
-    async def _actor(self) -> Actor:
-        """Who the client is, as of now. Raises Failed once his credential has ended."""
-        actor = await self.operations.actor(self.authorization, self.at, self.address)
+    async def _actor(self, address: str | None = None) -> Actor:
+        """Who the client is, as of now. Raises Failed once his credential has ended.
+
+        `address`, the first time: whoever else guesses at credentials from there later does not end what is open.
+        """
+        actor = await self.operations.actor(self.authorization, self.at, address)
         self.until = self.operations.tokens.until(self.authorization, clock.now())
         return actor
 
@@ -373,6 +378,7 @@ class Socket:
     async def _close(self, code: int, reason: str) -> None:
         if not self.closed:
             self.closed = True
+            metrics.CLOSES.labels(str(code)).inc()
             with contextlib.suppress(Gone):
                 await self._send({"type": "websocket.close", "code": code, "reason": reason})
 

@@ -89,7 +89,7 @@ class Stream:
         self.last = time.monotonic()
         """When something was last said."""
         self.until = 0.0
-        """When its credential has to be looked at again: seconds since 1970."""
+        """When its credential has to be looked at again (`time.monotonic()`)."""
         self.work: asyncio.Task[None] | None = None
         self.asking: asyncio.Task[None] | None = None
 
@@ -98,8 +98,6 @@ class Stream:
         began, ended = time.perf_counter(), "200"
         request_id = self.context.request_id
         assert request_id is not None
-        await _start(self._raw, request_id)
-        await self._send(ALIVE)
         self.work = asyncio.create_task(self._work(request_id))
         leaves = asyncio.create_task(_left(receive))
         try:
@@ -136,6 +134,8 @@ class Stream:
     async def _work(self, request_id: str) -> None:
         """Says everything that there is to say."""
         operations = self.all.operations
+        await _start(self._raw, request_id)
+        await self._send(ALIVE)  # some browsers wait for a first byte
         try:
             if self.kind is OperationType.SUBSCRIPTION:
                 await operations.charge(self.context, self.document)
@@ -150,7 +150,7 @@ class Stream:
 
     async def _actor(self) -> Actor:
         """Who the client is, as of now. Raises Failed once his credential has ended."""
-        actor = await self.all.operations.actor(self.authorization, self.at, self.context.address)
+        actor = await self.all.operations.actor(self.authorization, self.at)
         self.until = self.all.operations.tokens.until(self.authorization, clock.now())
         return actor
 
