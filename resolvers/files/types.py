@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Union
+from typing import Any
 
 import sqlalchemy as sa
 import strawberry
@@ -12,17 +12,13 @@ from models.files import visible
 from models.files.kinds import MEDIA, MediaType
 from models.files.tables import Attachment as Row
 from models.vault import Kind
-from resolvers.activity import Attendance, ManualProposal, ServiceSession
 from resolvers.common import Node
 from resolvers.engine import words as w
-from resolvers.exchange import Commitment, Need, Offer
-from resolvers.funds import Allocation, Disbursement
+from resolvers.enums import shown
 from resolvers.people import Person
 
-AttachmentSubject = Annotated[
-    Union[Need, Offer, Commitment, ServiceSession, Attendance, ManualProposal, Allocation, Disbursement],  # noqa: UP007
-    strawberry.union("AttachmentSubject", description="What a file shows something about."),
-]
+
+shown(MediaType)
 
 
 def _media_type(row: Any) -> Any:
@@ -59,7 +55,7 @@ class Attachment(Node):
         description="Where it is fetched, below the API's own address, by the caller of this query only, for five minutes and without a header; null once it was removed. With a header, `/files/` and the id will do.",
     )
     uploader: Person | None = w.one(Row.uploader_id, description="Who uploaded it, masked.")
-    subject: AttachmentSubject | None = w.variant(
+    subject: Node | None = w.variant(
         {
             Row.need_id: "Need",
             Row.offer_id: "Offer",
@@ -70,7 +66,7 @@ class Attachment(Node):
             Row.allocation_id: "Allocation",
             Row.disbursement_id: "Disbursement",
         },
-        description="What it is attached to.",
+        description="What it is attached to: a need, an offer, a commitment, a session, an attendance, a proposal, an allocation or a payment.",
     )
     created_at: datetime = w.column(Row.created_at, description="When it was uploaded.")
     removed_at: datetime | None = w.column(Row.removed_at, description="When it was taken away.")
