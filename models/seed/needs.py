@@ -12,7 +12,7 @@ from datetime import datetime
 from uuid import UUID
 
 from models.clock import SHANGHAI
-from models.exchange.kinds import GenderPreference, Kind, Sensitivity, SubmittedVia
+from models.exchange.kinds import GenderPreference, Hint, Kind, Sensitivity, SubmittedVia
 from models.exchange.rules import ANSWER_DAYS, DUE_DAYS
 from models.exchange.states import NeedStatus
 from models.seed import words
@@ -41,6 +41,15 @@ ANSWER = tuple(
 """How long the community has for its answer, by the weekday of asking (Monday is 0)."""
 SATURDAY = 5
 """The weekday of 2000-01-01."""
+HINTS = {
+    "ELDERLY.ESCORT": [Hint.STEADY_ARM, Hint.PATIENCE],
+    "ELDERLY.MEALS": [Hint.DIET],
+    "ELDERLY.BATHING": [Hint.LIFTING, Hint.FIRST_AID],
+    "ELDERLY.COMPANY": [Hint.PATIENCE, Hint.SPEAK_CLEARLY],
+    "DISABLED.ESCORT": [Hint.WHEELCHAIR, Hint.STAIRS],
+    "DISABLED.SIGN": [Hint.SIGN_LANGUAGE],
+}
+"""What the community tells whoever helps, by category."""
 WISHES = ("上午方便", "下午方便", "请提前联系", "家有老人，请轻声")
 MINE_AT_MOST = 24
 """How many needs the resident's account has asked for."""
@@ -248,6 +257,7 @@ def _write(market: Market, ask: Ask, rank: int) -> None:
                 ask.closed,
                 ask.created,
                 _case(market, ask, rank),
+                [] if ask.status in (N.SUBMITTED, N.DRAFT) else HINTS.get(ask.thing.category, []),
             ),
         )
     )

@@ -30,6 +30,7 @@ from models.people.rules import (
     VerifiedState,
     VolunteerRegistration,
     written_tags,
+    written_tier,
 )
 from models.seed import words
 from models.seed.cast import CAST, membership_of, person_of
@@ -242,7 +243,8 @@ def _residents(world: World, community: Community, lives: Lives) -> None:
             tags.append(world.one(TAGS[3:6] if elder else TAGS[7:]))
         id = world.sheets.id("resident", at)
         care, staff = world.vault.seal(Sealed.CARE, written_tags(tags), who), lives.staff[0]
-        row = (id, who, code, community.id, grid_id, household, care, at, at + DAY, staff)
+        lives_there = (id, who, code, community.id, grid_id, household, care, world.care(written_tier(tags), who))
+        row = (*lives_there, at, at + DAY, staff)
         world.sheets["resident"].append(row)
         identity(world, who, birth, staff, at + DAY)
         lives.residents.append(Resident(id, who, household, grid))

@@ -32,7 +32,7 @@ COLUMNS: dict[str, str] = {
     "person_contact": "person_id phone phone_index phone_whose address",
     "grid": "id code name community_id area officer_id valid_from",
     "building": "id grid_id community_id name area",
-    "resident": "id person_id area community_id grid_id household care created_at verified_at verified_by",
+    "resident": "id person_id area community_id grid_id household care care_tier created_at verified_at verified_by",
     "volunteer": "id person_id volunteer_no state state_reason area adult_on skills categories no_matching created_at",
     "guardian_consent": "id minor_id guardian_id recorded_by area given_at",
     "social_worker": "id person_id level licence_no licence_until area",
@@ -43,7 +43,7 @@ COLUMNS: dict[str, str] = {
     "need": "id no title note subject_id kind category_id category_code beneficiary_id household requester_id submitted_via"
     " community_id grid_id area unit qty_total qty_committed qty_delivered window_from window_to due_at answer_due_at"
     " urgency sensitivity gender_preference status reason referred_to reopened opened_at closed_at created_at"
-    " assigned_to",
+    " assigned_to hints",
     "need_staff": "id need_id person_id named_at",
     "offer": "id no title note organization_id person_id kind category_id category_code unit qty_total qty_reserved"
     " qty_consumed window_from window_to service_areas area status reason created_at",

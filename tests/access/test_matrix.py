@@ -90,6 +90,9 @@ NO_SUCH_ROW: dict[str, str] = {
     "Donor.name": "only in the answer of the reveal itself",
     "Resident.careNote": "nobody has written one",
     "Resident.viewerCan.verify": "staff registered them all",
+    **dict.fromkeys(
+        ("Resident.viewerCan.reject", "Resident.refusal", "Resident.refusedAt"), "staff registered them all"
+    ),
     "Me.wechatBound": "no demo account came by WeChat",
     "UserAccount.recoveryCodesLeft": "no demo account has bound an authenticator",
 }

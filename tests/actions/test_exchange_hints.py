@@ -116,9 +116,7 @@ async def test_a_foundation_is_told_yes_or_no_by_the_fund_and_never_why(scene: S
     )
     maker = Actor(Role.FUND_MAKER, await make_funds.person(scene.c), unit)
     need = await scene.need()
-    text = (
-        "{ needs(first: 2) { edges { node { note hints beneficiary { id } foundations(first: 2) { eligible eligibleFunds(first: 9) { name } } } } } }"
-    )
+    text = "{ needs(first: 2) { edges { node { note hints beneficiary { id } foundations(first: 2) { eligible eligibleFunds(first: 9) { name } } } } } }"
 
     async def told() -> Any:
         (edge,) = (await ask(maker, text))["needs"]["edges"]
