@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -46,9 +47,24 @@ class Hands:
         self.file.write_text(str(by))
 
 
+@pytest.fixture(scope="module")
+def clockwork(tmp_path_factory: pytest.TempPathFactory) -> Hands:
+    return Hands(tmp_path_factory.mktemp("clock") / "hands")
+
+
 @pytest.fixture
-def hands(tmp_path: Path) -> Hands:
-    return Hands(tmp_path / "clock")
+def hands(clockwork: Hands) -> Iterator[Hands]:
+    """The module's, which are right when a test begins."""
+    yield clockwork
+    clockwork.put(0)
+
+
+@pytest.fixture(scope="module")
+async def api(here: Town, clockwork: Hands, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
+    """One that goes by those hands, and is short of patience."""
+    env = {"WUSHE_DEADLINE": "2", "WUSHE_STATEMENT_TIMEOUT": "2"}
+    async with Api(here.api_url, tmp_path_factory.mktemp("api") / "log", clock=clockwork.file, **env) as made:
+        yield made
 
 
 async def volunteer(here: Town) -> Any:
@@ -71,19 +87,18 @@ async def signed_in(here: Town) -> actions.Opened:
 
 
 @pytest.mark.parametrize("by", [HOUR, -HOUR], ids=["forward", "back"])
-async def test_who_is_signed_in_stays_so(here: Town, log: Path, hands: Hands, by: int) -> None:
+async def test_who_is_signed_in_stays_so(here: Town, client: Client, hands: Hands, by: int) -> None:
     """A token that is not good at the new time is refused as one that has ended is, and a refresh gives one that is."""
-    async with Api(here.api_url, log, clock=hands.file) as api:
-        client, opened = Client(api.port), await signed_in(here)
-        access, fresh = opened.access_token, opened.refresh_token
+    opened = await signed_in(here)
+    access, fresh = opened.access_token, opened.refresh_token
+    assert (await client.ask(access, ME)).outcome["id"]
+    for moved in (by, 0, -by, 0):
+        hands.put(moved)
+        asked = await client.ask(access, ME)
+        assert asked.code in (None, "UNAUTHENTICATED")
+        renewed = (await client.ask(None, REFRESH, token=fresh)).outcome
+        access, fresh = renewed["accessToken"], renewed["refreshToken"]
         assert (await client.ask(access, ME)).outcome["id"]
-        for moved in (by, 0, -by, 0):
-            hands.put(moved)
-            asked = await client.ask(access, ME)
-            assert asked.code in (None, "UNAUTHENTICATED")
-            renewed = (await client.ask(None, REFRESH, token=fresh)).outcome
-            access, fresh = renewed["accessToken"], renewed["refreshToken"]
-            assert (await client.ask(access, ME)).outcome["id"]
 
 
 async def test_an_ended_sign_in_ends_within_a_minute_whatever_the_clock_says(
@@ -108,21 +123,18 @@ async def test_an_ended_sign_in_ends_within_a_minute_whatever_the_clock_says(
 
 
 @pytest.mark.parametrize("by", [HOUR, -HOUR], ids=["forward", "back"])
-async def test_deadlines_are_measured(here: Town, log: Path, hands: Hands, by: int) -> None:
+async def test_deadlines_are_measured(here: Town, client: Client, hands: Hands, by: int) -> None:
     """What waits when the clock is moved is ended when its seconds are over, neither at once nor an hour later."""
     staff, volunteer = here.tokens["community-staff"], here.tokens["volunteer"]
-    env = {"WUSHE_DEADLINE": "2", "WUSHE_STATEMENT_TIMEOUT": "2"}
-    async with Api(here.api_url, log, clock=hands.file, **env) as api:
-        client = Client(api.port)
-        wanted, same = await need(client, here.tokens), key()
-        async with needs_locked(here):
-            waits = asyncio.gather(client.ask(staff, NEEDS), client.ask(volunteer, CLAIM, id=wanted, key=same))
-            await asyncio.sleep(0.5)
-            hands.put(by)
-            for answer in await waits:
-                assert answer.code in ("DEADLINE", "BUSY") and 1.5 < answer.seconds < 3.5
-        hands.put(0)
-        assert (await client.ask(volunteer, CLAIM, id=wanted, key=same)).outcome["status"] == "PROPOSED"
+    wanted, same = await need(client, here.tokens), key()
+    async with needs_locked(here):
+        waits = asyncio.gather(client.ask(staff, NEEDS), client.ask(volunteer, CLAIM, id=wanted, key=same))
+        await asyncio.sleep(0.5)
+        hands.put(by)
+        for answer in await waits:
+            assert answer.code in ("DEADLINE", "BUSY") and 1.5 < answer.seconds < 3.5
+    hands.put(0)
+    assert (await client.ask(volunteer, CLAIM, id=wanted, key=same)).outcome["status"] == "PROPOSED"
 
 
 async def test_writes_go_on_and_are_told_in_order_while_the_clock_jumps(here: Town, log: Path, hands: Hands) -> None:
