@@ -23,6 +23,22 @@ from api import errors, metrics, strict
 from api.address import client_address
 from api.asgi import Message, Receive, Scope, Send
 from api.errors import Failure
+from api.live.frames import (
+    AGAIN,
+    FORBIDDEN,
+    GOING_AWAY,
+    INTERNAL,
+    INVALID,
+    LATER,
+    PROTOCOL,
+    SUBPROTOCOL,
+    TAKEN,
+    TIMEOUT,
+    UNAUTHORIZED,
+    Closed,
+    id_of,
+    read,
+)
 from api.live.hub import Hub
 from api.live.open import Open
 from api.live.places import Places
@@ -31,30 +47,14 @@ from api.watching import Gone
 from models import clock
 from models.access import Actor
 
-PROTOCOL = "graphql-transport-ws"
 WECHAT = "https://servicewechat.com"
 """The origin that mini-programs name, whichever they are."""
 INIT = 10.0
 """Seconds in which a client has to say `connection_init`."""
 MOST = 50
 """Operations of a socket at once, mutations that nobody waits for any more among them."""
-LONGEST_ID = 128
-"""Characters of an operation's id. Clients send a UUID or a number."""
-GOING_AWAY, LATER = 1001, 1013
-INVALID, UNAUTHORIZED, FORBIDDEN, SUBPROTOCOL, TIMEOUT, TAKEN, AGAIN, INTERNAL = (
-    4400, 4401, 4403, 4406, 4408, 4409, 4429, 4500,
-)  # fmt: skip
-OBJECTS = {"connection_init", "ping", "pong"}
-"""Messages whose payload may be an object, null or left out."""
 
 log = structlog.get_logger("wushe.socket")
-
-
-class Closed(Exception):
-    """The socket ends, with a code and a few words."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        self.code, self.reason = code, reason
 
 
 def welcome(origin: str | None, host: str | None, others: frozenset[str]) -> bool:
@@ -197,15 +197,12 @@ class Socket:
 
     async def _heard(self, message: Message) -> None:
         """One message. Raises Closed for what the protocol forbids."""
-        said = _read(message)
-        kind = said["type"]
-        if kind in OBJECTS and not isinstance(said.get("payload"), dict | None):
-            raise Closed(INVALID, f"{kind}: the payload is an object")
-        match kind:
+        said = read(message)
+        match said["type"]:
             case "subscribe":
                 await self._subscribe(said)
             case "complete":
-                if (operation := self.running.pop(_id(said), None)) is not None:
+                if (operation := self.running.pop(id_of(said), None)) is not None:
                     operation.stop()
             case "ping":
                 payload = {"payload": said["payload"]} if said.get("payload") is not None else {}
@@ -237,13 +234,14 @@ class Socket:
         self.acknowledged = True
 
     async def _subscribe(self, said: dict[str, Any]) -> None:
-        id, payload = _id(said), said.get("payload")
+        id, payload = id_of(said), said.get("payload")
         if not isinstance(payload, dict):
             raise Closed(INVALID, "subscribe: the payload is an object")
         if not self.acknowledged:
             raise Closed(UNAUTHORIZED, "Unauthorized")
         if id in self.running:
-            raise Closed(TAKEN, f"Subscriber for {id[:40]} already exists")
+            shown = id.encode()[:90].decode(errors="ignore")  # a reason has room for 123 bytes
+            raise Closed(TAKEN, f"Subscriber for {shown} already exists")
         if self.leaving:
             return  # it is told to come again
         if len(self.tasks) >= MOST:
@@ -388,27 +386,6 @@ class Socket:
             await self._raw(message)
         except OSError:
             raise Gone from None
-
-
-def _read(message: Message) -> dict[str, Any]:
-    """A message as an object with a type. Raises Closed."""
-    text = message.get("text")
-    if text is None:
-        raise Closed(INVALID, "a message is text")
-    try:
-        said = strict.loads(text)
-    except ValueError:
-        raise Closed(INVALID, "a message is JSON") from None
-    if not isinstance(said, dict) or not isinstance(said.get("type"), str):
-        raise Closed(INVALID, "a message is an object with a type")
-    return said
-
-
-def _id(said: dict[str, Any]) -> str:
-    id = said.get("id")
-    if not isinstance(id, str) or not 0 < len(id) <= LONGEST_ID:
-        raise Closed(INVALID, f"{said['type']}: the id is a string of 1 to {LONGEST_ID} characters")
-    return id
 
 
 async def _refuse(send: Send, failure: Failure, request_id: str) -> None:

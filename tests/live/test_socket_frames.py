@@ -171,11 +171,15 @@ async def test_a_second_init(site: Site) -> None:
         assert await talk.end() == (4429, "Too many initialisation requests")
 
 
-async def test_an_id_that_is_taken(site: Site) -> None:
+@pytest.mark.parametrize(
+    ("id", "shown"),
+    [("一", "一"), ("0b7e5c3e-5e0e-4b52-a3a8-6b8b0e1f7d55",) * 2, ("图" * 128, "图" * 30), ("😀" * 128, "😀" * 22)],
+)
+async def test_an_id_that_is_taken(site: Site, id: str, shown: str) -> None:
     async with talking(site) as talk:
         await talk.greet()
-        await talk.say(subscribe(SLOW, "一"), subscribe(SLOW, "一"))
-        assert await talk.end() == (4409, "Subscriber for 一 already exists")
+        await talk.say(subscribe(SLOW, id), subscribe(SLOW, id))
+        assert await talk.end() == (4409, f"Subscriber for {shown} already exists")
 
 
 async def test_an_id_is_free_again_after_its_end(site: Site) -> None:
