@@ -100,7 +100,7 @@ def create(settings: Settings) -> Door:
     )
     hub = Hub(databases.primary, made, operations.written)
     inside = Starlette(
-        routes=_routes(settings, databases, tokens, made, persisted, storage),
+        routes=_routes(settings, databases, tokens, made, limits, persisted, storage),
         lifespan=_lifespan(databases, tokens, limits, persisted, wechat, hub),
     )
     return Door(
@@ -152,7 +152,13 @@ def _lifespan(
 
 
 def _routes(
-    settings: Settings, databases: Databases, tokens: Tokens, made: Engine, persisted: Persisted, storage: Storage
+    settings: Settings,
+    databases: Databases,
+    tokens: Tokens,
+    made: Engine,
+    limits: Limits,
+    persisted: Persisted,
+    storage: Storage,
 ) -> list[BaseRoute]:
     head = revisions.newest()
 
@@ -212,10 +218,10 @@ def _routes(
         Route("/metrics", counted),
         *pages.routes(settings.mode.value, published_only=settings.published_only),
         *downloads.routes(
-            databases.primary, tokens, made, given_clock=not settings.production, proxies=settings.proxies
+            databases.primary, tokens, made, limits, given_clock=not settings.production, proxies=settings.proxies
         ),
         *files.routes(
-            databases.primary, tokens, storage, given_clock=not settings.production, proxies=settings.proxies
+            databases.primary, tokens, storage, limits, given_clock=not settings.production, proxies=settings.proxies
         ),
     ]
     if settings.mode is not Mode.PRODUCTION:

@@ -61,6 +61,8 @@ STRANGE_TOKEN = 50
 """Points of a token that is not ours: an unknown key costs a look at the database."""
 FILE = 200
 """Points of a file that is made to be fetched."""
+ATTACHMENT = 50
+"""Points of a file that lies there."""
 SIGN_INS = frozenset({"signInWithPassword", "signInWithWechat", "accountActivate"})
 """What is counted by the sign-ins' own bucket too: each costs a slow hash or a call of the WeChat platform."""
 

@@ -17,7 +17,8 @@ from starlette.routing import Route
 
 from api.address import client_address
 from api.auth import NotSignedIn, Tokens
-from api.errors import BUSY, UNAUTHENTICATED, UNAVAILABLE, Failure, failure_of
+from api.errors import BUSY, RATE_LIMITED, UNAUTHENTICATED, UNAVAILABLE, Failure, failure_of
+from api.limits import FILE, STRANGE_TOKEN, Limits
 from api.web.role_exports import SHEETS, role_export
 from models import audit, audit_flood, clock
 from models.access import PUBLIC_ACTOR, Actor
@@ -53,7 +54,9 @@ class File:
 Make = Callable[[Request, Actor, datetime], Awaitable[File]]
 
 
-def routes(pool: Pool, tokens: Tokens, engine: Engine, *, given_clock: bool = False, proxies: int = 0) -> list[Route]:
+def routes(
+    pool: Pool, tokens: Tokens, engine: Engine, limits: Limits, *, given_clock: bool = False, proxies: int = 0
+) -> list[Route]:
     """The routes of downloads. They take the tokens of people as `/graphql` does, and its clock where that is
     `given_clock`. Whoever fetches a file, or is refused it, is on the audit log before he has it."""
 
@@ -64,8 +67,11 @@ def routes(pool: Pool, tokens: Tokens, engine: Engine, *, given_clock: bool = Fa
                 at = at_of(request) if given_clock else None
                 desk.actor = await tokens.actor(request.headers.get("authorization"), desk.now, at)
                 desk.now = at or desk.now
+                if wait := await limits.afford(desk.actor, desk.address, FILE):
+                    return told(dataclasses.replace(RATE_LIMITED, retry_after_seconds=wait))
                 return await desk.hand(await make(request, desk.actor, desk.now))
             except NotSignedIn:
+                limits.fine(desk.address, STRANGE_TOKEN)
                 return told(UNAUTHENTICATED)
             except Exception as no:
                 return await desk.refuse(no)
@@ -157,7 +163,6 @@ class Desk:
             headers={
                 "Content-Disposition": f"attachment; filename=\"{file.ascii}\"; filename*=UTF-8''{quote(file.name)}",
                 "Content-Length": str(len(file.body)),
-                "X-Content-Type-Options": "nosniff",
                 **NO_STORE,
             },
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from datetime import datetime
 from urllib.parse import quote
@@ -13,7 +14,8 @@ from starlette.routing import Route
 
 from api.address import client_address
 from api.auth import NotSignedIn, Tokens
-from api.errors import UNAUTHENTICATED
+from api.errors import RATE_LIMITED, UNAUTHENTICATED
+from api.limits import ATTACHMENT, STRANGE_TOKEN, Limits
 from api.web.downloads import NO_STORE, Desk, at_of, told
 from models.access import Actor
 from models.database import transaction
@@ -25,14 +27,13 @@ from resolvers.verbs import read_id
 
 SAFE = {
     **NO_STORE,
-    "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
 }
 """Whatever a file may be, no browser runs it, guesses at it, or keeps it."""
 
 
 def routes(
-    pool: Pool, tokens: Tokens, storage: Storage | None, *, given_clock: bool = False, proxies: int = 0
+    pool: Pool, tokens: Tokens, storage: Storage | None, limits: Limits, *, given_clock: bool = False, proxies: int = 0
 ) -> list[Route]:
     """`/files/attachment_…`: for who sees it now. Whoever fetches one, or is refused, is on the audit log before."""
 
@@ -58,11 +59,14 @@ def routes(
             id = read_id(request.path_params["id"], "attachment")
             desk.actor = await asker(request, id, desk.now, at)
             desk.now = at or desk.now
+            if wait := await limits.afford(desk.actor, desk.address, ATTACHMENT):
+                return told(dataclasses.replace(RATE_LIMITED, retry_after_seconds=wait))
             found = await transaction(pool, desk.actor, desk.now, lambda db: reading.find(db, id))
             content = await reading.content_of(storage, found)
             await desk.note("Attachment", id, {"bytes": found.size, "person": str(found.uploader)})
             return _response(found, content)
         except NotSignedIn:
+            limits.fine(desk.address, STRANGE_TOKEN)
             return told(UNAUTHENTICATED)
         except Exception as no:
             return await desk.refuse(no)

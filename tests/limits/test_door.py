@@ -136,3 +136,15 @@ async def test_two_processes_share_a_bucket(demo_of_module: Demo) -> None:
         first, _ = await until_refused(one, NEEDS, signed)
         second, _ = await until_refused(two, NEEDS, signed)
         assert first in (29, 30, 31) and second <= 3
+
+
+async def test_files_are_dear(demo_of_module: Demo) -> None:
+    async with served(demo_of_module.api, **LITTLE) as site:
+        token = {"authorization": f"Bearer {site.token(demo_of_module.claims['fund-reporter'])}"}
+        said = []
+        for _ in range(17):
+            answer = await site.client.get("/reports/fund-statement.csv?from=2026-01-01&to=2026-01-31", headers=token)
+            said.append(answer.status_code)
+        assert said[:14] == [200] * 14 and said[-1] == 429
+        assert answer.json()["code"] == "RATE_LIMITED" and 1 <= int(answer.headers["retry-after"]) <= 5
+        assert answer.headers["cache-control"] == "no-store"
