@@ -11,6 +11,7 @@ import pytest
 
 from api.limits import MUTATION, OPERATION
 from tests.demo import Demo
+from tests.live.talking import subscribe, talking
 from tests.site import Site, served
 
 LITTLE = {
@@ -148,3 +149,18 @@ async def test_files_are_dear(demo_of_module: Demo) -> None:
         assert said[:14] == [200] * 14 and said[-1] == 429
         assert answer.json()["code"] == "RATE_LIMITED" and 1 <= int(answer.headers["retry-after"]) <= 5
         assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_in_a_socket_each_operation_is_charged_and_refused_by_itself(demo_of_module: Demo) -> None:
+    async with served(demo_of_module.api, **LITTLE) as site, talking(site) as talk:
+        await talk.greet(authorization=f"Bearer {site.token(demo_of_module.claims['volunteer'])}")
+        for n in range(40):
+            await talk.say(subscribe(NEEDS, str(n)))
+            answer = await talk.hear()
+            if answer["type"] == "error" or "errors" in answer["payload"]:
+                break
+            assert await talk.hear() == {"id": str(n), "type": "complete"}
+        assert 29 <= n <= 32
+        told = answer["payload"] if answer["type"] == "error" else answer["payload"]["errors"]
+        assert told[0]["extensions"]["code"] == "RATE_LIMITED" and told[0]["extensions"]["retryAfterSeconds"] >= 1
+        assert await talk.alive()
