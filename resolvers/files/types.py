@@ -17,7 +17,6 @@ from resolvers.engine import words as w
 from resolvers.enums import shown
 from resolvers.people import Person
 
-
 shown(MediaType)
 
 
