@@ -37,7 +37,7 @@ class Held(Pool):
         self.held = connection
 
     @contextlib.asynccontextmanager
-    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+    async def connection(self, purpose: str | None = None) -> AsyncIterator[asyncpg.Connection]:
         yield self.held
 
 
