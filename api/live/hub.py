@@ -41,6 +41,8 @@ FRESH = 30.0
 """Seconds after which it is asked again whether a subscriber is still who he was, before he is told more."""
 STALE = 1.0
 """Seconds after which what was read for a slow client is read anew: what he may see may have changed."""
+SHARED = 0.2
+"""Seconds for which what was read is given to whoever asks the very same."""
 LOOK = 5.0
 """Seconds between two looks at how far the relay is, by which a connection that is dead without a word is found out."""
 PATIENCE = 5.0
@@ -99,6 +101,19 @@ class Subscriber:
         return dataclasses.replace(
             self.context, actor=self.actor, asker=asker(self.actor, now), now=now, secrets={}, read=set()
         )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reading:
+    """A statement about to be run for a subscriber: as whom and up to where he reads."""
+
+    request: Context
+    final: bool
+    due: Place
+    sql: str
+    arguments: list[Any]
+    key: tuple[str, str]
+    """The same for whoever asks the same with the same rights, at the same time and place."""
 
 
 class Hub:
@@ -223,8 +238,7 @@ class Hub:
     async def _deliver(self, me: Subscriber) -> AsyncIterator[bytes]:
         """The answers to the next events that are due, at most a batch; his place is behind them then."""
         loop = asyncio.get_running_loop()
-        due = me.due
-        request, strict, rows = await self._read(me, due)
+        request, strict, due, rows = await self._read(me)
         read = loop.time()
         for row in rows:
             if not row["shown"]:
@@ -242,23 +256,20 @@ class Hub:
         if len(rows) < BATCH:
             me.place = due
 
-    async def _read(self, me: Subscriber, due: Place) -> tuple[Context, bool, Rows]:
-        """The events behind his place, whether their texts are final, and the request for which they were read."""
+    async def _read(self, me: Subscriber) -> tuple[Context, bool, Place, Rows]:
+        """For which request, whether the texts are final, up to where, and the events behind his place so far."""
         strict = True
 
-        async def read() -> tuple[Context, bool, Rows]:
+        async def read() -> tuple[Context, bool, Place, Rows]:
             nonlocal strict
             await self._check(me)
-            request = me.request()
-            plan, arguments, final = self.engine.due(request, me.asked, (me.place, due), strict=strict)
             try:
-                return request, final, await self._shared(plan.sql, arguments)
+                return await self._shared(me, strict)
             except asyncpg.DataError as error:
-                if not final:
+                if not strict:
                     raise Refused([BadInput("输入含有无法存储或超出范围的值。")], variables=True) from error
                 strict = False
-            plan, arguments, final = self.engine.due(request, me.asked, (me.place, due), strict=False)
-            return request, final, await self._shared(plan.sql, arguments)
+            return await self._shared(me, strict)
 
         return await _surely(read)
 
@@ -269,25 +280,42 @@ class Hub:
             me.actor = await me.fresh()
             me.checked = now
 
-    async def _shared(self, sql: str, arguments: list[Any]) -> Rows:
-        """A statement's rows; whoever asks the same of the same while it runs is given the same."""
-        try:
-            key = (sql, *arguments)
-            running = self._reading.get(key)
-        except TypeError:  # an argument is a list
-            return await self._rows(sql, arguments)
-        if running is None:
-            running = self._reading[key] = asyncio.create_task(self._rows(sql, arguments))
-            running.add_done_callback(lambda done: self._done(key, done))
-        return await asyncio.shield(running)
+    async def _shared(self, me: Subscriber, strict: bool) -> tuple[Context, bool, Place, Rows]:
+        """What he reads; whoever asks the same of the same at that time is given the same.
 
-    def _done(self, key: Any, done: asyncio.Task[Rows]) -> None:
-        del self._reading[key]
-        if not done.cancelled():
-            done.exception()  # seen by whoever waits, if anybody still does
+        Where he has to wait for his turn, he then reads all that was announced by then: the more there is to do, the
+        more is done by one statement.
+        """
+        made = self._made(me, strict)
+        running = self._reading.get(made.key)
+        if running is None:
+            async with self._slots:
+                made = self._made(me, strict)
+                running = self._reading.get(made.key) or self._begun(made)
+                await asyncio.wait([running])
+        return made.request, made.final, made.due, await asyncio.shield(running)
+
+    def _made(self, me: Subscriber, strict: bool) -> Reading:
+        request, due = me.request(), me.due
+        plan, arguments, final = self.engine.due(request, me.asked, (me.place, due), strict=strict)
+        return Reading(request, final, due, plan.sql, arguments, (plan.sql, repr(arguments)))
+
+    def _begun(self, made: Reading) -> asyncio.Task[Rows]:
+        """A statement that runs now, and is known for a moment when it has."""
+        running = self._reading[made.key] = asyncio.create_task(self._rows(made.sql, made.arguments))
+        loop = asyncio.get_running_loop()
+
+        def done(task: asyncio.Task[Rows]) -> None:
+            if task.cancelled() or task.exception() is not None:
+                del self._reading[made.key]
+            else:
+                loop.call_later(SHARED, self._reading.pop, made.key)
+
+        running.add_done_callback(done)
+        return running
 
     async def _rows(self, sql: str, arguments: list[Any]) -> Rows:
-        async with self._slots, self.pool.connection(sql) as connection:
+        async with self.pool.connection(sql) as connection:
             self.reads += 1
             rows: Rows = await connection.fetch(sql, *arguments)
             return rows
@@ -302,7 +330,8 @@ class Hub:
             async def again() -> bytes:
                 before = (at[0], at[1] - 1)
                 plan, arguments, _ = self.engine.due(request, me.asked, (before, at), strict=False)
-                rows = await self._rows(plan.sql, arguments)
+                async with self._slots:
+                    rows = await self._rows(plan.sql, arguments)
                 found: bytes = rows[0]["text"]
                 return found
 
