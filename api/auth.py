@@ -43,7 +43,7 @@ class Tokens:
         self.pool, self.demo, self.allow = pool, demo, allow
         """`allow` is told how many points a minute a key may spend, whenever that was looked up."""
         self._known: OrderedDict[str, tuple[Actor, float, float]] = OrderedDict()
-        """Who sends a header, when that ends (seconds since 1970), and when to look again, whatever the clock says then."""
+        """Who sends a header, and until when that stands: in seconds since 1970, and by a clock that nobody puts back."""
         self._looked = 0.0
         self._noting: set[asyncio.Task[None]] = set()
 
@@ -91,7 +91,7 @@ class Tokens:
         look = self._machine if token.startswith(PREFIX) else self._person
         actor, ends = await look(token, now, at)
         if at is None:
-            self._known[authorization] = (actor, ends, time.monotonic() + RECHECK)
+            self._known[authorization] = (actor, min(ends, now.timestamp() + RECHECK), time.monotonic() + RECHECK)
             if len(self._known) > KEPT:
                 self._known.popitem(last=False)
         return actor
