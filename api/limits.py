@@ -22,6 +22,7 @@ import structlog
 from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode, OperationType
 
 from api import metrics
+from api.logs import traced
 from api.rates import Rates
 from models import clock
 from models.access import Actor
@@ -32,6 +33,8 @@ from models.pool import LOST, Pool
 from models.problems import Busy
 from models.vault import Locked
 from resolvers.engine.documents import Document
+
+log = structlog.get_logger("wushe.limits")
 
 ADVANCE = 1 / 50
 """Of a bucket, what a process lets somebody new spend before it has asked: once a minute, in each process, this much
@@ -344,11 +347,16 @@ class Limits:
                 got = await take(connection, await self.pool.vault.keys(connection), wishes, clock.now())
         except (*LOST, asyncpg.PostgresError, Busy, Locked, TimeoutError) as no:
             if not self.away:
-                structlog.get_logger("wushe.limits").warning("limits stand alone", error=type(no).__name__)
-            self.away = True
-            return None
-        self.away = False
-        return got
+                log.warning("limits stand alone", error=type(no).__name__)
+        except Exception as bug:  # whoever waits for his lease must not wait for ever
+            log.error("bug", error=traced(bug))
+        else:
+            self.away = False
+            metrics.ALONE.set(0)
+            return got
+        self.away = True
+        metrics.ALONE.set(1)
+        return None
 
     # quiet ones
 

@@ -21,7 +21,9 @@ RETRIED = Gauge(
     "wushe_transactions_retried", "Transactions begun again since the start, after a deadlock or conflict.", ["why"]
 )
 LOG_LOST = Counter("wushe_log_writes_lost_total", "Writes to the log that failed: the disk that it lies on is full.")
-SLOW_HELD = Gauge("wushe_connections_slow", "Connections of the API's pool that slow statements hold now: a third at most.")
+SLOW_HELD = Gauge(
+    "wushe_connections_slow", "Connections of the API's pool that slow statements hold now: a third at most."
+)
 RELAY_LAG = Gauge("wushe_relay_lag_seconds", "Age of the oldest event that the relay had not read at its last look.")
 UNSEALED = Gauge("wushe_audit_unsealed_rows", "Rows of the audit log that no seal holds yet, counted to 100,000.")
 UNSEALED_AGE = Gauge("wushe_audit_unsealed_seconds", "Age of the oldest row of the audit log that no seal holds yet.")
@@ -42,6 +44,7 @@ RATE_LIMITED = Counter(
     "Requests refused by a limit, by whose: key, person, anonymous, address, sign-in.",
     ["of"],
 )
+ALONE = Gauge("wushe_rate_alone", "1 while limits stand alone in this process, since the database is away.")
 RENEWALS = Counter("wushe_rate_renewals_total", "Statements that renewed this process's leases of points.")
 SUBSCRIBERS = Gauge("wushe_subscribers", "Subscriptions that are open in this process.")
 DELIVERIES = Counter("wushe_deliveries_total", "Events that were handed to a transport for a subscriber.")

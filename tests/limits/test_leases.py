@@ -57,7 +57,7 @@ async def test_a_bucket_gives_what_it_holds_and_says_when_it_does_again(pool: Po
     limits = Limits(pool, RATES)
     assert await limits.afford(somebody(), HERE, 6_000) == 0
     assert not limits.spend(somebody(), HERE, 1_000)
-    assert await limits.afford(somebody(), HERE, 1_000) in (9, 10)  # a hundred a second
+    assert 5 <= await limits.afford(somebody(), HERE, 1_000) <= 10  # a hundred a second
     assert await limits.afford(somebody(2), HERE, 5_000) == 0  # each has his own
     await limits.close()
 
@@ -65,7 +65,7 @@ async def test_a_bucket_gives_what_it_holds_and_says_when_it_does_again(pool: Po
 async def test_what_costs_more_than_a_bucket_holds_costs_all_of_it(pool: Pool) -> None:
     limits = Limits(pool, RATES)
     assert await limits.afford(somebody(), HERE, 50_000) == 0
-    assert await limits.afford(somebody(), HERE, 10) == 1
+    assert await limits.afford(somebody(), HERE, 3_000) > 0
     await limits.close()
 
 
@@ -92,7 +92,7 @@ async def test_a_key_has_its_own_budget_the_least_until_it_is_known(pool: Pool) 
     limits.allow(UUID(int=1), 10_000)
     assert await limits.afford(one, HERE, 9_000) == 0
     assert await limits.afford(two, HERE, 1_000) == 0
-    assert await limits.afford(two, HERE, 100) in (5, 6)
+    assert 1 <= await limits.afford(two, HERE, 500) <= 30
     limits.allow(UUID(int=1), 1_000)  # lowered: at once
     assert await limits.afford(one, HERE, 1_000) > 0
     await limits.close()
@@ -177,7 +177,7 @@ async def test_sign_ins_have_a_stricter_bucket(pool: Pool) -> None:
     limits = Limits(pool, RATES)
     for _ in range(30):
         assert await limits.enter(HERE, 1) == 0
-    assert await limits.enter(HERE, 1) in (1, 2)
+    assert 1 <= await limits.enter(HERE, 20) <= 40  # one in two seconds
     assert await limits.enter("203.0.113.8", 20) == 0
     assert limits.spend(PUBLIC_ACTOR, HERE, 1)
     await limits.close()
@@ -323,3 +323,20 @@ async def test_four_processes_on_one_key_exceed_it_by_no_more_than_their_advance
     connection = await asyncpg.connect(committed)
     assert await connection.fetchval("SELECT points FROM rate_bucket WHERE size = 6000") < 6_000
     await connection.close()
+
+
+async def test_a_bug_in_a_renewal_keeps_nobody_waiting(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def broken(*_: object) -> dict[str, float]:
+        raise ZeroDivisionError
+
+    limits = Limits(pool, RATES)
+    with monkeypatch.context() as patched:
+        patched.setattr("api.limits.take", broken)
+        assert await limits.afford(somebody(), HERE, 3_000) > 0
+        assert "ZeroDivisionError" in capsys.readouterr().out
+    limits.people.kept[UUID(int=1)].dry = 0
+    assert await limits.afford(somebody(), HERE, 3_000) == 0
+    assert not limits.away
+    await limits.close()
