@@ -24,7 +24,9 @@ class Failure:
 
 MALFORMED = Failure("MALFORMED_REQUEST", "请求格式不正确。", Retry.CHANGE_INPUT, 400)
 TOO_LARGE = Failure("BODY_TOO_LARGE", "请求体过大，最多 1 MB。", Retry.CHANGE_INPUT, 413)
-MEDIA_TYPE = Failure("UNSUPPORTED_MEDIA_TYPE", "请求体须为 application/json；上传文件用 multipart/form-data。", Retry.CHANGE_INPUT, 415)
+MEDIA_TYPE = Failure(
+    "UNSUPPORTED_MEDIA_TYPE", "请求体须为 application/json；上传文件用 multipart/form-data。", Retry.CHANGE_INPUT, 415
+)
 NOT_ACCEPTABLE = Failure(
     "NOT_ACCEPTABLE", "只能返回 application/json 或 application/graphql-response+json。", Retry.CHANGE_INPUT, 406
 )

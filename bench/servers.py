@@ -94,7 +94,9 @@ def start(name: str, database_url: str, settings: Settings, log: Path, **more: s
         "WUSHE_MODE": "production",
         "WUSHE_MASTER_KEY": settings.master(),
         "WUSHE_POOL_SIZE": str(settings.pool_size),
-        **{f"WUSHE_RATE_{of}": str(10**11) for of in ("PERSON", "ANONYMOUS", "ADDRESS", "SIGN_IN")},  # on, and out of reach
+        **{
+            f"WUSHE_RATE_{of}": str(10**11) for of in ("PERSON", "ANONYMOUS", "ADDRESS", "SIGN_IN")
+        },  # on, and out of reach
         "NODE_ENV": "production",
         "GRAPHILE_ENV": "production",
         **more,

@@ -135,7 +135,7 @@ class Client(asyncio.Protocol):
         self.transport.write(bytes([0x81]) + length + bytes(4) + body)  # the mask is zero
 
     def data_received(self, data: bytes) -> None:
-        at = time.time()  # beside PostgreSQL's clock, which is this machine's
+        at = clock.now().timestamp()  # beside PostgreSQL's clock, which is this machine's
         if data.startswith(b"HTTP/1.1 101 "):
             self._send({"type": "connection_init", "payload": {"Authorization": f"Bearer {self.token}"}})
         elif b'"connection_ack"' in data:

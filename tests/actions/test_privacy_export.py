@@ -49,7 +49,13 @@ def test_every_column_that_names_a_person_is_exported_or_has_a_reason() -> None:
 
 
 def test_sealed_columns_of_these_tables_are_opened() -> None:
-    secrets = {"attachment.opener", "account.totp_secret", "account.totp_pending", "wechat_identity.openid", "wechat_identity.unionid"}
+    secrets = {
+        "attachment.opener",
+        "account.totp_secret",
+        "account.totp_pending",
+        "wechat_identity.openid",
+        "wechat_identity.unionid",
+    }
     tables = {name.split(".")[0] for source in SOURCES for name in source.names}
     sealed = {f"{t.name}.{c.name}" for t in METADATA.sorted_tables for c in t.c if "sealed" in c.info}
     for full in sealed - secrets:
