@@ -1,0 +1,243 @@
+"""HTTP/1.1 as the server speaks it, byte by byte, under an application that does what applications do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import uvicorn
+
+from api.protocol import Protocol
+
+pytestmark = pytest.mark.asyncio
+ASKED: list[str] = []
+LEFT: list[str] = []
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """Answers by the path; what it was asked, and who left, is kept."""
+    path = scope["path"]
+    ASKED.append(f"{scope['method']} {path}")
+    headers = [(b"content-type", b"text/plain")]
+    match path:
+        case "/echo":
+            body = b""
+            while (message := await receive())["type"] == "http.request":
+                body += message["body"]
+                if not message["more_body"]:
+                    break
+            await send(
+                {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]}
+            )
+            await send({"type": "http.response.body", "body": body})
+        case "/slow":
+            await asyncio.sleep(0.2)
+            await send({"type": "http.response.start", "status": 200, "headers": [*headers, (b"content-length", b"4")]})
+            await send({"type": "http.response.body", "body": b"slow"})
+        case "/chunks":
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            for part in (b"one", b"", b"two"):
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+            await send({"type": "http.response.body"})
+        case "/leaves":
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            LEFT.append(path)
+        case "/bug":
+            raise ValueError("a bug")
+        case "/half":
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"9")]})
+            await send({"type": "http.response.body", "body": b"half", "more_body": True})
+            raise ValueError("a bug in the middle")
+        case "/silent":
+            return
+        case "/long":
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+            await send({"type": "http.response.body", "body": b"longer"})
+        case "/split":
+            value = b"a\r\nset-cookie: evil"
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"x-a", value)]})
+            await send({"type": "http.response.body"})
+        case _:
+            said = f"{scope['http_version']} {path}?{scope['query_string'].decode()}".encode()
+            await send(
+                {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(said))]}
+            )
+            await send({"type": "http.response.body", "body": said})
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Waits until something holds; fails when it does not in five seconds."""
+    for _ in range(500):
+        if holds():
+            return
+        await asyncio.sleep(0.01)
+    raise TimeoutError
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    ASKED.clear()
+    LEFT.clear()
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            app, http=Protocol, ws="none", lifespan="off", access_log=False, log_config=None, server_header=False
+        )
+        server = uvicorn.Server(config)
+        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # signals are pytest's
+        running = asyncio.ensure_future(server._serve([door]))
+        await until(lambda: server.started)
+        yield door.getsockname()[1]
+        server.should_exit = True
+        await running
+
+
+@contextlib.asynccontextmanager
+async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    async with asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            yield reader, writer
+        finally:
+            writer.transport.abort()
+
+
+async def answer(reader: asyncio.StreamReader, *, head: bool = False) -> tuple[int, dict[str, str], bytes]:
+    """One answer: its status, headers and body."""
+    first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").rstrip().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    assert len(headers) == len(lines), "a header twice"
+    body = b""
+    if head:
+        pass
+    elif headers.get("transfer-encoding") == "chunked":
+        while size := int(await reader.readline(), 16):
+            body += await reader.readexactly(size)
+            assert await reader.readexactly(2) == b"\r\n"
+        assert await reader.readexactly(2) == b"\r\n"
+    else:
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
+    return int(first.split()[1]), headers, body
+
+
+def request(path: str, method: str = "GET", body: bytes | None = None, *headers: str) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "host: here", *headers]
+    if body is not None:
+        lines.append(f"content-length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode() + (body or b"")
+
+
+async def test_a_connection_serves_one_request_after_another(port: int) -> None:
+    async with connected(port) as (reader, writer):
+        for n in range(3):
+            writer.write(request(f"/n{n}?a={n}%20b"))
+            assert (await answer(reader))[2] == f"1.1 /n{n}?a={n}%20b".encode()
+        writer.write(request("/%E4%BD%A0"))
+        assert (await answer(reader))[2].decode() == "1.1 /你?"
+
+
+async def test_pipelined_requests_are_answered_in_order(port: int) -> None:
+    async with connected(port) as (reader, writer):
+        writer.write(request("/slow") + request("/echo", "POST", b"hello") + request("/chunks") + request("/last"))
+        assert [(await answer(reader))[2] for _ in range(4)] == [b"slow", b"hello", b"onetwo", b"1.1 /last?"]
+
+
+async def test_the_first_of_a_pipeline_is_told_that_its_client_left(port: int) -> None:
+    async with connected(port) as (_, writer):
+        writer.write(request("/leaves") + request("/never"))
+        await until(lambda: ASKED)
+    await until(lambda: LEFT)
+    assert ASKED == ["GET /leaves"]
+
+
+@pytest.mark.parametrize("size", [0, 1, 70_000, 300_000])
+async def test_a_body_in_pieces_is_whole(port: int, size: int) -> None:
+    body = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    async with connected(port) as (reader, writer):
+        whole = request("/echo", "POST", body)
+        step = max(1, len(whole) // 7)
+        for n in range(0, len(whole), step):
+            writer.write(whole[n : n + step])
+            await writer.drain()
+            await asyncio.sleep(0.005)
+        assert (await answer(reader))[2] == body
+        writer.write(
+            request("/echo", "POST", None, "transfer-encoding: chunked") + b"3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\n\r\n"
+        )
+        assert (await answer(reader))[2] == b"abcdefg"
+
+
+async def test_continue_is_said_when_the_body_is_wanted(port: int) -> None:
+    async with connected(port) as (reader, writer):
+        writer.write(request("/echo", "POST", None, "expect: 100-continue", "content-length: 2"))
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(b"ok")
+        assert (await answer(reader))[2] == b"ok"
+
+
+async def test_head_has_headers_only(port: int) -> None:
+    async with connected(port) as (reader, writer):
+        writer.write(request("/x", "HEAD") + request("/chunks", "HEAD") + request("/y"))
+        assert (await answer(reader, head=True))[1]["content-length"] == "7"
+        assert "transfer-encoding" not in (await answer(reader, head=True))[1]
+        assert (await answer(reader))[2] == b"1.1 /y?"
+
+
+@pytest.mark.parametrize(
+    "first", ["GET /x HTTP/1.0\r\n\r\n", "GET /x HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n"]
+)
+async def test_a_connection_that_is_not_kept_is_closed_and_says_so(port: int, first: str) -> None:
+    async with connected(port) as (reader, writer):
+        writer.write(first.encode())
+        status, headers, _ = await answer(reader)
+        assert (status, headers["connection"]) == (200, "close")
+        assert await reader.read() == b""
+
+
+async def test_a_bug_is_a_500_or_a_cut(port: int, caplog: pytest.LogCaptureFixture) -> None:
+    for path in ("/bug", "/silent", "/split"):
+        async with connected(port) as (reader, writer):
+            writer.write(request(path))
+            status, headers, body = await answer(reader)
+            assert (status, body, headers["connection"]) == (500, b"Internal Server Error", "close")
+            assert "set-cookie" not in headers
+            assert await reader.read() == b""
+    for path in ("/half", "/long"):
+        async with connected(port) as (reader, writer):
+            writer.write(request(path))
+            got = await reader.read()
+            assert not got.endswith(b"longer"), "more than was promised"
+            assert b"500" not in got.partition(b"\r\n")[0] or path == "/long"
+    assert len([r for r in caplog.records if r.levelname == "ERROR"]) == 5
+
+
+async def test_what_is_no_http_is_refused_and_no_error(port: int, caplog: pytest.LogCaptureFixture) -> None:
+    for garbage in (
+        b"\x16\x03\x01garbage\r\n\r\n",
+        b"GET / HTTP/1.1\r\nbad header\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ):
+        async with connected(port) as (reader, writer):
+            writer.write(garbage)
+            assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+    assert [r for r in caplog.records if r.levelname == "ERROR"] == []
+    assert ASKED == []
+
+
+async def test_an_upgrade_that_is_not_ours_is_an_ordinary_request(port: int) -> None:
+    async with connected(port) as (reader, writer):
+        writer.write(request("/x", "GET", None, "connection: upgrade", "upgrade: h2c"))
+        assert (await answer(reader))[2] == b"1.1 /x?"
+
+
+async def test_an_answer_that_is_whole_leaves_in_one_write(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.settimeout(5)
+        await asyncio.to_thread(client.sendall, request("/x"))
+        got = await asyncio.to_thread(client.recv, 65_536)
+    assert got.endswith(b"\r\n\r\n1.1 /x?")
