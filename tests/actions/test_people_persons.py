@@ -114,7 +114,7 @@ async def test_the_queue_of_the_unverified(ask: Asked, pool: Pool) -> None:
     assert queue["edges"][0]["node"] == {
         "isVerified": False,
         "verifiedAt": None,
-        "viewerCan": {"verify": True, "editCare": True},
+        "viewerCan": {"verify": True, "editCare": False},
         "person": {"name": "新*", "address": "万莲小区"},
     }
     verify = """mutation ($id: ID!) { residentVerify(id: $id, idempotencyKey: "verify-01") {

@@ -79,6 +79,7 @@ async def test_told_to_stop_it_answers_first_and_sends_sockets_and_streams_on(he
     ):
         client = Client(first.port)
         wanted, watched = await need(client, here.tokens), await need(client, here.tokens)
+        await eventually(lambda: relayed(here), 30)
         async with talking(first, staff) as talk, streaming(first, staff, watched) as stream:
             await watches(talk, watched)
             made = await client.do(volunteer, CLAIM, id=watched)
@@ -115,11 +116,7 @@ async def test_a_relay_killed_between_reading_and_notifying_is_heard_once(here: 
         client = Client(api.port)
         watched = await need(client, here.tokens)
         with relaying(here.api_url):
-
-            async def relayed() -> bool:
-                return (await relay.waiting(writer))[0] is None
-
-            await eventually(relayed, 30)
+            await eventually(lambda: relayed(here), 30)
         async with talking(api, staff) as talk:
             await watches(talk, watched)
             async with held(here, "LOCK TABLE pgqueuer IN SHARE ROW EXCLUSIVE MODE"):
@@ -135,12 +132,17 @@ async def test_a_relay_killed_between_reading_and_notifying_is_heard_once(here: 
             assert row["jobs"] == 0
             with relaying(here.api_url):
                 assert (await change(talk))["topic"] == "COMMITMENT"
-                await eventually(relayed, 30)
+                await eventually(lambda: relayed(here), 30)
                 await asyncio.sleep(0.3)
             assert await talk.alive(), "and nothing was told a second time before this one"
             (row,) = await here.sql(QUEUED)
             assert row["jobs"] == 1
     await writer.close()
+
+
+async def relayed(here: Town) -> bool:
+    """Whether everything that has happened was told."""
+    return not await here.sql(relay.LOOK)
 
 
 STUCK = """

@@ -72,7 +72,7 @@ class Opening(Request):
     held: vault.Keys
 
     async def unmark(self, text: bytes) -> bytes:
-        return replaced(text, self.held, {}, set())
+        return replaced(text, self.held, {}, set(), "/files/{}".format)
 
 
 class Stock:
