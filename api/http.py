@@ -85,7 +85,7 @@ class Door:
 
     async def _graphql(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        if scope["method"] == "GET" and b"text/html" in headers.get(b"accept", b"") and not scope["query_string"]:
+        if scope["method"] in ("GET", "HEAD") and b"text/html" in headers.get(b"accept", b"") and not scope["query_string"]:
             scope = {**scope, "path": "/graphiql", "raw_path": b"/graphiql"}
             await self.pages(scope, receive, send)
             return

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from api.web.pages import HERE, ROLES
 from tests.conftest import NOW
 from tests.demo import Demo
 from tests.e2e.browser import Page, chromium, hosts_asked, needs_chromium
+from tests.faults.client import CLAIM, key
 from tests.faults.processes import Api
+from tests.worker.conftest import relaying
 
 pytestmark = needs_chromium
 NO_LISTS = "arg mismatch between arg and selection"
@@ -163,3 +167,39 @@ def test_every_role_can_be_chosen(site: str, tmp_path: Path) -> None:
         page.goto(f"{site}/graphiql")
         wait_until_ready(page, "resident")
         assert page.evaluate("[...role.options].map(({value}) => value)") == list(ROLES)
+
+
+def test_a_subscription_shows_what_comes(site: str, demo: Demo, tmp_path: Path) -> None:
+    """The volunteer's sample watches a need, which somebody claims meanwhile."""
+    with relaying(demo.api), chromium(tmp_path) as page, httpx.Client(base_url=site) as client:
+        signed = client.get("/demo/token/volunteer").json()["token"]
+        headers = {"Authorization": f"Bearer {signed}", "X-Wushe-Now": f"{CLOCK}+08:00"}
+
+        def ask(query: str, **variables: Any) -> Any:
+            return client.post("/graphql", json={"query": query, "variables": variables}, headers=headers).json()[
+                "data"
+            ]
+
+        at_the_time_of_the_data(page, site)
+        page.goto(f"{site}/graphiql?role=volunteer")
+        wait_until_ready(page, "volunteer")
+        id = ask("{ needs(first: 1, filter: {status: [OPEN]}) { edges { node { id } } } }")["needs"]["edges"][0][
+            "node"
+        ]["id"]
+        watch = f'subscription {{ needChanged(id: "{id}") {{ label need {{ id }} }} }}'
+        page.evaluate(
+            f"document.querySelector('.graphiql-query-editor .CodeMirror').CodeMirror.setValue({json.dumps(watch)})"
+        )
+        page.wait_for(f"sessionStorage.getItem('wushe:volunteer:graphiql:query') === {json.dumps(watch)}")
+        before = len(queries(page))
+        page.click(".graphiql-execute-button")
+        page.wait_for("!!document.querySelector('.graphiql-execute-button[aria-label*=Stop]')")
+        assert len(queries(page)) == before + 1
+        time.sleep(1)  # until the server listens for it
+        claimed = ask(CLAIM, id=id, key=key())["needClaim"]
+        assert claimed.get("status") == "PROPOSED", claimed
+        page.wait_for(f"{editor('response')}.includes({json.dumps(id)})")
+        answer = json.loads(page.evaluate(editor("response")))
+        assert answer["data"]["needChanged"]["need"] == {"id": id}
+        page.screenshot(tmp_path / "subscription.png")
+        assert page.complaints == []

@@ -61,13 +61,14 @@ async function signIn() {
   status.textContent = "已登录";
 }
 
-async function post(parameters, headers, signal) {
+// Everything that is answered, in turn: one answer, or those of a stream as they come.
+async function* post(parameters, headers, signal) {
   const send = () =>
     fetch("/graphql", {
       method: "POST",
       signal,
       headers: {
-        Accept: "application/graphql-response+json, application/json;q=0.9",
+        Accept: "application/graphql-response+json, application/json;q=0.9, text/event-stream;q=0.5",
         "Content-Type": "application/json",
         ...(token.value && { Authorization: `Bearer ${token.value.trim()}` }),
         ...(clock.value && { "X-Wushe-Now": `${clock.value}+08:00` }),
@@ -80,25 +81,40 @@ async function post(parameters, headers, signal) {
     await signIn();
     answer = await send();
   }
+  if (answer.headers.get("Content-Type")?.startsWith("text/event-stream")) {
+    yield* events(answer.body);
+    return;
+  }
   const text = await answer.text();
   try {
-    return JSON.parse(text);
+    yield JSON.parse(text);
   } catch {
     throw new Error(`HTTP ${answer.status}：${text.slice(0, 200)}`);
   }
+}
+
+// A stream's answers (graphql-sse, distinct connections) until it says that it is complete.
+async function* events(body) {
+  let text = "";
+  for await (const part of body.pipeThrough(new TextDecoderStream())) {
+    text += part;
+    for (let end; (end = text.indexOf("\n\n")) >= 0; text = text.slice(end + 2)) {
+      const lines = Object.fromEntries(text.slice(0, end).split("\n").map((line) => line.split(/: ?(.*)/s, 2)));
+      if (lines.event === "complete") return;
+      if (lines.event === "next") yield JSON.parse(lines.data);
+    }
+  }
+  throw new Error("订阅中断：请重新执行，并用最后收到的 cursor 作为 since。");
 }
 
 // An observable, so that GraphiQL's stop button ends the request and with it the statement in PostgreSQL.
 const fetcher = (parameters, options) => ({
   subscribe({ next, error, complete }) {
     const leaving = new AbortController();
-    post(parameters, options?.headers, leaving.signal).then(
-      (answer) => {
-        next(answer);
-        complete();
-      },
-      (problem) => leaving.signal.aborted || error(problem),
-    );
+    (async () => {
+      for await (const answer of post(parameters, options?.headers, leaving.signal)) next(answer);
+      complete();
+    })().catch((problem) => leaving.signal.aborted || error(problem));
     return { unsubscribe: () => leaving.abort() };
   },
 });
