@@ -35,11 +35,15 @@ IDLE_SECONDS = 65.0
 HEADERS = 100
 HEAD_BYTES = 32_768
 """Of a head, the request line included: documents asked for by GET stand there."""
+REST_SECONDS = 10.0
+REST_BYTES = 64_000_000
+"""What may come of a body whose request was answered before: a client that sends it all reads the answer then."""
 AT_ONCE = struct.pack("ii", 1, 0)
 REFUSED = {
-    408: b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
-    431: b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
-    503: b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n",
+    400: b"400 Bad Request\r\n",
+    408: b"408 Request Timeout\r\n",
+    431: b"431 Request Header Fields Too Large\r\n",
+    503: b"503 Service Unavailable\r\nretry-after: 1\r\n",
 }
 
 
@@ -98,7 +102,7 @@ class Patience:
 
     def _why(self, protocol: Protocol, now: float) -> str | None:
         """Why a connection is cut, or None."""
-        from api.protocol import BODY, HEAD, IDLE
+        from api.protocol import BODY, HEAD, REST
 
         waiting: int = protocol.transport.get_write_buffer_size()
         if waiting:
@@ -108,24 +112,33 @@ class Patience:
             self._stuck[protocol] = (now, waiting) if waiting <= before - READ else (since, before)
         elif self._stuck:
             self._stuck.pop(protocol, None)
+        if protocol.flow.read_paused:
+            return None
         took = now - protocol.since
-        match protocol.state:
-            case state if state is HEAD:
+        match protocol.reading:
+            case reading if reading is HEAD:
                 return "head" if took > HEAD_SECONDS else None
-            case state if state is BODY and not protocol.flow.read_paused:
+            case reading if reading is BODY:
                 return "body" if protocol.heard < (took - BODY_SECONDS) * SLOWEST else None
-            case state if state is IDLE and not waiting:
-                return "idle" if took > (HEAD_SECONDS if protocol.cycle is None else IDLE_SECONDS) else None
+            case reading if reading is REST:
+                return "body" if took > REST_SECONDS else None
+        if protocol.idle and not waiting:
+            return "idle" if took > (HEAD_SECONDS if protocol.cycle is None else IDLE_SECONDS) else None
         return None
 
 
 def _cut(protocol: Protocol, why: str) -> None:
     """Ends a connection. What its client did not read is thrown away: else the system would keep it for minutes."""
-    if why == "head" and protocol.heard:
-        protocol.transport.write(REFUSED[408])
+    if why == "head" and (protocol.serving is None or protocol.serving.done):
+        protocol.transport.write(refusal(protocol, 408))
     elif why == "answer":
         protocol.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
     protocol.transport.abort()
+
+
+def refusal(protocol: Protocol, status: int) -> bytes:
+    """An answer that ends a connection before the application is asked."""
+    return b"HTTP/1.1 %b%bconnection: close\r\ncontent-length: 0\r\n\r\n" % (REFUSED[status], protocol.standing())
 
 
 def too_much(protocol: Protocol) -> bool:
@@ -133,7 +146,7 @@ def too_much(protocol: Protocol) -> bool:
     headers = protocol.headers
     if len(headers) > HEADERS:
         return True
-    if protocol.heard <= HEAD_BYTES:
+    if max(protocol.fed, protocol.loose) <= HEAD_BYTES:
         return False
     return len(protocol.url) + sum(len(name) + len(value) + 4 for name, value in headers) > HEAD_BYTES
 

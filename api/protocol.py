@@ -20,16 +20,19 @@ from uvicorn.protocols.http.httptools_impl import HEADER_RE, HEADER_VALUE_RE, ST
 from api import patience
 from api.asgi import Message, Scope
 
-IDLE, HEAD, BODY, ANSWER = "idle", "head", "body", "answer"
-"""What a connection waits for: a request, the rest of a head, the rest of a body, or our answer (and its being read)."""
+NOTHING, HEAD, BODY, REST = "nothing", "head", "body", "rest"
+"""What is being read of a connection: nothing, which is between two requests; a head; a body; or what is left of a body
+whose request was answered before it had come, which is thrown away."""
+QUEUED = 16
+"""Requests that may wait behind the one that is answered."""
 
 
 class Protocol(HttpToolsProtocol):
-    """One connection. `state` says what it waits for, and `since` from when on (`time.monotonic()`)."""
+    """One connection. `reading` says what is being read of it, and `since` from when on (`time.monotonic()`)."""
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
-        self.state, self.since = IDLE, time.monotonic()
+        self.reading, self.since = NOTHING, time.monotonic()
         self.cycle: Exchange | None = None  # type: ignore[assignment]  # uvicorn's own exchange, whose place ours takes
         self.pipeline: deque[tuple[Exchange, Any]] = deque()  # type: ignore[assignment]  # the same
         self.serving: Exchange | None = None
@@ -37,8 +40,16 @@ class Protocol(HttpToolsProtocol):
         self._date: list[tuple[bytes, bytes]] | None = None
         self._standing = b""
         self.heard = 0
-        """Bytes that have come since a head, or a body, began."""
+        """Bytes that have come of the body that is read, or of what is thrown away."""
+        self.fed = self.loose = 0
+        """Bytes of the newest piece; bytes that came since the last of which it is known what they are."""
+        self._paused = 0.0
         self.patience = patience.of(self)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is read and nothing is answered."""
+        return self.reading is NOTHING and (self.serving is None or self.serving.done) and not self.pipeline
 
     def standing(self) -> bytes:
         """The headers that every answer has, written; uvicorn makes a new list of them once a second, for the date."""
@@ -48,35 +59,54 @@ class Protocol(HttpToolsProtocol):
             self._standing = b"".join([b"%b: %b\r\n" % pair for pair in given])
         return self._standing
 
-    def wait(self, state: str) -> None:
-        """From now on the connection waits for this."""
-        self.state, self.since = state, time.monotonic()
+    def read(self, what: str) -> None:
+        """From now on this is read."""
+        self.reading, self.since = what, time.monotonic()
+
+    def pause(self) -> None:
+        """Reads no more until `go_on`: what has come is not taken yet."""
+        if not self.flow.read_paused:
+            self._paused = time.monotonic()
+            self.flow.pause_reading()
+
+    def go_on(self) -> None:
+        """Reads on. The time in which we did not read is not the client's."""
+        if self.flow.read_paused:
+            self.since += time.monotonic() - self._paused
+            self.flow.resume_reading()
 
     # from the connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
         if not self.patience.opened(self):
-            self.refuse(503)
+            transport.write(patience.refusal(self, 503))
+            transport.close()
 
     def data_received(self, data: bytes) -> None:
-        if self.state is IDLE:
-            self.wait(HEAD)
-            self.heard = 0
-        self.heard += len(data)
+        if self.reading is REST:
+            self.heard += len(data)
+            if self.heard > patience.REST_BYTES:
+                self.transport.abort()
+            return
+        self.fed = len(data)
+        self.loose += self.fed
         super().data_received(data)
-        if (self.state is HEAD and self.heard > patience.HEAD_BYTES) or len(self.headers or ()) > patience.HEADERS:
+        if self.loose > patience.HEAD_BYTES or len(self.headers or ()) > patience.HEADERS:
             self.refuse(431)
 
     def refuse(self, status: int) -> None:
-        """Ends the connection with a status, before there is an exchange that could be answered."""
-        if not self.transport.is_closing():
-            self.transport.write(patience.REFUSED[status])
-            self.transport.close()
+        """Ends the connection, with a status where no answer is under way that it would stand in the middle of."""
+        if self.transport.is_closing() or self.reading is REST:
+            return
+        if self.serving is not None and not self.serving.done:
+            self.transport.abort()
+            return
+        self.transport.write(patience.refusal(self, status))
+        self._rest()
 
     def send_400_response(self, msg: str) -> None:
-        if not self.transport.is_closing():
-            super().send_400_response(msg)
+        self.refuse(400)
 
     def handle_websocket_upgrade(self) -> None:
         self.patience.closed(self)
@@ -96,45 +126,44 @@ class Protocol(HttpToolsProtocol):
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
-        if self.state is IDLE:
-            self.wait(HEAD)
+        self.loose = 0
+        self.read(HEAD)
 
     def on_headers_complete(self) -> None:
         parser, url = self.parser, self.url
         if patience.too_much(self):
             self.refuse(431)
             raise ValueError("too much of a head")  # so the parser stops
-        if parser.should_upgrade() and self._upgrades():
+        if len(self.pipeline) >= QUEUED:
+            self.transport.abort()
+            raise ValueError("too many requests at once")
+        answering = self.serving is not None and not self.serving.done
+        if parser.should_upgrade() and self._should_upgrade():
+            if answering or self.pipeline:
+                self.transport.abort()  # its answer would stand in the middle of another
+                raise ValueError("an upgrade behind a request")
+            self.scope = self._scope(parser.get_method().decode("ascii"), url)  # type: ignore[assignment]  # uvicorn hands it on
             return
         self.scope = scope = self._scope(parser.get_method().decode("ascii"), url)  # type: ignore[assignment]  # a dict
         version = parser.get_http_version()
         if version != "1.1":
             scope["http_version"] = version
         self.headers = []  # trailers are headers of nothing: nobody in front has looked at them
-        self.heard = 0
+        self.heard = self.loose = 0
+        self.read(BODY)
         busy = self.limit_concurrency is not None and (
             len(self.connections) >= self.limit_concurrency or len(self.tasks) >= self.limit_concurrency
         )
         app = service_unavailable if busy else self.app
-        earlier = self.cycle
         self.cycle = Exchange(self, scope, version != "1.0" and parser.should_keep_alive(), self.expect_100_continue)
-        if earlier is None or (earlier.done and not self.pipeline):
-            self.wait(BODY)
-            self._serve(self.cycle, app)
-        else:
-            self.flow.pause_reading()
+        if answering or self.pipeline:
             self.pipeline.appendleft((self.cycle, app))
+        else:
+            self._serve(self.cycle, app)
 
     def _serve(self, exchange: Exchange, app: Any) -> None:
         self.serving = exchange
         self._start_asgi_task(exchange, app)  # type: ignore[arg-type]  # it asks for `run_asgi` alone
-
-    def _upgrades(self) -> bool:
-        """Whether this becomes a socket. uvicorn hands its scope on, so there has to be one."""
-        if not self._should_upgrade():
-            return False
-        self.scope = self._scope(self.parser.get_method().decode("ascii"), self.url)  # type: ignore[assignment]
-        return True
 
     def _scope(self, method: str, url: bytes) -> Scope:
         if b"?" in url or b"%" in url or not url.startswith(b"/"):
@@ -163,21 +192,23 @@ class Protocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         exchange = self.cycle
+        self.loose = 0
+        self.heard += len(body)
         if exchange is None or exchange.done:
             return
         exchange.parts.append(body)
         exchange.size += len(body)
         if exchange.size > HIGH_WATER_LIMIT:
-            self.flow.pause_reading()
+            self.pause()
         exchange.wake()
 
     def on_message_complete(self) -> None:
         exchange = self.cycle
+        self.loose = 0
+        self.read(NOTHING)
         if exchange is None or exchange.done:
             return
         exchange.more = False
-        if not self.pipeline:
-            self.wait(ANSWER)
         exchange.wake()
 
     # from the exchange
@@ -186,13 +217,34 @@ class Protocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
+        if self.serving is not None and not self.serving.keep_alive:
+            self.pipeline.clear()
+            self._end()
+            return
         if self.pipeline:
-            exchange, app = self.pipeline.pop()
-            self.wait(BODY if exchange.more else ANSWER)
-            self._serve(exchange, app)
+            self._serve(*self.pipeline.pop())
         else:
-            self.wait(IDLE)
+            self.go_on()
+            if self.reading is NOTHING:
+                self.read(NOTHING)
+
+    def _end(self) -> None:
+        """Closes, once what is left of a body has come: a client that still sends would not read why it was refused."""
+        if self.reading is BODY:
+            self._rest()
+        else:
+            self.transport.close()
+
+    def _rest(self) -> None:
+        """Says that nothing more will come from us, and throws away what still comes: closed at once, with something
+        unread, the system would take back what we have said."""
+        if not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        self.transport.write_eof()
+        self.heard = 0
+        self.read(REST)
+        self.go_on()
 
     def shutdown(self) -> None:
         if self.serving is None or (self.serving.done and not self.pipeline):
@@ -269,7 +321,8 @@ class Exchange:
             protocol.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.continues = False
         while not (self.lost or self.done or self.parts or not (self.more or self.handed)):
-            protocol.flow.resume_reading()
+            if self is protocol.cycle:  # else what is read is a later one's, and waits for its turn
+                protocol.go_on()
             self.waiter = protocol.loop.create_future()
             await self.waiter
         if self.lost or self.done:
@@ -314,12 +367,12 @@ class Exchange:
             self.done = True
             if self.waiter is not None:
                 self.wake()
-            if not self.keep_alive:
-                protocol.transport.close()
             protocol.on_response_complete()
 
     def _head(self, status: int, headers: Any) -> bytes:
         self.continues = False
+        if self.more:
+            self.keep_alive = False  # it is answered before it was read: what comes of it now is nobody's
         lines = [STATUS_LINE[status], self.protocol.standing()]
         told = False
         closes = False

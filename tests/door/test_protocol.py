@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
 import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 import pytest
 import uvicorn
 
-from api.protocol import Protocol
+from api.live.wire import Wire
+from api.patience import HEAD_BYTES
+from api.protocol import QUEUED, Protocol
 
 pytestmark = pytest.mark.asyncio
 ASKED: list[str] = []
@@ -20,6 +23,10 @@ LEFT: list[str] = []
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
     """Answers by the path; what it was asked, and who left, is kept."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        return
     path = scope["path"]
     ASKED.append(f"{scope['method']} {path}")
     headers = [(b"content-type", b"text/plain")]
@@ -47,6 +54,15 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
             while (await receive())["type"] != "http.disconnect":
                 pass
             LEFT.append(path)
+        case "/stream":
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b"on and on", "more_body": True})
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            LEFT.append(path)
+        case "/no":
+            await send({"type": "http.response.start", "status": 401, "headers": [(b"content-length", b"2")]})
+            await send({"type": "http.response.body", "body": b"no"})
         case "/bug":
             raise ValueError("a bug")
         case "/half":
@@ -86,7 +102,7 @@ async def port() -> AsyncIterator[int]:
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
-            app, http=Protocol, ws="none", lifespan="off", access_log=False, log_config=None, server_header=False
+            app, http=Protocol, ws=Wire, lifespan="off", access_log=False, log_config=None, server_header=False
         )
         server = uvicorn.Server(config)
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # signals are pytest's
@@ -241,3 +257,106 @@ async def test_an_answer_that_is_whole_leaves_in_one_write(port: int) -> None:
         await asyncio.to_thread(client.sendall, request("/x"))
         got = await asyncio.to_thread(client.recv, 65_536)
     assert got.endswith(b"\r\n\r\n1.1 /x?")
+
+
+async def drained(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, piece: bytes, most: int) -> bytes:
+    """Writes a piece over and over until the connection ends; what came on it. Fails when so many bytes were taken."""
+    got = asyncio.ensure_future(reader.read())
+    for _ in range(most // len(piece)):
+        if got.done() or writer.transport.is_closing():
+            break
+        try:
+            writer.write(piece)
+            await writer.drain()
+        except ConnectionError:
+            break
+        await asyncio.sleep(0)
+    else:
+        raise AssertionError("all of it was taken")
+    try:
+        return await got
+    except ConnectionError:
+        return b""
+
+
+async def test_an_upgrade_behind_an_open_answer_ends_both(port: int) -> None:
+    """Else its answer would stand in the middle of another's, whose client nobody would know to have left."""
+    async with connected(port) as (reader, writer):
+        writer.write(request("/stream"))
+        assert (await reader.readuntil(b"on and on")).startswith(b"HTTP/1.1 200 ")
+        key = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="
+        writer.write(
+            request("/", "GET", None, "connection: upgrade", "upgrade: websocket", "sec-websocket-version: 13", key)
+        )
+        with contextlib.suppress(ConnectionError):
+            assert b"101" not in await reader.read()
+    await until(lambda: LEFT == ["/stream"])
+
+
+async def test_an_upgrade_after_an_answer_is_a_socket(port: int) -> None:
+    async with connected(port) as (reader, writer):
+        writer.write(request("/x"))
+        await answer(reader)
+        key = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="
+        writer.write(
+            request("/", "GET", None, "connection: upgrade", "upgrade: websocket", "sec-websocket-version: 13", key)
+        )
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+
+
+async def test_a_head_without_end_is_cut_whatever_is_open(port: int) -> None:
+    most = 40 * HEAD_BYTES
+    async with connected(port) as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nx-a: ")
+        assert (await drained(reader, writer, b"a" * 10_000, most)).startswith(b"HTTP/1.1 431 ")
+    async with connected(port) as (reader, writer):
+        writer.write(request("/stream"))
+        await reader.readuntil(b"on and on")
+        writer.write(b"GET / HTTP/1.1\r\nx-a: ")
+        assert b"431" not in await drained(reader, writer, b"a" * 10_000, most)
+    await until(lambda: LEFT == ["/stream"])
+    for part in (b"0\r\nx-a: ", b"1;x="):  # a trailer, and an extension of a chunk
+        async with connected(port) as (reader, writer):
+            writer.write(request("/echo", "POST", None, "transfer-encoding: chunked") + part)
+            await drained(reader, writer, b"a" * 10_000, most)
+
+
+async def test_who_asks_without_listening_is_ended(port: int) -> None:
+    """A hundred thousand small requests behind one that takes its time are not kept."""
+    async with connected(port) as (reader, writer):
+        writer.write(request("/leaves"))
+        await drained(reader, writer, request("/x") * 500, 4_000_000)
+    await until(lambda: LEFT == ["/leaves"])
+    assert len(ASKED) <= QUEUED
+
+
+@pytest.mark.parametrize("size", [10, 20_000, 8_000_000])
+async def test_who_is_refused_before_his_body_has_come_reads_why(port: int, size: int) -> None:
+    async with connected(port) as (reader, writer):
+        whole = request("/no", "POST", b"x" * size)
+        writer.write(whole[:-1])
+        await asyncio.sleep(0.05)
+        writer.write(whole[-1:])
+        await writer.drain()
+        status, headers, body = await answer(reader)
+        assert (status, headers["connection"], body) == (401, "close", b"no")
+        assert await reader.read() == b"", "and nothing else"
+    assert ASKED == ["POST /no"]
+
+    def plainly() -> int:
+        asked = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        asked.request("POST", "/no", b"x" * size)
+        found = asked.getresponse()
+        assert found.read() == b"no"
+        asked.close()
+        return found.status
+
+    assert await asyncio.to_thread(plainly) == 401
+
+
+async def test_who_waits_to_go_on_and_is_refused_is_told_that_the_connection_ends(port: int) -> None:
+    async with connected(port) as (reader, writer):
+        writer.write(request("/no", "POST", None, "expect: 100-continue", "content-length: 2"))
+        status, headers, _ = await answer(reader)
+        assert (status, headers["connection"]) == (401, "close")
+        assert await reader.read() == b""
