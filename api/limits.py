@@ -124,17 +124,16 @@ class Family:
         self.kept: dict[object, Bucket] = {}
 
     def make(self, who: object, size: float, now: float) -> Bucket:
-        """A new bucket; if there are too many, one that nobody used of late goes."""
+        """A new bucket; if there are too many, one that nobody used of late goes, and none that is just being asked."""
         made = self.kept[who] = Bucket(f"{self.word} {who}", size, now)
-        if len(self.kept) > self.most:
-            for _ in range(8):
-                oldest = next(iter(self.kept))
-                found = self.kept.pop(oldest)
-                if not found.used:
-                    return made
+        for looks in range(9):
+            if len(self.kept) <= self.most:
+                break
+            oldest = next(iter(self.kept))
+            found = self.kept.pop(oldest)
+            if found.asking is not None or (found.used and looks < 8):
                 found.used = False
                 self.kept[oldest] = found
-            del self.kept[next(iter(self.kept))]
         return made
 
 
@@ -155,7 +154,6 @@ class Limits:
         """Whether the last renewal failed."""
         self.renewals = 0
         self._budgets: dict[UUID, int] = {}
-        self._networks: dict[str, str] = {}
         self._due: list[Bucket] = []
         self._renewing: asyncio.Task[None] | None = None
         self._sweeping: asyncio.TimerHandle | None = None
@@ -221,7 +219,12 @@ class Limits:
         return 0
 
     def fine(self, address: str | None, points: float = OPERATION) -> None:
-        """Takes from an address what a request costs that came to nothing: whether it can pay or not."""
+        """Takes from an address what a request costs that came to nothing: whether it can pay or not.
+
+        Nothing, where no address is known: nobody pays for strangers.
+        """
+        if address is None:
+            return
         where = self.addresses.kept.get(address) or self._at(self.addresses, address)
         where.left = max(where.left - points, -where.size * ADVANCE)
         where.used = True
@@ -230,6 +233,8 @@ class Limits:
 
     def closed(self, address: str | None) -> int:
         """0; for an address that has used up everything, after how many seconds it may ask again."""
+        if address is None:
+            return 0
         where = self.addresses.kept.get(address) or self._at(self.addresses, address)
         return self._short(OPERATION, where) if where.left < OPERATION and self.now() < where.dry else 0
 
@@ -270,14 +275,7 @@ class Limits:
 
     def _at(self, family: Family, address: str | None) -> Bucket:
         """The bucket of an address: of the whole network, for IPv6, which one subscriber has."""
-        name = "" if address is None else address
-        if ":" in name:
-            found = self._networks.get(name)
-            if found is None:
-                if len(self._networks) >= self._kept:
-                    self._networks.clear()
-                found = self._networks[name] = network(name)
-            name = found
+        name = "" if address is None else network(address)
         return family.kept.get(name) or self._made(family, name, family.size)
 
     def _made(self, family: Family, who: object, size: float) -> Bucket:
@@ -331,7 +329,7 @@ class Limits:
                     if got is None:
                         bucket.alone(wish.points, now)
                     else:
-                        bucket.receive(wish.points, got.get(wish.name, 0.0), now)
+                        bucket.receive(wish.points, got.pop(wish.name, 0.0), now)
                     asking, bucket.asking = bucket.asking, None
                     if asking is not None and not asking.done():
                         asking.set_result(None)

@@ -76,9 +76,14 @@ def index(keys: Keys, name: str) -> bytes:
 
 
 async def take(connection: asyncpg.Connection, keys: Keys, wishes: Sequence[Wish], now: datetime) -> dict[str, float]:
-    """How many points each bucket gave, by its name: what was wished for, or what it had."""
-    names = {index(keys, w.name): w.name for w in wishes}
-    rows = await connection.fetch(TAKE, now, list(names), [w.points for w in wishes], [w.size for w in wishes])
+    """How many points each bucket gave, by its name: what was wished for, or what it had. Wishes of one name are one."""
+    wanted: dict[str, Wish] = {}
+    for wish in wishes:
+        other = wanted.get(wish.name)
+        wanted[wish.name] = wish if other is None else dataclasses.replace(wish, points=wish.points + other.points)
+    names = {index(keys, name): name for name in wanted}
+    asked = wanted.values()
+    rows = await connection.fetch(TAKE, now, list(names), [w.points for w in asked], [w.size for w in asked])
     return {names[row["who"]]: row["got"] for row in rows}
 
 

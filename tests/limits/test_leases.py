@@ -160,7 +160,7 @@ async def test_memory_is_bounded_by_number_whoever_comes(pool: Pool) -> None:
     for n in range(30_000):
         limits.spend(PUBLIC_ACTOR, f"2001:db8::{n:x}", 1)  # one network
     assert max(len(family.kept) for family in limits.families) <= 1_000 < KEPT
-    assert len(limits._networks) <= 1_000 and len(limits._budgets) <= 1_000
+    assert len(limits._budgets) <= 1_000
     await limits.close()
 
 
@@ -216,6 +216,38 @@ async def test_a_bucket_fills_evenly_and_never_over_whatever_the_clocks_say(pool
         assert await got(10_000, 9_000) == 6_000  # what flows back fills it, and never over
         assert await got(20, 10) == 0  # the clock was wrong, and is set right
         assert await got(30, 5_000) == pytest.approx(1_000)
+
+
+async def test_a_bucket_that_is_being_asked_is_not_let_go_and_made_anew(pool: Pool) -> None:
+    limits = Limits(pool, RATES, kept=1)
+    for n in range(30):
+        assert limits.spend(somebody(n % 3), HERE, 90)  # of an advance of 120
+        limits.spend(somebody(3 + n), HERE, 1)
+        if n % 3 == 2:
+            names = [bucket.name for bucket in limits._due]
+            assert len(names) == len(set(names)) >= 3
+            await settled(limits)
+            for family in limits.families:
+                family.kept.clear()
+    assert not limits.away
+    await limits.close()
+
+
+async def test_wishes_of_one_name_are_one(pool: Pool) -> None:
+    async with pool.connection() as connection:
+        keys, now = await pool.vault.keys(connection), clock.now()
+        wishes = [Wish("one", 40, 100), Wish("other", 1, 100), Wish("one", 70, 100)]
+        assert await take(connection, keys, wishes, now) == {"one": pytest.approx(100), "other": pytest.approx(1)}
+
+
+async def test_where_no_address_is_known_nobody_pays_for_strangers(pool: Pool) -> None:
+    limits = Limits(pool, Rates(person=6_000, anonymous=3_000, address=4_000, sign_in=30))
+    for _ in range(100):
+        limits.fine(None, 50)
+        await settled(limits)
+        assert limits.closed(None) == 0
+    assert not limits.addresses.kept
+    await limits.close()
 
 
 async def test_full_buckets_are_swept(pool: Pool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import ipaddress
 import re
 import unicodedata
@@ -82,6 +83,7 @@ FORGOTTEN = timedelta(days=1)
 """After this long without a lock the next one is a first one again."""
 
 
+@functools.lru_cache(maxsize=16_384)
 def network(address: str) -> str:
     """What of a network address guesses are counted by: IPv4 whole, IPv6 by its /64, which one subscriber has."""
     try:
