@@ -98,10 +98,12 @@ def registered(viewer: Viewer) -> sa.Select[Any]:
 
 
 def asking(viewer: Viewer) -> sa.Select[Any]:
-    """Who waits to be taken by the asker's organization."""
+    """Who asks the asker's organization to take him and waits. Whom it invited has asked for nothing: an invitation
+    shows it no more of him than it saw."""
     asked = table(MembershipRequest).alias("asking")
     return sa.select(asked.c.person_id).where(
         asked.c.organization_id == viewer.organization,
+        asked.c.made_by == asked.c.person_id,
         asked.c.state == sa.literal_column("'PENDING'"),
         asked.c.until > viewer.now,
     )

@@ -45,7 +45,8 @@ class MembershipRequestCan:
 class MembershipRequest(Node):
     organization: Organization | None = w.one(T.organization_id, description="The organization.")
     person: Person | None = w.one(
-        T.person_id, description="Who would join, masked; for its staff while it waits, and once he has joined."
+        T.person_id,
+        description="Who would join, masked; for its staff while he asks, and once he has joined. Whom they invite they see as they did before.",
     )
     joins_as: JoinsAs = w.column(T.joins_as, description="As what.")
     is_invitation: bool = w.expression(

@@ -32,6 +32,7 @@ from tests.make_people import (
     Town,
     as_volunteer,
     handle,
+    insert,
     membership,
     organization,
     person,
@@ -146,6 +147,35 @@ async def test_an_invitation_is_the_invited_one_s_to_answer(connection: asyncpg.
         await actions.accept_membership(handle(connection, as_volunteer(stranger), now), id_)
     await actions.accept_membership(handle(connection, as_volunteer(helper), now), id_)
     assert [(r["person_id"], r["granted_by"]) for r in await connection.fetch(TOOK)] == [(helper.person, unit.person)]
+
+
+async def test_an_invitation_shows_no_more_of_whom_it_invites(pool: Pool, now: datetime) -> None:
+    """Whom staff saw by a grant that ends is not theirs to see for the thirty days in which he may answer."""
+    ask, over = Asked(ENGINE, pool, now), now + timedelta(hours=1)
+    text = "query ($person: ID!, $volunteer: ID!) { person(id: $person) { name } volunteer(id: $volunteer) { state }"
+    text += " membershipRequests { edges { node { isInvitation state person { name } } } } }"
+
+    async with pool.connection() as connection:
+        there = await town(connection)
+        unit = await ngo(connection, there)
+        young = await volunteer(connection, there, "王小五", born=date(2010, 5, 1))
+        grant = {"viewer_organization_id": unit.organization, "subject_id": young.person, "since": now, "until": over}
+        await insert(connection, "contact_grant", source_id=young.id, **grant)
+        id_ = await actions.invite_to_join(handle(connection, unit, now), young.person, JoinsAs.VOLUNTEER)
+        await actions.invite_to_join(handle(connection, unit, now), young.person, JoinsAs.STAFF)
+
+    async def seen(at: datetime) -> object:
+        found = await ask(unit, text, at, person=f"person_{young.person}", volunteer=f"volunteer_{young.id}")
+        people = [(e["node"]["isInvitation"], e["node"]["person"]) for e in found["membershipRequests"]["edges"]]
+        return found["person"], found["volunteer"], people
+
+    masked = {"name": "王*"}
+    assert await seen(now) == (masked, None, [(True, masked)] * 2)
+    assert await seen(over) == (None, None, [(True, None)] * 2)
+    async with pool.connection() as connection:
+        await actions.refuse_membership(handle(connection, as_volunteer(young), over), id_)
+        await asked(connection, over, young, unit)
+    assert await seen(over) == (masked, {"state": "ACTIVE"}, [(False, masked), (True, masked), (True, masked)])
 
 
 async def test_the_invitation_of_one_who_has_left_is_void(connection: asyncpg.Connection, now: datetime) -> None:
