@@ -16,6 +16,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from api import metrics
+from models.identity.accounts.rules import network
 
 if TYPE_CHECKING:
     from api.protocol import Protocol
@@ -164,4 +165,4 @@ def of(protocol: Protocol) -> Patience:
 
 
 def _address(protocol: Protocol) -> str:
-    return protocol.client[0] if protocol.client else ""
+    return network(protocol.client[0]) if protocol.client else ""
