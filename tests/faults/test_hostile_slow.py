@@ -78,6 +78,17 @@ async def trailers(made: socket.socket) -> None:
     await sends(made, HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X-A: b\r\n")
 
 
+async def behind_a_stream(made: socket.socket) -> None:
+    """A subscription, whose answer stays open, and the beginning of another request."""
+    asked = json.dumps({"query": "{ needs(first: 1) { edges { node { id } } } }"}).encode()
+    plain = b"%bConnection: close\r\nContent-Length: %d\r\n\r\n%b"
+    _, _, found = await exchange(made.getpeername()[1], plain % (HEAD, len(asked), asked))
+    id = json.loads(found)["data"]["needs"]["edges"][0]["node"]["id"]
+    watch = json.dumps({"query": f'subscription {{ needChanged(id: "{id}") {{ at }} }}'}).encode()
+    stream = b"%bAccept: text/event-stream\r\nContent-Length: %d\r\n\r\n%bGET /heal"
+    await sends(made, stream % (HEAD, len(watch), watch), b"t")
+
+
 async def reads_nothing(made: socket.socket) -> None:
     """Asks for the console's program, a megabyte and a half, and takes none of it."""
     _, _, page = await exchange(
@@ -102,7 +113,7 @@ async def reads_little(made: socket.socket) -> None:
         asking.cancel()
 
 
-KINDS = (silent, head, letters, second_head, body, chunks, trailers, reads_nothing, reads_little)
+KINDS = (silent, head, letters, second_head, behind_a_stream, body, chunks, trailers, reads_nothing, reads_little)
 
 
 async def cut(port: int, kind: object) -> float:
