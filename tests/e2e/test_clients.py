@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import pytest_asyncio
@@ -22,27 +23,63 @@ WATCHING = ["graphql-ws", "graphql-sse", "Apollo Client", "urql over fetch", "ur
 ALL = [*WATCHING, "graphql-request"]
 
 
+UNREACHED = ("ENOTFOUND", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "EAI_AGAIN", "ENETUNREACH", "ENOTCACHED")
+"""What npm says when there is no way to a registry."""
+
+
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The clients, installed by their lock file into a folder of this run. Skips, by name, where they cannot be."""
+    """The clients, installed by their lock file into a folder of this run.
+
+    Skips, by name, where there is no node. Where there is one and npm reaches no registry it skips too, but in CI
+    (`CI=true`, as every CI service sets) fails: a build says so when it has not tried them.
+    """
+    return installed(tmp_path_factory.mktemp("node") / "clients")
+
+
+def installed(folder: Path) -> Path:
     for needed in ("node", "npm"):
         if shutil.which(needed) is None:
             pytest.skip(f"{needed} is not installed: {NAMES} are not tried")
-    folder = tmp_path_factory.mktemp("node") / "clients"
     shutil.copytree(NODE, folder, ignore=shutil.ignore_patterns("node_modules"))
     command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--fetch-retries=1"]
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
     except subprocess.TimeoutExpired:
-        pytest.skip(f"npm reaches no registry in two minutes: {NAMES} are not tried")
+        not_tried(f"npm reaches no registry in two minutes: {NAMES} are not tried")
     if done.returncode != 0 and any(sign in done.stderr for sign in UNREACHED):
-        pytest.skip(f"npm reaches no registry: {NAMES} are not tried")
+        not_tried(f"npm reaches no registry: {NAMES} are not tried")
     assert done.returncode == 0, done.stderr
     return folder
 
 
-UNREACHED = ("ENOTFOUND", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "EAI_AGAIN", "ENETUNREACH", "ENOTCACHED")
-"""What npm says when there is no way to a registry."""
+def not_tried(why: str) -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail(why)
+    pytest.skip(why)
+
+
+@pytest.mark.parametrize(
+    ("has", "ci", "outcome"),
+    [
+        ((), "true", pytest.skip.Exception),
+        (("node",), "true", pytest.skip.Exception),
+        (("node", "npm"), "true", pytest.fail.Exception),
+        (("node", "npm"), "", pytest.skip.Exception),
+    ],
+)
+def test_only_a_machine_without_node_lets_ci_pass_untried(
+    has: tuple[str, ...], ci: str, outcome: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On machines that have these programs, where npm finds no registry."""
+    for program in has:
+        there = tmp_path / program
+        there.write_text("#!/bin/sh\necho npm error code ECONNREFUSED >&2\nexit 1\n")
+        there.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CI", ci)
+    with pytest.raises(outcome, match="are not tried"):
+        installed(tmp_path / "clients")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
