@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from api import metrics
-from api.auth import NotSignedIn, Tokens
+from api.auth import Tokens
 from api.databases import Databases
 from api.http import Door
 from api.limits import Limits
@@ -31,6 +31,7 @@ from api.settings import Mode, Settings
 from api.storage import storage_of
 from api.uploads import Uploads
 from api.web import downloads, files, pages
+from api.web.desk import counting
 from models import access, audit_seal, clock, database, relay, revisions
 from models.access import Role
 from models.files.ports import Storage
@@ -100,7 +101,7 @@ def create(settings: Settings) -> Door:
     )
     hub = Hub(databases.primary, made, operations.written)
     inside = Starlette(
-        routes=_routes(settings, databases, tokens, made, limits, persisted, storage),
+        routes=_routes(settings, operations, storage),
         lifespan=_lifespan(databases, tokens, limits, persisted, wechat, hub),
     )
     return Door(
@@ -151,15 +152,8 @@ def _lifespan(
     return lifespan
 
 
-def _routes(
-    settings: Settings,
-    databases: Databases,
-    tokens: Tokens,
-    made: Engine,
-    limits: Limits,
-    persisted: Persisted,
-    storage: Storage,
-) -> list[BaseRoute]:
+def _routes(settings: Settings, operations: Operations, storage: Storage) -> list[BaseRoute]:
+    databases, tokens = operations.databases, operations.tokens
     head = revisions.newest()
 
     async def healthz(request: Request) -> Response:
@@ -186,14 +180,13 @@ def _routes(
     async def counted(request: Request) -> Response:
         """For Prometheus: with an administrator's token, unless the settings make it public."""
         if not settings.metrics_public:
-            try:
-                actor = await tokens.actor(request.headers.get("authorization"), clock.now())
-            except NotSignedIn:
-                return PlainTextResponse("not signed in", 401)
-            if actor.role is not Role.ADMIN:
+            asking = await counting(operations, request)
+            if isinstance(asking, Response):
+                return asking
+            if asking.role is not Role.ADMIN:
                 return PlainTextResponse("not found", 404)
-        metrics.COMPILED.set(made.compiled)
-        metrics.PUBLISHED.set(persisted.published)
+        metrics.COMPILED.set(operations.engine.compiled)
+        metrics.PUBLISHED.set(operations.persisted.published)
         for state, value in (
             ("made", databases.primary.made),
             ("free", databases.primary.free),
@@ -217,12 +210,8 @@ def _routes(
         Route("/readyz", readyz),
         Route("/metrics", counted),
         *pages.routes(settings.mode.value, published_only=settings.published_only),
-        *downloads.routes(
-            databases.primary, tokens, made, limits, given_clock=not settings.production, proxies=settings.proxies
-        ),
-        *files.routes(
-            databases.primary, tokens, storage, limits, given_clock=not settings.production, proxies=settings.proxies
-        ),
+        *downloads.routes(operations),
+        *files.routes(operations, storage),
     ]
     if settings.mode is not Mode.PRODUCTION:
         routes.append(Route("/demo/token/{role}", _demo_token(databases, tokens)))

@@ -46,6 +46,12 @@ RATE_LIMITED = Counter(
 )
 ALONE = Gauge("wushe_rate_alone", "1 while limits stand alone in this process, since the database is away.")
 RENEWALS = Counter("wushe_rate_renewals_total", "Statements that renewed this process's leases of points.")
+DOWNLOADS = Counter(
+    "wushe_downloads_total",
+    "Requests for files, by what they are of (exports, reports, privacy, files) and by the status of their answer: 500 also"
+    " for a file that broke off, gone where the client left.",
+    ["of", "status"],
+)
 SUBSCRIBERS = Gauge("wushe_subscribers", "Subscriptions that are open in this process.")
 DELIVERIES = Counter("wushe_deliveries_total", "Events that were handed to a transport for a subscriber.")
 DELIVERY_LAG = Histogram(

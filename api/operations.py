@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,20 @@ class Operations:
             return await self.tokens.caller(authorization, clock.now(), at)
         except NotSignedIn as no:
             self.limits.fine(address, limits.STRANGE_TOKEN)
+            raise Failed(errors.UNAUTHENTICATED, str(no)) from None
+
+    async def known(self, find: Callable[[], Awaitable[Actor]], address: str | None, request_id: str) -> Actor:
+        """Who asks for what is no operation: a file, or what is counted. Raises Failed.
+
+        `find` says who that is, or raises NotSignedIn. Guesses are worth as much there as at `/graphql`: they are fined,
+        on the audit log, and heard no more once the address has spent its points.
+        """
+        _limited(self.limits.closed(address))
+        try:
+            return await find()
+        except NotSignedIn as no:
+            self.limits.fine(address, limits.STRANGE_TOKEN)
+            await self.turned_away(address, request_id, str(no))
             raise Failed(errors.UNAUTHENTICATED, str(no)) from None
 
     def at(self, given: str | None) -> datetime | None:

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from datetime import datetime
 from urllib.parse import quote
 from uuid import UUID
 
-from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from api.address import client_address
-from api.auth import NotSignedIn, Tokens
-from api.errors import RATE_LIMITED, UNAUTHENTICATED
-from api.limits import ATTACHMENT, STRANGE_TOKEN, Limits
-from api.web.downloads import NO_STORE, Desk, at_of, told
+from api.auth import NotSignedIn
+from api.limits import ATTACHMENT
+from api.operations import Operations
+from api.web.desk import NO_STORE, Desk, hatch
 from models.access import Actor
 from models.database import transaction
 from models.files import reading
 from models.files.ports import Storage
 from models.identity.standing import stands
-from models.pool import Pool
 from resolvers.verbs import read_id
 
 SAFE = {
@@ -32,55 +28,47 @@ SAFE = {
 """Whatever a file may be, no browser runs it, guesses at it, or keeps it."""
 
 
-def routes(
-    pool: Pool, tokens: Tokens, storage: Storage | None, limits: Limits, *, given_clock: bool = False, proxies: int = 0
-) -> list[Route]:
+def routes(operations: Operations, storage: Storage | None) -> list[Route]:
     """`/files/attachment_…`: for who sees it now. Whoever fetches one, or is refused, is on the audit log before."""
+    pool = operations.databases.primary
 
-    async def asker(request: Request, id: UUID, now: datetime, at: datetime | None) -> Actor:
-        """Who asks: by an address that was signed for him, or by his token. Raises NotSignedIn."""
-        address = request.query_params.get("s")
-        if address is None:
-            return await tokens.actor(request.headers.get("authorization"), now, at)
-        async with pool.connection() as connection:
-            keys = await pool.vault.keys(connection)
-        try:
-            actor = reading.asker_of(keys, id, address, at or now)
-        except reading.BadAddress:
-            raise NotSignedIn("a signed address of nobody, or past its time") from None
-        if not await transaction(pool, actor, at or now, lambda db: stands(db, actor)):
-            raise NotSignedIn("that capacity, or that sign-in, has ended")
-        return actor
+    async def serve(desk: Desk) -> Response:
+        address = desk.request.query_params.get("s")
 
-    async def serve(request: Request) -> Response:
-        desk = Desk(pool, "attachment.read", client_address(request.scope, proxies))
-        try:
-            at = at_of(request) if given_clock else None
-            id = read_id(request.path_params["id"], "attachment")
-            desk.actor = await asker(request, id, desk.now, at)
-            desk.now = at or desk.now
-            if wait := await limits.afford(desk.actor, desk.address, ATTACHMENT):
-                return told(dataclasses.replace(RATE_LIMITED, retry_after_seconds=wait))
-            found = await transaction(pool, desk.actor, desk.now, lambda db: reading.find(db, id))
-            content = await reading.content_of(storage, found)
-            await desk.note("Attachment", id, {"bytes": found.size, "person": str(found.uploader)})
-            return _response(found, content)
-        except NotSignedIn:
-            limits.fine(desk.address, STRANGE_TOKEN)
-            return told(UNAUTHENTICATED)
-        except Exception as no:
-            return await desk.refuse(no)
+        async def signed_for(at: datetime | None) -> Actor:
+            """Whom the address was signed for. Raises NotSignedIn."""
+            assert address is not None
+            now, id = at or desk.now, _id(desk)
+            async with pool.connection() as connection:
+                keys = await pool.vault.keys(connection)
+            try:
+                actor = reading.asker_of(keys, id, address, now)
+            except reading.BadAddress:
+                raise NotSignedIn("a signed address of nobody, or past its time") from None
+            if not await transaction(pool, actor, now, lambda db: stands(db, actor)):
+                raise NotSignedIn("that capacity, or that sign-in, has ended")
+            return actor
 
-    return [Route("/files/{id:str}", serve)]
+        await desk.admit(ATTACHMENT, None if address is None else signed_for)
+        id = _id(desk)
+        found = await transaction(pool, desk.actor, desk.now, lambda db: reading.find(db, id))
+        if desk.request.method == "HEAD":  # its name and size are the file's, so that is on record too
+            await desk.note("Attachment", id, {"bytes": 0, "person": str(found.uploader)})
+            return Response(headers=_headers(found), media_type=found.media)
+        content: Iterator[bytes] = await reading.content_of(storage, found)
+        await desk.note("Attachment", id, {"bytes": found.size, "person": str(found.uploader)})
+        return StreamingResponse(content, headers=_headers(found), media_type=found.media)
+
+    return [hatch(operations, "/files/{id:str}", "attachment.read", serve, methods=("GET", "HEAD"))]
 
 
-def _response(found: reading.Found, content: Iterator[bytes]) -> Response:
-    return StreamingResponse(
-        content,
-        media_type=found.media,
-        headers={
-            **SAFE,
-            "Content-Disposition": f"attachment; filename=\"{found.ascii}\"; filename*=UTF-8''{quote(found.name)}",
-            "Content-Length": str(found.size),
-        },
-    )
+def _id(desk: Desk) -> UUID:
+    return read_id(desk.request.path_params["id"], "attachment")
+
+
+def _headers(found: reading.Found) -> dict[str, str]:
+    return {
+        **SAFE,
+        "Content-Disposition": f"attachment; filename=\"{found.ascii}\"; filename*=UTF-8''{quote(found.name)}",
+        "Content-Length": str(found.size),
+    }
