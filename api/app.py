@@ -99,7 +99,7 @@ def create(settings: Settings) -> Door:
         platform=platform,
         proxies=settings.proxies,
     )
-    hub = Hub(databases.primary, made, operations.written)
+    hub = Hub(databases.primary, made, limits, operations.written)
     inside = Starlette(
         routes=_routes(settings, operations, storage),
         lifespan=_lifespan(databases, tokens, limits, persisted, wechat, hub),

@@ -17,6 +17,7 @@ import time
 import asyncpg
 import structlog
 
+from api.logs import traced
 from models.pool import LOST, Pool
 from models.problems import Busy
 
@@ -142,15 +143,20 @@ class Databases:
     async def _look(self) -> None:
         """Looks now and then which replicas have what the primary had BEHIND seconds ago. Where it is gone, none is behind."""
         while True:
-            now = time.monotonic()
-            with contextlib.suppress(*GONE):
-                async with asyncio.timeout(ASKED):
-                    self._marks.append((now, place(await self.primary.fetchval(FLUSHED))))
-            while len(self._marks) > 1 and self._marks[1][0] <= now - BEHIND:
-                self._marks.popleft()
-            if self._marks and self._marks[0][0] <= now - BEHIND:
-                await asyncio.gather(*(replica.look(self._marks[0][1]) for replica in self.replicas))
+            try:
+                await self._look_once(time.monotonic())
+            except Exception as bug:  # a replica that nobody looks at any more would serve what is long past
+                log.error("bug", error=traced(bug))
             await asyncio.sleep(LOOK)
+
+    async def _look_once(self, now: float) -> None:
+        with contextlib.suppress(*GONE):
+            async with asyncio.timeout(ASKED):
+                self._marks.append((now, place(await self.primary.fetchval(FLUSHED))))
+        while len(self._marks) > 1 and self._marks[1][0] <= now - BEHIND:
+            self._marks.popleft()
+        if self._marks and self._marks[0][0] <= now - BEHIND:
+            await asyncio.gather(*(replica.look(self._marks[0][1]) for replica in self.replicas))
 
     async def close(self) -> None:
         """Ends every connection."""

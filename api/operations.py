@@ -172,13 +172,15 @@ class Operations:
             _limited(await self.limits.enter(context.address, tried), actor)
 
     async def answer(
-        self, context: Context, document: Document, receive: Receive | None = None
+        self, context: Context, document: Document, receive: Receive | None = None, *, charged: bool = False
     ) -> bytes | ExecutionResult:
         """What a query or a mutation answers; what it read of others is on the audit log by then.
 
-        `receive`: where a client that leaves is heard of, so that its slow query ends. Raises Gone, and what verbs raise.
+        `receive`: where a client that leaves is heard of, so that its slow query ends. `charged`: what it costs was taken
+        before. Raises Gone, and what verbs raise.
         """
-        await self.charge(context, document)
+        if not charged:
+            await self.charge(context, document)
         if document.kind is OperationType.MUTATION:
             return await self.engine.answer(context, document)
         answer = await self.watching.run(self.engine.answer(context, document), receive)
@@ -186,11 +188,11 @@ class Operations:
             await context.note_reading()
         return answer
 
-    async def run(self, context: Context, document: Document) -> bytes:
+    async def run(self, context: Context, document: Document, *, charged: bool = False) -> bytes:
         """The same as a whole answer, failures included. Raises only for being cancelled."""
         assert context.request_id is not None
         try:
-            return self.written(await self.answer(context, document), context.request_id)
+            return self.written(await self.answer(context, document, charged=charged), context.request_id)
         except asyncio.CancelledError:
             raise
         except BaseException as error:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import errno
+import math
 import shlex
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import replace
@@ -16,8 +18,10 @@ from typing import Any
 from api.commands.database import connected, is_empty, load, up_to_date
 from api.settings import Settings, Stopped, Trouble, default_data
 
-GRACE = 10
+GRACE = 10.0
 """Seconds that requests in flight are given to finish when the server is told to stop."""
+STOP = 18.0
+"""Seconds after which nothing is waited for any more: the process is gone within 20 (docs/operations.md)."""
 
 
 def demo(args: argparse.Namespace, settings: Settings) -> int:
@@ -147,11 +151,23 @@ def announced(ready: str | None) -> Any:
         """What has to be said before the process ends, in so many seconds."""
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            if self.leave is not None:
-                for listening in [*self.servers, *(sockets or ())]:
-                    listening.close()
-                await self.leave(GRACE - 1)
-            await super().shutdown(sockets)
+            """Ends everything, within STOP: what is answered by then, and what was held is given back, or not."""
+            began = time.monotonic()
+            try:
+                async with asyncio.timeout(STOP):
+                    if self.leave is not None:
+                        for listening in [*self.servers, *(sockets or ())]:
+                            listening.close()
+                        with suppress(TimeoutError):
+                            async with asyncio.timeout(GRACE - 0.5):  # a goodbye may wait for who reads nothing
+                                await self.leave(GRACE - 1)
+                        left = began + GRACE - time.monotonic()
+                        self.config.timeout_graceful_shutdown = max(1, math.ceil(left))
+                    await super().shutdown(sockets)
+            except TimeoutError:
+                import structlog
+
+                structlog.get_logger("wushe").error("the stop took too long", seconds=STOP)
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets=sockets)
@@ -179,7 +195,7 @@ def served(
     many_files()
     made = create(settings)
     server = announced(ready)(
-        uvicorn.Config(made, **QUIET, headers=standing(settings.hsts), timeout_graceful_shutdown=GRACE)
+        uvicorn.Config(made, **QUIET, headers=standing(settings.hsts), timeout_graceful_shutdown=int(GRACE))
     )
     server.leave = made.leave
 
@@ -193,8 +209,13 @@ def served(
         def follow(job: asyncio.Task[Any]) -> None:
             server.should_exit = True  # a demo whose worker died would lie
 
+        async def leave(seconds: float) -> None:
+            job.cancel()  # it ends beside the server
+            await made.leave(seconds)
+
         job = asyncio.create_task(run(settings))
         job.add_done_callback(follow)
+        server.leave = leave
         try:
             await alone()
         finally:

@@ -23,6 +23,7 @@ import structlog
 from graphql import ExecutionResult
 
 from api import metrics
+from api.limits import OPERATION, Limits
 from models import clock
 from models.access import Actor, Role
 from models.events import read_cursor
@@ -58,8 +59,11 @@ PASSES = (
     asyncpg.QueryCanceledError,
     asyncpg.TooManyConnectionsError,
     asyncpg.LockNotAvailableError,
+    asyncpg.DiskFullError,
 )
 """What is tried again: the subscriber is told later."""
+CUT_OFF = 3
+"""How often in a row what a subscriber asks for may be cut off, because it takes too long; then his subscription ends."""
 NOBODY_THERE = BadInput("没有找到该记录，或您无权查看。", "NOT_FOUND")
 NO_CURSOR = BadInput("续传位置无效：请原样使用收到的 cursor，或重新读取后再订阅。", "BAD_CURSOR")
 OLD_CURSOR = BadInput("续传位置已超过 7 天：请重新读取后再订阅。", "CURSOR_TOO_OLD")
@@ -72,10 +76,17 @@ log = structlog.get_logger("wushe.live")
 class Subscriber:
     """Somebody who watches a thing: his place, and how far what was announced of the thing goes."""
 
-    __slots__ = ("actor", "asked", "at", "checked", "context", "due", "fresh", "joined", "place", "shift", "woken")
+    __slots__ = (
+        "actor", "asked", "at", "checked", "context", "due", "fresh", "joined", "paid", "place", "points", "shift", "woken",
+    )  # fmt: skip
 
-    def __init__(self, context: Context, asked: Subscription, fresh: Callable[[], Awaitable[Actor]]) -> None:
-        self.context, self.asked, self.fresh = context, asked, fresh
+    def __init__(
+        self, context: Context, asked: Subscription, points: int, fresh: Callable[[], Awaitable[Actor]]
+    ) -> None:
+        self.context, self.asked, self.points, self.fresh = context, asked, points, fresh
+        """`points`: what each statement costs that is run for him."""
+        self.paid = False
+        """Whether his next statement is paid for."""
         self.actor: Any = context.actor
         self.checked = asyncio.get_running_loop().time()
         self.shift = timedelta(seconds=round((context.now - clock.now()).total_seconds()))
@@ -119,8 +130,10 @@ class Reading:
 class Hub:
     """The subscribers of one process, and the one connection that hears for all of them."""
 
-    def __init__(self, pool: Pool, engine: Engine, written: Callable[[bytes | ExecutionResult, str], bytes]) -> None:
-        self.pool, self.engine, self.written = pool, engine, written
+    def __init__(
+        self, pool: Pool, engine: Engine, limits: Limits, written: Callable[[bytes | ExecutionResult, str], bytes]
+    ) -> None:
+        self.pool, self.engine, self.limits, self.written = pool, engine, limits, written
         self.told: Place = (0, 0)
         """How far the relay has told, as far as this process has heard."""
         self.reads = 0
@@ -131,7 +144,7 @@ class Hub:
         self._slots = asyncio.Semaphore(max(1, pool.size // 2))
         self._reading: dict[Any, asyncio.Task[Rows]] = {}
         self._listening: asyncio.Task[None] | None = None
-        self._closed = False
+        self._closed = asyncio.Event()
 
     def __len__(self) -> int:
         return self._open
@@ -142,7 +155,7 @@ class Hub:
 
     async def close(self) -> None:
         """Ends every subscription, as one that may be tried again, and the listening."""
-        self._closed = True
+        self._closed.set()
         self._wake_all()
         if self._listening is not None:
             self._listening.cancel()
@@ -157,12 +170,15 @@ class Hub:
 
         `fresh` says who he is by now: it is asked before he is told more when 30 s have gone by since, and what it
         raises ends this. Raises Refused for what is no good, and, at the beginning or later, for a thing that is not
-        there for him (NOT_FOUND); Busy where he should come again later.
+        there for him (NOT_FOUND); Busy where he should come again later; TimeoutError for what takes too long again
+        and again.
+
+        The caller has taken what the operation costs; each statement by which he is told costs the same again. Where
+        his points are short he is told later: nothing is lost.
         """
-        if self._open >= MOST:
-            raise Busy()
-        me = Subscriber(context, self.engine.subscription(context, document), fresh)
-        await self._ready()
+        points = max(OPERATION, document.cost(context.variables))
+        me = Subscriber(context, self.engine.subscription(context, document), points, fresh)
+        await self.ready()
         self._join(me)
         try:
             if me.asked.since is not None:
@@ -172,7 +188,7 @@ class Hub:
             while True:
                 await me.woken.wait()
                 me.woken.clear()
-                if self._closed or me.place > self.told:
+                if self._closed.is_set() or me.place > self.told:
                     raise Busy()
                 while me.place < me.due:
                     async for answer in self._deliver(me):
@@ -182,12 +198,15 @@ class Hub:
 
     # who is there
 
-    async def _ready(self) -> None:
+    async def ready(self) -> None:
+        """Waits until it listens. Raises Busy where nobody can subscribe now."""
+        if self._open >= MOST:
+            raise Busy()
         if not self._there.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PATIENCE):
                     await self._there.wait()
-        if self._closed or not self._there.is_set():
+        if self._closed.is_set() or not self._there.is_set():
             raise Busy()
 
     def _join(self, me: Subscriber) -> None:
@@ -220,7 +239,10 @@ class Hub:
                 async with self.pool.connection() as connection:
                     return await place(connection)
 
-            self.told = max(self.told, await _surely(look))
+            there = await self._surely(look)
+            if there > self.told:
+                self.told = there
+                self._wake_all()  # no look of ours finds it new any more
             if found > self.told:
                 raise Refused([NO_CURSOR])
         return found
@@ -230,7 +252,7 @@ class Hub:
             plan, arguments = self.engine.sees(me.request(), me.asked)
             return bool(await self.pool.fetchval(plan.sql, *arguments))
 
-        if me.asked.subject is None or not await _surely(see):
+        if me.asked.subject is None or not await self._surely(see):
             raise Refused([NOBODY_THERE])
 
     # what is told
@@ -271,7 +293,7 @@ class Hub:
                 strict = False
             return await self._shared(me, strict)
 
-        return await _surely(read)
+        return await self._surely(read)
 
     async def _check(self, me: Subscriber) -> None:
         """Asks who he is by now, where that is due. Raises what `fresh` raises."""
@@ -284,16 +306,39 @@ class Hub:
         """What he reads; whoever asks the same of the same at that time is given the same.
 
         Where he has to wait for his turn, he then reads all that was announced by then: the more there is to do, the
-        more is done by one statement.
+        more is done by one statement. Who begins a statement pays for it.
         """
-        made = self._made(me, strict)
-        running = self._reading.get(made.key)
-        if running is None:
-            async with self._slots:
-                made = self._made(me, strict)
-                running = self._reading.get(made.key) or self._begun(made)
-                await asyncio.wait([running])
-        return made.request, made.final, made.due, await asyncio.shield(running)
+        while True:
+            made = self._made(me, strict)
+            running = self._reading.get(made.key)
+            if running is None:
+                async with self._slots:
+                    made = self._made(me, strict)
+                    running = self._reading.get(made.key)
+                    if running is None and self._pays(me):
+                        running = self._begun(made)
+                    if running is not None:
+                        await asyncio.wait([running])
+            if running is not None:
+                return made.request, made.final, made.due, await asyncio.shield(running)
+            await self._solvent(me)
+
+    def _pays(self, me: Subscriber) -> bool:
+        """Takes what a statement costs of him for whom it is run; False where he has too little."""
+        if me.paid:
+            me.paid = False
+            return True
+        return self.limits.spend(me.actor, me.context.address, me.points)
+
+    async def _solvent(self, me: Subscriber) -> None:
+        """Waits until his next statement is paid for. Raises Busy when everything ends before."""
+        while seconds := await self.limits.afford(me.actor, me.context.address, me.points):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._closed.wait()
+                raise Busy()
+            await self._check(me)
+        me.paid = True
 
     def _made(self, me: Subscriber, strict: bool) -> Reading:
         request, due = me.request(), me.due
@@ -330,12 +375,14 @@ class Hub:
             async def again() -> bytes:
                 before = (at[0], at[1] - 1)
                 plan, arguments, _ = self.engine.due(request, me.asked, (before, at), strict=False)
+                while not self._pays(me):
+                    await self._solvent(me)
                 async with self._slots:
                     rows = await self._rows(plan.sql, arguments)
                 found: bytes = rows[0]["text"]
                 return found
 
-            text, strict = await _surely(again), False
+            text, strict = await self._surely(again), False
 
         async def opened() -> bytes:
             plain = await request.unmark(text)
@@ -343,10 +390,29 @@ class Hub:
                 await request.note_reading()
             return plain
 
-        plain: bytes = await _surely(opened) if b"\x01" in text else text
+        plain: bytes = await self._surely(opened) if b"\x01" in text else text
         if strict:
             return plain
         return self.written(await self.engine.told(request, me.asked, plain), request.request_id)
+
+    async def _surely(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Does something, as often as it takes while the database is away or busy.
+
+        Raises TimeoutError when it was cut off CUT_OFF times: it is what is asked for that takes too long. When
+        everything ends, raises what was in the way.
+        """
+        pause, cut = 0.05, 0
+        while True:
+            try:
+                return await work()
+            except PASSES as problem:
+                if self._closed.is_set():
+                    raise
+                cut += isinstance(problem, asyncpg.QueryCanceledError)
+                if cut == CUT_OFF:
+                    raise TimeoutError from problem
+                await asyncio.sleep(pause)
+                pause = min(LONGEST_PAUSE, pause * 2)
 
     # what is heard
 
@@ -379,8 +445,11 @@ class Hub:
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())
         await connection.add_listener(CHANNEL, self._announced)
+        before = self.told
         async with asyncio.timeout(PATIENCE):
-            self.told = await place(connection)
+            there = await place(connection)
+        # what was heard meanwhile may be further; it is behind only where a database was put back
+        self.told = there if self.told == before else max(self.told, there)
         self._there.set()
         self._wake_all()
         while not lost.is_set():
@@ -411,14 +480,3 @@ class Hub:
         for watching in self._watched.values():
             for subscriber in watching:
                 subscriber.wake(self.told, now)
-
-
-async def _surely(work: Callable[[], Awaitable[T]]) -> T:
-    """Does something, as often as it takes while the database is away or busy."""
-    pause = 0.05
-    while True:
-        try:
-            return await work()
-        except PASSES:
-            await asyncio.sleep(pause)
-            pause = min(LONGEST_PAUSE, pause * 2)

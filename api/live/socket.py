@@ -46,6 +46,7 @@ from api.operations import Failed, Operations, parts
 from api.watching import Gone
 from models import clock
 from models.access import Actor
+from models.identity.accounts.rules import network
 
 WECHAT = "https://servicewechat.com"
 """The origin that mini-programs name, whichever they are."""
@@ -89,16 +90,16 @@ class Sockets:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         address = client_address(scope, self.operations.proxies)
         with contextlib.suppress(OSError):
-            if not welcome(_latin(headers.get(b"origin")), _latin(headers.get(b"host")), self.origins):
-                await _refuse(send, errors.ORIGIN, self.request_id())
-                return
             try:
+                if not welcome(_latin(headers.get(b"origin")), _latin(headers.get(b"host")), self.origins):
+                    raise Failed(errors.ORIGIN)
                 strict.once(scope["headers"])
-                with self.places.one("socket", address):
+                with self.places.one("socket", address and network(address)):
                     socket = Socket(self, scope, headers, address, receive, send)
                     with self.open.one(socket):
                         await socket.run()
             except Failed as failed:
+                self.operations.limits.fine(address)
                 await _refuse(send, failed.failure, self.request_id())
 
     async def leave(self, seconds: float) -> None:
@@ -161,6 +162,7 @@ class Socket:
             while (message := await self._receive())["type"] != "websocket.disconnect":
                 await self._heard(message)
         except Closed as closed:
+            self.operations.limits.fine(self.address)
             await self._close(closed.code, closed.reason)
         except Gone:
             pass
@@ -228,6 +230,7 @@ class Socket:
             actor = await self._actor(self.address)
             self._held.enter_context(self.all.places.among(actor.key or actor.person))
         except Exception as error:
+            self.operations.limits.fine(self.address)
             await self._unwelcome(error)
             return
         await self._say({"type": "connection_ack"})
@@ -245,6 +248,7 @@ class Socket:
         if self.leaving:
             return  # it is told to come again
         if len(self.tasks) >= MOST:
+            self.operations.limits.fine(self.address)
             await self._fail(Operation(id), Failed(errors.TOO_MANY_OPERATIONS), self.all.request_id())
             return
         try:
@@ -252,6 +256,7 @@ class Socket:
         except Failed as failed:
             if failed.failure is errors.MALFORMED:
                 raise Closed(INVALID, f"subscribe: {failed.detail}") from None
+            self.operations.limits.fine(self.address)
             await self._fail(Operation(id), failed, self.all.request_id())
             return
         operation = self.running[id] = Operation(id)
@@ -268,11 +273,12 @@ class Socket:
 
     async def _operate(self, operation: Operation, given: dict[str, Any]) -> None:
         """Answers one operation, whatever happens."""
-        request_id, began, ended = self.all.request_id(), time.perf_counter(), "200"
+        request_id, began, ended = self.all.request_id(), time.perf_counter(), "gone"
         try:
             await self._answer(operation, given, request_id)
+            ended = "200"
         except Gone:
-            ended = "gone"
+            pass
         except Exception as error:
             if isinstance(error, Failed) and error.failure is errors.UNAUTHENTICATED:
                 ended = "401"

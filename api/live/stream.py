@@ -23,6 +23,7 @@ from api.live.places import Places
 from api.operations import Failed, Operations
 from models import clock
 from models.access import Actor
+from models.identity.accounts.rules import network
 from resolvers.context import Context
 from resolvers.engine.documents import Document
 
@@ -50,9 +51,17 @@ class Streams:
         authorization: str | None,
         at: Any,
     ) -> None:
-        """Answers an operation by a stream. Raises Failed, before anything is sent, where there is no place for it."""
+        """Answers an operation by a stream.
+
+        Raises Failed or Busy, before anything is sent, where there is no place for it or it cannot be paid.
+        """
         actor: Any = context.actor
-        with self.places.one("stream", context.address, actor.key or actor.person):
+        with self.places.one("stream", context.address and network(context.address), actor.key or actor.person):
+            if document.kind is OperationType.SUBSCRIPTION:
+                await self.hub.ready()
+            await self.operations.charge(context, document)
+            if self.places.closed:
+                raise Failed(errors.BUSY, "the process is stopping")
             stream = Stream(self, send, context, document, authorization, at)
             with self.open.one(stream):
                 await stream.run(receive)
@@ -138,12 +147,11 @@ class Stream:
         await self._send(ALIVE)  # some browsers wait for a first byte
         try:
             if self.kind is OperationType.SUBSCRIPTION:
-                await operations.charge(self.context, self.document)
                 async with aclosing(self.all.hub.subscribe(self.context, self.document, fresh=self._actor)) as answers:
                     async for answer in answers:
                         await self._send(_next(answer))
             else:
-                await self._send(_next(await operations.run(self.context, self.document)))
+                await self._send(_next(await operations.run(self.context, self.document, charged=True)))
         except Exception as error:
             await self._send(_next(operations.told(error, request_id)[1]))
         await self._send(COMPLETE)

@@ -15,8 +15,10 @@ import pytest
 
 from api.app import engine as whole
 from api.jobs import Duties
+from api.limits import Limits
 from api.live.hub import Hub
 from api.operations import Operations
+from api.rates import Rates
 from models.access import Actor
 from models.database import transaction
 from models.exchange import actions
@@ -163,8 +165,15 @@ async def pool(committed: str) -> AsyncIterator[Pool]:
 
 
 @pytest.fixture
-async def hub(pool: Pool, engine: Engine) -> AsyncIterator[Hub]:
-    made = Hub(pool, engine, lambda answer, id: Operations.written(None, answer, id))  # type: ignore[arg-type]
+async def limits(pool: Pool) -> AsyncIterator[Limits]:
+    made = Limits(pool, Rates(person=60_000, anonymous=60_000, address=600_000, sign_in=30))
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def hub(pool: Pool, engine: Engine, limits: Limits) -> AsyncIterator[Hub]:
+    made = Hub(pool, engine, limits, lambda answer, id: Operations.written(None, answer, id))  # type: ignore[arg-type]
     await made.start()
     yield made
     await made.close()

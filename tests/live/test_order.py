@@ -201,7 +201,7 @@ async def test_cursors_that_are_none_are_refused_by_name(live: Live) -> None:
 
 async def test_a_cursor_of_a_process_that_has_heard_more_is_good(live: Live, pool: Any, engine: Any) -> None:
     need = await live.opened()
-    deaf = Hub(pool, engine, lambda answer, id: Operations.written(None, answer, id))  # type: ignore[arg-type]
+    deaf = Hub(pool, engine, live.hub.limits, lambda answer, id: Operations.written(None, answer, id))  # type: ignore[arg-type]
     deaf._there.set()
     watch = await live.watch("daughter", need)
     wrote = await happens(live.scene.c, live, need)
