@@ -122,7 +122,7 @@ class Patience:
             case reading if reading is BODY:
                 return "body" if protocol.heard < (took - BODY_SECONDS) * SLOWEST else None
             case reading if reading is REST:
-                return "body" if took > REST_SECONDS else None
+                return "body" if took > REST_SECONDS and (protocol.serving is None or protocol.serving.done) else None
         if protocol.idle and not waiting:
             return "idle" if took > (HEAD_SECONDS if protocol.cycle is None else IDLE_SECONDS) else None
         return None

@@ -11,7 +11,7 @@ import asyncio
 import time
 import urllib.parse
 from collections import deque
-from typing import Any
+from typing import Any, NoReturn
 
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, service_unavailable
@@ -91,22 +91,30 @@ class Protocol(HttpToolsProtocol):
             return
         self.fed = len(data)
         self.loose += self.fed
-        super().data_received(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            if self.serving is None or self.serving.done:
+                self.handle_websocket_upgrade()
+                return
+            self.read(REST)  # an upgrade that is not ours: its request is answered, and nothing behind it is one
+        except httptools.HttpParserError:
+            self.refuse(400)
         if self.loose > patience.HEAD_BYTES or len(self.headers or ()) > patience.HEADERS:
             self.refuse(431)
 
     def refuse(self, status: int) -> None:
-        """Ends the connection, with a status where no answer is under way that it would stand in the middle of."""
+        """Ends the connection, with a status where no answer has begun that it would stand in the middle of."""
         if self.transport.is_closing() or self.reading is REST:
             return
         if self.serving is not None and not self.serving.done:
-            self.transport.abort()
-            return
+            if self.serving.started:
+                self.transport.abort()
+                return
+            self.serving.lose()
+            self.pipeline.clear()
         self.transport.write(patience.refusal(self, status))
         self._rest()
-
-    def send_400_response(self, msg: str) -> None:
-        self.refuse(400)
 
     def handle_websocket_upgrade(self) -> None:
         self.patience.closed(self)
@@ -131,21 +139,24 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         parser, url = self.parser, self.url
-        if patience.too_much(self):
-            self.refuse(431)
-            raise ValueError("too much of a head")  # so the parser stops
-        if len(self.pipeline) >= QUEUED:
-            self.transport.abort()
-            raise ValueError("too many requests at once")
-        answering = self.serving is not None and not self.serving.done
-        if parser.should_upgrade() and self._should_upgrade():
-            if answering or self.pipeline:
-                self.transport.abort()  # its answer would stand in the middle of another
-                raise ValueError("an upgrade behind a request")
-            self.scope = self._scope(parser.get_method().decode("ascii"), url)  # type: ignore[assignment]  # uvicorn hands it on
-            return
-        self.scope = scope = self._scope(parser.get_method().decode("ascii"), url)  # type: ignore[assignment]  # a dict
         version = parser.get_http_version()
+        if patience.too_much(self):
+            self._stop(431)
+        if len(self.pipeline) >= QUEUED:
+            self._stop(None)
+        bodied = _framed(self.headers, version)
+        if bodied is None:
+            self._stop(400)
+        answering = self.serving is not None and not self.serving.done
+        upgrades = parser.should_upgrade()
+        if upgrades:
+            if answering or self.pipeline:
+                self._stop(None)  # its answer would stand in the middle of another
+            if bodied:
+                self._stop(400)  # the parser ends here: the body would be read as the next request
+        self.scope = scope = self._scope(parser.get_method().decode("ascii"), url)  # type: ignore[assignment]  # a dict
+        if upgrades and scope["method"] == "GET" and self._should_upgrade():
+            return
         if version != "1.1":
             scope["http_version"] = version
         self.headers = []  # trailers are headers of nothing: nobody in front has looked at them
@@ -155,11 +166,20 @@ class Protocol(HttpToolsProtocol):
             len(self.connections) >= self.limit_concurrency or len(self.tasks) >= self.limit_concurrency
         )
         app = service_unavailable if busy else self.app
-        self.cycle = Exchange(self, scope, version != "1.0" and parser.should_keep_alive(), self.expect_100_continue)
+        keeps = version != "1.0" and not upgrades and parser.should_keep_alive()
+        self.cycle = Exchange(self, scope, keeps, self.expect_100_continue)
         if answering or self.pipeline:
             self.pipeline.appendleft((self.cycle, app))
         else:
             self._serve(self.cycle, app)
+
+    def _stop(self, status: int | None) -> NoReturn:
+        """Ends the connection from within the parser, which reads no further."""
+        if status is None:
+            self.transport.abort()
+        else:
+            self.refuse(status)
+        raise ValueError(status)
 
     def _serve(self, exchange: Exchange, app: Any) -> None:
         self.serving = exchange
@@ -252,6 +272,21 @@ class Protocol(HttpToolsProtocol):
         else:
             assert self.cycle is not None
             self.cycle.keep_alive = False
+
+
+def _framed(headers: list[tuple[bytes, bytes]], version: str) -> bool | None:
+    """Whether a request says that it has a body; None where a proxy in front might read its end or its host otherwise."""
+    bodied, hosts = False, 0
+    for name, value in headers:
+        if name == b"host":
+            hosts += 1
+        elif name == b"content-length":
+            bodied = bodied or value != b"0"
+        elif name == b"transfer-encoding":
+            bodied = True
+            if version != "1.1" or value.strip().lower() != b"chunked":
+                return None
+    return bodied if hosts == 1 or (hosts == 0 and version != "1.1") else None
 
 
 class Exchange:

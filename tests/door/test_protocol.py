@@ -248,7 +248,47 @@ async def test_what_is_no_http_is_refused_and_no_error(port: int, caplog: pytest
 async def test_an_upgrade_that_is_not_ours_is_an_ordinary_request(port: int) -> None:
     async with connected(port) as (reader, writer):
         writer.write(request("/x", "GET", None, "connection: upgrade", "upgrade: h2c"))
+        status, headers, body = await answer(reader)
+        assert (status, headers["connection"], body) == (200, "close", b"1.1 /x?")
+        assert await reader.read() == b""
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("to", ["foo", "h2c", "websocket"])
+@pytest.mark.parametrize("apart", [0.0, 0.1])
+async def test_a_body_behind_an_upgrade_is_no_request(port: int, method: str, to: str, apart: float) -> None:
+    smuggled = request("/smuggled")
+    length = f"content-length: {len(smuggled)}"
+    for headers, body in (([length], smuggled), (["transfer-encoding: chunked"], b"0\r\n\r\n" + smuggled)):
+        async with connected(port) as (reader, writer):
+            writer.write(request("/x", method, None, "connection: upgrade", f"upgrade: {to}", *headers))
+            await asyncio.sleep(apart)
+            writer.write(body)
+            assert (await answer(reader))[0] == 400
+            assert await reader.read() == b""
+    async with connected(port) as (reader, writer):  # nor is what comes behind one that says it has none
+        writer.write(request("/x", method, None, "connection: upgrade", "upgrade: foo"))
+        await asyncio.sleep(apart)
+        writer.write(smuggled)
         assert (await answer(reader))[2] == b"1.1 /x?"
+        assert await reader.read() == b""
+    assert not [path for path in ASKED if "smuggled" in path]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "GET / HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n",
+        "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        "POST / HTTP/1.0\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+    ],
+)
+async def test_what_could_be_read_otherwise_in_front_is_refused(port: int, head: str) -> None:
+    async with connected(port) as (reader, writer):
+        writer.write(head.encode())
+        assert (await answer(reader))[0] == 400
+    assert ASKED == []
 
 
 async def test_an_answer_that_is_whole_leaves_in_one_write(port: int) -> None:

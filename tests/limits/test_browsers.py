@@ -212,3 +212,8 @@ async def test_a_header_given_twice_is_refused(site: Site, name: str) -> None:
     headers = [("content-type", "application/json"), (name, value), (name, value)]
     answer = await site.client.post("/graphql", content=BODY, headers=headers)
     assert answer.status_code == 400, answer.text
+
+
+async def test_nobody_is_sent_to_the_host_that_he_names(site: Site) -> None:
+    answer = await site.client.get("/healthz/", headers={"Host": "evil.example"})
+    assert answer.status_code == 404 and "location" not in answer.headers
