@@ -104,6 +104,7 @@ def create(settings: Settings) -> Door:
         routes=_routes(settings, operations, storage),
         lifespan=_lifespan(databases, tokens, limits, persisted, wechat, hub),
     )
+    inside.router.redirect_slashes = False  # it would send people to whatever host their request named
     return Door(
         operations,
         Covered(inside),
