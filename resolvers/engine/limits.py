@@ -145,18 +145,18 @@ class Measure:
 
     def _listed(self, node: FieldNode, word: words.Many | words.Connection) -> int:
         most = word.limit if isinstance(word, words.Many) else word.maximum
-        for argument in node.arguments or ():
-            if argument.name.value in ("first", "last"):
-                given: int | None = None
-                if isinstance(argument.value, IntValueNode) and len(argument.value.value) < 10:
-                    given = int(argument.value.value)
-                elif isinstance(argument.value, VariableNode):
-                    self.sized.add(argument.value.name.value)
-                    if self.variables is None:
-                        return 1
-                    given = whole(self.variables.get(argument.value.name.value))
-                if given is not None:
-                    return max(1, min(given, most))
+        values = [a.value for a in node.arguments or () if a.name.value in ("first", "last")]
+        self.sized.update(v.name.value for v in values if isinstance(v, VariableNode))  # each, whichever has a value
+        for value in values:
+            given: int | None = None
+            if isinstance(value, IntValueNode) and len(value.value) < 10:
+                given = int(value.value)
+            elif isinstance(value, VariableNode):
+                if self.variables is None:
+                    return 1
+                given = whole(self.variables.get(value.name.value))
+            if given is not None:
+                return max(1, min(given, most))
         return word.default
 
 

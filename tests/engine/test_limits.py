@@ -96,6 +96,18 @@ def test_cost_counts_sizes_in_variables(ask: Asking, n: Any, expected: str | Non
     assert code(ask, f"query($n: Int) {{ ...F }} {fragment}", n=n) == expected
 
 
+@pytest.mark.parametrize("backwards", [True, False])
+def test_a_list_that_may_be_read_either_way_has_its_cost_at_once(backwards: bool) -> None:
+    """`first` and `last` are both variables, and one of them is null: as clients write that page both ways."""
+    engine = make_engine()
+    text = "query($first: Int, $last: Int) { tasks(first: $first, last: $last) { totalCount } }"
+    document = engine.documents.get(text, None)
+    for size in (10, 20):
+        given = {"first": None, "last": size} if backwards else {"first": size, "last": None}
+        document.limit(given)
+        assert document.cost(given) == document.measure_with(given).cost
+
+
 def chain(links: int, link: str) -> str:
     """Fragments of which each names the next one twice."""
     every = " ".join(f"fragment F{i} on Task {{ {link.replace('NEXT', f'F{i + 1}')} }}" for i in range(links))
