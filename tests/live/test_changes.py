@@ -17,7 +17,8 @@ from models.exchange import actions
 from models.exchange.kinds import Sensitivity
 from models.pool import Pool
 from resolvers.engine.engine import Engine, Refused
-from tests.live.conftest import WATCH, Live
+from tests.live.conftest import WATCH, Live, _true
+from tests.worker.conftest import eventually
 
 COMMITMENT = """subscription ($id: ID!) {
   commitmentChanged(id: $id) { cursor at topic label commitment { id status need { id } } }
@@ -202,16 +203,19 @@ async def test_the_clock_of_the_request_goes_on_from_where_it_was_given(live: Li
 async def test_what_a_delivery_opens_is_on_the_audit_log_before_it_goes_out(live: Live) -> None:
     need = await live.opened()
     await live.settled()
-    staff, own = live.answers("staff", NOTE, id=f"need_{need}"), await live.watch("grandmother", need, text=NOTE)
+    staff, relative = live.answers("staff", NOTE, id=f"need_{need}"), await live.watch("grandmother", need, text=NOTE)
+    own = await live.watch("daughter", need, text=NOTE)
     first = asyncio.ensure_future(anext(staff))  # type: ignore[arg-type]
-    await asyncio.sleep(0.1)
+    await eventually(lambda: _true(len(live.hub) == 3))
     await live.act("wang", actions.claim_need, need, 1)
     answer = orjson.loads(await first)
     assert answer["data"]["needChanged"]["need"]["note"] == "三楼，行动不便"
-    found = await live.scene.c.fetch("SELECT * FROM audit_event WHERE action = 'personalData.read'")
-    assert len(found) == 1 and str(live.n.people["staff"]) in str(found)
-    assert str(live.n.people["daughter"]) in found[0]["detail"] and "CARE" in found[0]["detail"]
-    await own.next()
+    read = "SELECT * FROM audit_event WHERE action = 'personalData.read'"
+    (found,) = [row for row in await live.scene.c.fetch(read) if row["person"] == live.n.people["staff"]]
+    assert str(live.n.people["daughter"]) in found["detail"] and "CARE" in found["detail"]
+    await relative.next(), await own.next()
+    readers = [row["person"] for row in await live.scene.c.fetch(read)]
+    assert sorted(readers) == sorted(live.n.people[who] for who in ("staff", "grandmother"))
     await staff.aclose()  # type: ignore[attr-defined]
 
 
