@@ -94,11 +94,7 @@ class Desk:
         return JSONResponse({"code": no.code, "message": no.message}, status, NO_STORE)
 
     async def _note_refusal(self, no: Exception, failure: Failure | None) -> None:
-        if failure is None:
-            assert isinstance(no, Problem)
-            code = no.code
-        else:
-            code = failure.code
+        code = no.code if isinstance(no, Problem) else failure.code if failure else type(no).__name__
         refused = failure is None or failure.status < 500
         key = ("refused", self.actor.person or self.address) if refused else ("failed", code)
         try:

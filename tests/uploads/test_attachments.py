@@ -8,7 +8,9 @@ from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
+import httpx
 import pytest
+from prometheus_client import REGISTRY
 
 from tests.conftest import NOW
 from tests.uploads import samples
@@ -299,3 +301,39 @@ async def test_without_its_storage_nothing_is_half_done(desk: Desk) -> None:
     told = await desk.add(need, samples.png())
     assert (told["code"], told["retry"]) == ("STORAGE_UNAVAILABLE", "LATER")
     assert len(await desk.rows("SELECT id FROM attachment ORDER BY id")) == len(before) + 1
+
+
+async def test_a_head_tells_of_a_file_and_sends_none_of_it(desk: Desk) -> None:
+    made = await desk.add(await desk.need(), samples.png())
+    asked = {"x-wushe-now": NOW.isoformat(), "authorization": f"Bearer {desk.token('community-staff')}"}
+    got = await desk.site.client.head(f"/files/{made['id']}", headers=asked)
+    assert (got.status_code, got.content) == (200, b"")
+    assert (got.headers["content-type"], int(got.headers["content-length"])) == ("image/png", made["sizeBytes"])
+    assert got.headers["cache-control"] == "no-store" and "sandbox" in got.headers["content-security-policy"]
+    stranger = await desk.site.client.head(f"/files/{made['id']}", headers={"x-wushe-now": NOW.isoformat()})
+    assert (stranger.status_code, stranger.content) == (404, b"")
+    assert (await desk.fetch(f"/files/{made['id']}", "community-staff")).status_code == 200
+    of = UUID(made["id"].partition("_")[2])
+    rows = await desk.rows(
+        "SELECT detail->>'bytes' AS bytes FROM audit_event"
+        " WHERE subject = $1 AND action = 'attachment.read' AND result = 'DONE' ORDER BY id",
+        of,
+    )
+    assert [row["bytes"] for row in rows] == ["0", str(made["sizeBytes"])]
+    assert (await desk.site.client.post(f"/files/{made['id']}", headers=asked)).headers["allow"] == "GET, HEAD"
+
+
+async def test_a_file_that_breaks_off_is_counted_as_a_failure(desk: Desk) -> None:
+    made = await desk.add(await desk.need(), samples.jpeg(scan=b"\x12\xff\x00\x34" * 50_000))
+    assert made["__typename"] == "Attachment", made
+    (row,) = await desk.rows("SELECT stored FROM attachment WHERE id = $1", UUID(made["id"].partition("_")[2]))
+    (path,) = [p for p in desk.stored() if p.name == row["stored"]]
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.chmod(0o600)
+    path.write_bytes(content)
+    told = {"of": "files", "status": "500"}
+    before = REGISTRY.get_sample_value("wushe_downloads_total", told) or 0.0
+    with pytest.raises(httpx.RemoteProtocolError):
+        await desk.fetch(f"/files/{made['id']}", "community-staff")
+    assert REGISTRY.get_sample_value("wushe_downloads_total", told) == before + 1
