@@ -114,7 +114,8 @@ async def test_who_guesses_at_credentials_is_not_heard_any_more(demo_of_module: 
             if answer.status_code == 429:
                 refused(answer)
         first = said.index(429)
-        assert 38 <= first < 70 and set(said[:first]) == {401} and set(said[first:]) <= {429, 401}
+        assert 38 <= first < 60 and set(said[:first]) == {401} and set(said[first:]) <= {429, 401}
+        assert said[first:].count(401) <= 3  # while a new lease is asked for, one or the other is heard
 
 
 async def test_sign_ins_of_an_address_are_counted_whatever_is_guessed_at(demo_of_module: Demo) -> None:
