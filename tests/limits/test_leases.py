@@ -365,7 +365,7 @@ async def test_a_bug_in_a_renewal_keeps_nobody_waiting(
     with monkeypatch.context() as patched:
         patched.setattr("api.limits.take", broken)
         assert await limits.afford(somebody(), HERE, 3_000) > 0
-        assert "ZeroDivisionError" in capsys.readouterr().out
+        assert "ZeroDivisionError" in "".join(capsys.readouterr())  # wherever the log goes by now
     limits.people.kept[UUID(int=1)].dry = 0
     assert await limits.afford(somebody(), HERE, 3_000) == 0
     assert not limits.away
