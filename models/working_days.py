@@ -8,12 +8,9 @@ a year which is not announced yet may still move by some days: it is counted whe
 
 from __future__ import annotations
 
+import functools
 from datetime import date, datetime, timedelta
 
-import chinese_calendar  # type: ignore[import-untyped]  # it has no types
-
-ANNOUNCED = {day.year for day in chinese_calendar.holidays}
-"""The years that the package knows."""
 FIXED = frozenset({(1, 1), (5, 1), (5, 2), (10, 1), (10, 2), (10, 3)})
 """元旦, 劳动节 and 国庆节, as (month, day)."""
 MOVING = frozenset(
@@ -29,10 +26,20 @@ MOVING = frozenset(
 """The holidays of the lunar calendar and 清明, for the years that follow: to be added to when they run out."""
 
 
+@functools.cache
+def announced() -> tuple[frozenset[int], frozenset[date]]:
+    """The years that the package knows, and their days that are not what their day of the week says."""
+    import chinese_calendar  # type: ignore[import-untyped]  # it has no types; 8 MB that few processes need
+
+    free = {day for day in chinese_calendar.holidays if day.weekday() < 5}
+    return frozenset(day.year for day in chinese_calendar.holidays), frozenset(free | set(chinese_calendar.workdays))
+
+
 def is_working_day(on: date) -> bool:
     """Whether a day is worked, by what is announced, or else by the law's list."""
-    if on.year in ANNOUNCED:
-        return bool(chinese_calendar.is_workday(on))
+    years, turned = announced()
+    if on.year in years:
+        return (on.weekday() < 5) is not (on in turned)
     return on.weekday() < 5 and (on.month, on.day) not in FIXED and on not in MOVING
 
 

@@ -21,8 +21,10 @@ from models.people.actions.residents import PersonInput, ResidentInput
 from models.people.actions.volunteers import VolunteerInput
 from models.people.identity import check_digit
 from models.people.rules import IdType, PhoneWhose
+from models.pinyin import sort_key
 from models.pool import Pool
 from models.privacy import actions
+from models.privacy.actions import erasure
 from models.privacy.actions.open_ends import _tried
 from models.privacy.problems import ErasureBlocked, GuardianTooNew, NotGuardian
 from models.privacy.rules import CODE_WORD, ErasureBar
@@ -482,3 +484,7 @@ async def test_a_child_s_erasure_waits_for_its_guardian(ask: Asked, pool: Pool, 
     async with pool.connection() as connection:
         assert await connection.fetchval("SELECT state FROM person WHERE id = $1", child.person) == "PSEUDONYM"
         assert await connection.fetchval("SELECT count(*) FROM resident WHERE person_id = $1", child.person) == 0
+
+
+def test_the_name_of_who_is_gone_is_sorted_as_it_reads() -> None:
+    assert sort_key(erasure.GONE) == erasure.GONE_PINYIN

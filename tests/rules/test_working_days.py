@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
+import chinese_calendar
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models.clock import SHANGHAI
 from models.privacy.rules import due
-from models.working_days import ANNOUNCED, MOVING, after_working_days, is_working_day
+from models.working_days import MOVING, after_working_days, announced, is_working_day
 
 DAYS = st.dates(date(2004, 1, 1), date(2040, 12, 31))
 
@@ -75,9 +76,16 @@ def test_so_many_of_the_days_are_worked(asked: datetime, days: int) -> None:
 
 
 def test_the_table_goes_on_where_the_package_ends() -> None:
-    assert {2026} <= ANNOUNCED
-    ahead = range(max(ANNOUNCED) + 1, max(d.year for d in MOVING) + 1)
+    years, _ = announced()
+    assert {2026} <= years
+    ahead = range(max(years) + 1, max(d.year for d in MOVING) + 1)
     assert len(ahead) >= 2, "the table of holidays runs out: add years to models/working_days.py"
     for year in ahead:
         free = [d for d in MOVING if d.year == year]
         assert len(free) == 7, year  # 春节 four, 清明, 端午 and 中秋 one each: with the fixed six, thirteen
+
+
+def test_every_day_of_the_years_that_are_announced_is_as_the_package_has_it() -> None:
+    years, _ = announced()
+    for day in (date(min(years), 1, 1) + timedelta(days=n) for n in range(366 * len(years))):
+        assert day.year not in years or is_working_day(day) is chinese_calendar.is_workday(day), day

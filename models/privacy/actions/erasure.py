@@ -28,15 +28,14 @@ from models.identity.actions import end_sign_ins_of
 from models.identity.rules import SignInEnd
 from models.identity.tables import ApiKey, RefreshToken, SignIn
 from models.identity.wechat.tables import BoundPhone, ClaimTry, LoginCode, WechatIdentity
+from models.people.care import written_tags
 from models.people.interests import DeclaredInterest
-from models.people.rules import Gender, PersonState, VolunteerRegistration, written_tags
+from models.people.organizations import Membership, MembershipRequest, OrganizationVolunteer
+from models.people.rules import Gender, PersonState, VolunteerRegistration
 from models.people.tables import (
     ContactGrant,
     FormerResidence,
     GuardianConsent,
-    Membership,
-    MembershipRequest,
-    OrganizationVolunteer,
     Person,
     PersonContact,
     PersonIdentity,
@@ -45,7 +44,6 @@ from models.people.tables import (
     SocialWorker,
     Volunteer,
 )
-from models.pinyin import sort_key
 from models.privacy.actions.effects import UNSAID
 from models.privacy.actions.open_ends import OWN_NEED, bars, cancel_open
 from models.privacy.problems import ErasureBlocked
@@ -53,7 +51,7 @@ from models.privacy.rules import ConsentState
 from models.privacy.tables import Consent, Correction, Guardianship, SubjectRequest
 from models.vault import Kind
 
-GONE = "已注销用户"
+GONE, GONE_PINYIN = "已注销用户", "yi zhu xiao yong hu"
 FORGOTTEN = "（已清除）"
 WHO = sa.bindparam("person", type_=sa.Uuid(), unique=False)
 NOW = sa.bindparam("now", type_=INSTANT, unique=False)
@@ -121,7 +119,7 @@ CLEARED = (
         .where(person.c.id == WHO)
         .values(
             name_masked=_text(GONE),
-            pinyin=_text(sort_key(GONE)),
+            pinyin=_text(GONE_PINYIN),
             phone_masked=None,
             address_masked=None,
             gender=_text(Gender.UNKNOWN),

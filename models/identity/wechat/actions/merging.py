@@ -31,10 +31,10 @@ from models.people.actions.interests import no_conflict
 from models.people.actions.persons import BORN, of_number, set_address, set_name, set_phone
 from models.people.holding import lasts
 from models.people.identity import HIDDEN, born_by, is_minor, read_id_number
+from models.people.organizations import Membership
 from models.people.problems import ConflictOfInterest, OwnCase
 from models.people.rules import Gender, IdType, PersonState, PhoneWhose, SearchKey
-from models.people.tables import Membership, Person, PersonContact, PersonIdentity, PersonName, Resident, Volunteer
-from models.pinyin import sort_key
+from models.people.tables import Person, PersonContact, PersonIdentity, PersonName, Resident, Volunteer
 from models.problems import NotFound, refuses
 from models.rules_text import clean
 from models.vault import Keys, Kind
@@ -96,7 +96,7 @@ GIVE_UP = Statement(
     .values(
         state=PersonState.MERGED,
         name_masked=HIDDEN,
-        pinyin=sort_key(HIDDEN),
+        pinyin=HIDDEN,
         phone_masked=None,
         address_masked=None,
         gender=Gender.UNKNOWN,
