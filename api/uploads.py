@@ -22,7 +22,7 @@ from collections.abc import AsyncIterator, Hashable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
 
 from api import errors, strict
 from api.asgi import Receive
@@ -105,8 +105,8 @@ class Uploads:
         """
         if self._whose.total() >= AT_ONCE or self._whose[who] >= EACH:
             raise Failed(errors.UPLOADS_BUSY)
+        reading = Reading(self, headers)  # it may refuse: nobody has a place before
         self._whose[who] += 1
-        reading = Reading(self, headers)
         try:
             yield await reading.whole(receive)
         finally:
@@ -148,8 +148,10 @@ class Reading:
             raise Failed(errors.UPLOAD_SLOW) from None
         except OSError:
             raise Failed(errors.NO_STORAGE) from None
-        except MultipartError as no:
-            raise _wrong(str(no)) from None
+        except ParserLimitReached:
+            raise _wrong("parts or headers are more or longer than they may be") from None
+        except MultipartError:
+            raise _wrong("the body is not well-formed: boundaries, headers in UTF-8, lengths, and its end") from None
         return self._placed()
 
     async def _read(self, receive: Receive) -> None:
@@ -229,9 +231,9 @@ class Reading:
         if sum(len(paths) if isinstance(paths, list) else 1 for paths in places.values()) > PATHS:
             raise _wrong(f"`map` has more than {PATHS} paths")
         if missing := places.keys() - self.parts.keys():
-            raise Failed(errors.UPLOAD_MISSING, min(missing))
+            raise Failed(errors.UPLOAD_MISSING, min(missing)[:40])
         if unused := self.parts.keys() - places.keys():
-            raise Failed(errors.UPLOAD_UNUSED, min(unused))
+            raise Failed(errors.UPLOAD_UNUSED, min(unused)[:40])
         for name, paths in places.items():
             if not isinstance(paths, list) or not paths:
                 raise _wrong("each file of `map` has a list of paths")
