@@ -40,6 +40,7 @@ from models.exchange import tables as exchange
 from models.exchange.kinds import Origin, Sensitivity
 from models.exchange.states import CLAIMABLE, LIVE, CommitmentStatus, NeedStatus
 from models.funds import tables as funds
+from models.people import organizations as units
 from models.people import tables as people
 from models.territory import tables as territory
 
@@ -73,7 +74,7 @@ class Context:
         self.grids = self.by_id(territory.Grid, "grid")
         self.categories = self.by_id(exchange.ServiceCategory, "service_category")
         self.offers = self.by_id(exchange.Offer, "offer")
-        self.organizations = self.by_id(people.Organization, "organization")
+        self.organizations = self.by_id(units.Organization, "organization")
         self.funds = self.by_id(funds.Fund, "fund")
         self.needs = self.by_id(exchange.Need, "need")
         self._commitments: dict[int, DataLoader[UUID, list[exchange.Commitment]]] = {}

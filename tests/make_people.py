@@ -13,6 +13,7 @@ from models import vault
 from models.access import Actor, Role
 from models.clock import SHANGHAI
 from models.database import Db
+from models.people.care import ResidentTag, written_tags
 from models.people.identity import (
     ADULT,
     birthday,
@@ -23,17 +24,8 @@ from models.people.identity import (
     mask_phone,
     uscc_of,
 )
-from models.people.rules import (
-    IdType,
-    LegalStatus,
-    OrganizationKind,
-    PhoneWhose,
-    ResidentTag,
-    SocialWorkerLevel,
-    VerifiedState,
-    VolunteerRegistration,
-    written_tags,
-)
+from models.people.organization_rules import LegalStatus, OrganizationKind, VerifiedState
+from models.people.rules import IdType, PhoneWhose, SocialWorkerLevel, VolunteerRegistration
 from models.pinyin import sort_key
 from models.vault import Kind
 

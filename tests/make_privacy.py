@@ -11,7 +11,7 @@ import asyncpg
 
 from models import vault
 from models.access import Actor, Role
-from models.people.rules import written_tags
+from models.people.care import written_tags
 from models.vault import NO_ONE, Kind
 from tests.make_people import Town, identity, insert, membership, organization, person, volunteer
 

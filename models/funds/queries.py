@@ -22,7 +22,7 @@ from models.funds.rules import FINANCE, MAY
 from models.funds.tables import Allocation, AllocationLine, Disbursement, DisbursementLine, Donation, Fund
 from models.people.conflicts import unconcerned
 from models.people.holding import holds
-from models.people.tables import Membership, Organization
+from models.people.organizations import Membership, Organization
 from models.people.visible import today
 from models.territory.tables import Division
 

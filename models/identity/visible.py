@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from models.access import NOBODY, Role, Viewer, visible
 from models.people.holding import holds
-from models.people.tables import Membership
+from models.people.organizations import Membership
 from models.people.visible import XID, today
 
 Shown = sa.ColumnElement[bool] | None

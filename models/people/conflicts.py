@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from models.people.holding import holds
-from models.people.tables import Membership, Organization
+from models.people.organizations import Membership, Organization
 from models.people.visible import today
 
 ONE: Any = sa.literal_column("1")

@@ -15,16 +15,11 @@ from models.access import STAFF_ROLES, Actor, Role, within
 from models.base import table
 from models.database import Statement
 from models.people.holding import holds
-from models.people.rules import (
-    ORGANIZATION_STEPS,
-    VOLUNTEER_STEPS,
-    LegalStatus,
-    MembershipRequestState,
-    PersonState,
-    VolunteerRegistration,
-)
+from models.people.organization_rules import ORGANIZATION_STEPS, LegalStatus, MembershipRequestState
+from models.people.organizations import Membership, OrganizationVolunteer
+from models.people.rules import VOLUNTEER_STEPS, PersonState, VolunteerRegistration
 from models.people.scopes import GRANTS, MAY
-from models.people.tables import ContactGrant, Membership, OrganizationVolunteer, Person, Resident, Volunteer
+from models.people.tables import ContactGrant, Person, Resident, Volunteer
 from models.people.visible import ongoing
 
 person, membership = table(Person), table(Membership)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from models.access import FUND_ROLES, ROLE_LABELS, STAFF_ROLES, Role
 from models.labels import labelled
-from models.people.rules import OrganizationKind
+from models.people.organization_rules import OrganizationKind
 
 labelled(
     Role,

@@ -20,17 +20,10 @@ from sqlalchemy.dialects import postgresql
 from models.access import NOBODY, STAFF_ROLES, VIEWER_ROLES, Role, Viewer, public, visible, within
 from models.base import Table, table
 from models.people.identity import ADULT
-from models.people.rules import ContactField, VerifiedState
-from models.people.tables import (
-    ContactGrant,
-    FormerResidence,
-    Membership,
-    MembershipRequest,
-    OrganizationVolunteer,
-    PiiAccess,
-    Resident,
-    Volunteer,
-)
+from models.people.organization_rules import VerifiedState
+from models.people.organizations import Membership, MembershipRequest, OrganizationVolunteer
+from models.people.rules import ContactField
+from models.people.tables import ContactGrant, FormerResidence, PiiAccess, Resident, Volunteer
 
 Shown = sa.ColumnElement[bool] | None
 OVERSEEN = (Role.ADMIN, Role.AUDITOR)

@@ -19,7 +19,7 @@ from models.funds.inputs import label
 from models.funds.restrictions import Restriction
 from models.funds.rules import DonorKind, FundKind
 from models.people.identity import uscc_of
-from models.people.rules import LegalStatus, OrganizationKind, VerifiedState
+from models.people.organization_rules import LegalStatus, OrganizationKind, VerifiedState
 from models.progress import Progress
 from models.seed import words
 from models.seed.book import Book

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from models.access import Role
 from models.exchange.kinds import Kind
+from models.people.care import ResidentTag, written_tags, written_tier
 from models.people.identity import (
     ADULT,
     birthday,
@@ -18,20 +19,8 @@ from models.people.identity import (
     mask_phone,
     uscc_of,
 )
-from models.people.rules import (
-    Gender,
-    IdType,
-    LegalStatus,
-    OrganizationKind,
-    PersonState,
-    PhoneWhose,
-    ResidentTag,
-    SocialWorkerLevel,
-    VerifiedState,
-    VolunteerRegistration,
-    written_tags,
-    written_tier,
-)
+from models.people.organization_rules import LegalStatus, OrganizationKind, VerifiedState
+from models.people.rules import Gender, IdType, PersonState, PhoneWhose, SocialWorkerLevel, VolunteerRegistration
 from models.seed import words
 from models.seed.cast import CAST, membership_of, person_of
 from models.seed.sheets import DAY, FIRST_DAY, HOUR, day

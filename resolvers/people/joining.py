@@ -10,9 +10,10 @@ import sqlalchemy as sa
 import strawberry
 from sqlmodel import desc
 
-from models.people import actions, tables
+from models.people import actions
+from models.people import organizations as units
+from models.people.organization_rules import JoinsAs, MembershipRequestState
 from models.people.queries import may_answer_request, request_state
-from models.people.rules import JoinsAs, MembershipRequestState
 from resolvers.common import Connection, Node
 from resolvers.engine import words as w
 from resolvers.enums import shown
@@ -22,7 +23,7 @@ from resolvers.verbs import Call, mutation
 
 for values in (JoinsAs, MembershipRequestState):
     shown(values)
-T = tables.MembershipRequest
+T = units.MembershipRequest
 
 
 @strawberry.type(description="What the caller may do with a request to join now.")

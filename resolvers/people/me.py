@@ -16,6 +16,7 @@ from models.identity.tables import Capacity as Capacities
 from models.identity.wechat import visible as _  # noqa: F401 - whether a WeChat is bound
 from models.identity.wechat.tables import WechatIdentity
 from models.people import actions, tables, visible
+from models.people import organizations as units
 from models.people.holding import on_these_days
 from models.people.queries import plain
 from models.people.rules import Gender, IdType, PhoneWhose
@@ -106,8 +107,8 @@ class Me:
     volunteer: Volunteer | None = w.one("id", target="person_id", description="His registration as a volunteer.")
     social_worker: SocialWorker | None = w.one("id", target="person_id", description="His licence as a social worker.")
     memberships: list[Membership] = w.many(
-        tables.Membership.person_id,
-        order=(tables.Membership.granted_at,),
+        units.Membership.person_id,
+        order=(units.Membership.granted_at,),
         limit=50,
         description="His capacities, the first first; also those that have ended.",
     )

@@ -9,7 +9,8 @@ from uuid import UUID
 import strawberry
 
 from models.people import actions
-from models.people.rules import Gender, PhoneWhose, ResidentTag, SocialWorkerLevel
+from models.people.care import ResidentTag
+from models.people.rules import Gender, PhoneWhose, SocialWorkerLevel
 from resolvers.people.arguments import Reason, Version
 from resolvers.people.contacts import ContactMutation
 from resolvers.people.me import MeMutation

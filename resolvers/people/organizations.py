@@ -9,15 +9,16 @@ from uuid import UUID
 import strawberry
 
 from models.access import Role
-from models.people import actions, tables, visible
+from models.people import actions, visible
+from models.people import organizations as units
 from models.people.holding import holds
+from models.people.organization_rules import LegalStatus, OrganizationKind, VerifiedState
 from models.people.queries import (
     may_decide_organization,
     may_edit_organization,
     may_end_volunteering,
     may_revoke_membership,
 )
-from models.people.rules import LegalStatus, OrganizationKind, VerifiedState
 from resolvers.common import Connection, Node
 from resolvers.engine import words as w
 from resolvers.enums import shown
@@ -48,41 +49,41 @@ class OrganizationCan:
     )
 
 
-@w.entity(tables.Organization, "organization")
+@w.entity(units.Organization, "organization")
 @strawberry.type(description="An organization: registered, merely filed, or internal to a community. 组织。")
 class Organization(Node):
-    name: str = w.column(tables.Organization.name, description="Its name.")
-    pinyin: str = w.column(tables.Organization.pinyin, description="The name's pinyin, to sort by.")
-    kind: OrganizationKind = w.column(tables.Organization.kind, description="What sort it is.")
-    legal_status: LegalStatus = w.column(tables.Organization.legal_status, description="How it stands before the law.")
+    name: str = w.column(units.Organization.name, description="Its name.")
+    pinyin: str = w.column(units.Organization.pinyin, description="The name's pinyin, to sort by.")
+    kind: OrganizationKind = w.column(units.Organization.kind, description="What sort it is.")
+    legal_status: LegalStatus = w.column(units.Organization.legal_status, description="How it stands before the law.")
     uscc: str | None = w.column(
-        tables.Organization.uscc,
+        units.Organization.uscc,
         description="Its unified social credit code (GB 32100); null for what is not registered.",
     )
     filing_no: str | None = w.column(
-        tables.Organization.filing_no, description="The number under which it is filed with its street or town."
+        units.Organization.filing_no, description="The number under which it is filed with its street or town."
     )
     verified_state: VerifiedState = w.column(
-        tables.Organization.verified_state, description="How far its application is."
+        units.Organization.verified_state, description="How far its application is."
     )
     rejection: str | None = w.column(
-        tables.Organization.rejection, description="Why its application was refused; null otherwise."
+        units.Organization.rejection, description="Why its application was refused; null otherwise."
     )
-    is_charity: bool = w.column(tables.Organization.is_charity, description="Whether it is a charity by law.")
-    division: Division = w.one(tables.Organization.division_id, description="The division that it belongs to.")
+    is_charity: bool = w.column(units.Organization.is_charity, description="Whether it is a charity by law.")
+    division: Division = w.one(units.Organization.division_id, description="The division that it belongs to.")
     contact: Person | None = w.one(
-        tables.Organization.contact_id, description="The person who applied for it, masked; null when hidden."
+        units.Organization.contact_id, description="The person who applied for it, masked; null when hidden."
     )
-    created_at: datetime = w.column(tables.Organization.created_at, description="When it was entered.")
-    version: int = w.column(tables.Organization.version, description="The version to give when editing.")
+    created_at: datetime = w.column(units.Organization.created_at, description="When it was entered.")
+    version: int = w.column(units.Organization.version, description="The version to give when editing.")
     memberships: Connection[Membership] = w.connection(
-        tables.Membership.organization_id,
-        order=(tables.Membership.granted_at,),
+        units.Membership.organization_id,
+        order=(units.Membership.granted_at,),
         description="Who acts for it: for its staff, administrators and auditors; others see their own.",
     )
     volunteers: Connection[OrganizationVolunteer] = w.connection(
-        tables.OrganizationVolunteer.organization_id,
-        order=(tables.OrganizationVolunteer.since,),
+        units.OrganizationVolunteer.organization_id,
+        order=(units.OrganizationVolunteer.since,),
         description="The volunteers whom it took: for its staff; a volunteer sees himself.",
     )
     viewer_can: OrganizationCan = w.inside(description="What the caller may do with it now.")
@@ -95,26 +96,24 @@ class OrganizationVolunteerCan:
     )
 
 
-@w.entity(tables.OrganizationVolunteer, "organization_volunteer")
+@w.entity(units.OrganizationVolunteer, "organization_volunteer")
 @strawberry.type(description="That an organization took a volunteer: its staff sees his name from then on.")
 class OrganizationVolunteer(Node):
     organization: Organization | None = w.one(
-        tables.OrganizationVolunteer.organization_id, description="The organization."
+        units.OrganizationVolunteer.organization_id, description="The organization."
     )
-    person: Person | None = w.one(tables.OrganizationVolunteer.person_id, description="The volunteer, as a person.")
+    person: Person | None = w.one(units.OrganizationVolunteer.person_id, description="The volunteer, as a person.")
     volunteer: Volunteer | None = w.one(
-        tables.OrganizationVolunteer.person_id, target="person_id", description="His registration."
+        units.OrganizationVolunteer.person_id, target="person_id", description="His registration."
     )
-    since: datetime = w.column(tables.OrganizationVolunteer.since, description="Since when.")
-    until: datetime | None = w.column(
-        tables.OrganizationVolunteer.until, description="Until when; null while it lasts."
-    )
+    since: datetime = w.column(units.OrganizationVolunteer.since, description="Since when.")
+    until: datetime | None = w.column(units.OrganizationVolunteer.until, description="Until when; null while it lasts.")
     granted_by: Person | None = w.one(
-        tables.OrganizationVolunteer.granted_by,
+        units.OrganizationVolunteer.granted_by,
         description="Who of its staff took him, masked; null where a service for it did.",
     )
     ended_by: Person | None = w.one(
-        tables.OrganizationVolunteer.ended_by, description="Who ended it, masked; null while it lasts."
+        units.OrganizationVolunteer.ended_by, description="Who ended it, masked; null while it lasts."
     )
     viewer_can: OrganizationVolunteerCan = w.inside(description="What the caller may do with it now.")
 
@@ -126,26 +125,26 @@ class MembershipCan:
     )
 
 
-@w.entity(tables.Membership, "membership")
+@w.entity(units.Membership, "membership")
 @strawberry.type(description="A person's capacity, for an organization or an area, from one day to another. 任职。")
 class Membership(Node):
-    person: Person | None = w.one(tables.Membership.person_id, description="Whose it is, masked.")
+    person: Person | None = w.one(units.Membership.person_id, description="Whose it is, masked.")
     role: Role = w.expression(lambda row: row.role, description="The capacity.")
     organization: Organization | None = w.one(
-        tables.Membership.organization_id, description="For which organization; null for a capacity over an area."
+        units.Membership.organization_id, description="For which organization; null for a capacity over an area."
     )
     division: Division | None = w.one(
-        tables.Membership.area, target="code", description="Over which division; null for a grid or an organization."
+        units.Membership.area, target="code", description="Over which division; null for a grid or an organization."
     )
-    grid: Grid | None = w.one(tables.Membership.area, target="code", description="Over which grid; null otherwise.")
-    starts_on: date = w.column(tables.Membership.starts_on, description="Its first day.")
+    grid: Grid | None = w.one(units.Membership.area, target="code", description="Over which grid; null otherwise.")
+    starts_on: date = w.column(units.Membership.starts_on, description="Its first day.")
     ends_on: date | None = w.column(
-        tables.Membership.ends_on, description="Its last day; null while nobody has set one."
+        units.Membership.ends_on, description="Its last day; null while nobody has set one."
     )
-    granted_by: Person | None = w.one(tables.Membership.granted_by, description="Who gave it, masked.")
-    granted_at: datetime = w.column(tables.Membership.granted_at, description="When it was given.")
+    granted_by: Person | None = w.one(units.Membership.granted_by, description="Who gave it, masked.")
+    granted_at: datetime = w.column(units.Membership.granted_at, description="When it was given.")
     revoked_at: datetime | None = w.column(
-        tables.Membership.revoked_at, description="When it was taken back; null otherwise."
+        units.Membership.revoked_at, description="When it was taken back; null otherwise."
     )
     is_current: bool = w.expression(
         lambda row, view: holds(row, visible.today(view.actor)),

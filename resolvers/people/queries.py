@@ -11,9 +11,11 @@ from sqlmodel import desc
 
 from models.access import STAFF_ROLES, Role
 from models.labels import labelled
+from models.people import organizations as units
 from models.people import tables, visible
 from models.people.holding import holds
-from models.people.rules import AccessPurpose, LegalStatus, OrganizationKind, VerifiedState, VolunteerRegistration
+from models.people.organization_rules import LegalStatus, OrganizationKind, VerifiedState
+from models.people.rules import AccessPurpose, VolunteerRegistration
 from models.territory.queries import under
 from resolvers.common import Connection
 from resolvers.engine import words as w
@@ -165,7 +167,7 @@ def listed_volunteers(row: w.Row, view: w.View) -> w.Row:
     """
     own = row.person_id == view.actor.person
     if view.actor.role is Role.NGO_STAFF:
-        took = view.rows(tables.OrganizationVolunteer).c
+        took = view.rows(units.OrganizationVolunteer).c
         taken = sa.exists(sa.select(sa.literal_column("1")).where(took.person_id == row.person_id))
         return sa.or_(sa.not_(row.no_matching), own, taken)
     return sa.true() if view.actor.role in STAFF_ROLES | {Role.ADMIN, Role.AUDITOR} else own
@@ -201,16 +203,16 @@ class PeopleQuery:
     organization: Organization | None = w.by_id(description="The organization of an id.")
     organizations: Connection[Organization] = w.connection(
         order={
-            OrganizationOrder.NAME: (tables.Organization.pinyin,),
-            OrganizationOrder.NEWEST: (desc(tables.Organization.created_at),),
-            OrganizationOrder.OLDEST: (tables.Organization.created_at,),
+            OrganizationOrder.NAME: (units.Organization.pinyin,),
+            OrganizationOrder.NEWEST: (desc(units.Organization.created_at),),
+            OrganizationOrder.OLDEST: (units.Organization.created_at,),
         },
         filter=OrganizationFilter,
         description="Organizations by pages: the verified ones, and applications that the caller may see.",
     )
     membership: Membership | None = w.by_id(description="The membership of an id.")
     memberships: Connection[Membership] = w.connection(
-        order=(desc(tables.Membership.granted_at),),
+        order=(desc(units.Membership.granted_at),),
         filter=MembershipFilter,
         description="Memberships by pages, the last given first: one's own; staff those of their organization or community; administrators all.",
     )

@@ -9,6 +9,7 @@ import strawberry
 
 from models.access import STAFF_ROLES, Role
 from models.people import tables, visible
+from models.people.care import CareTier, ResidentTag
 from models.people.identity import ADULT
 from models.people.queries import (
     covered,
@@ -19,16 +20,7 @@ from models.people.queries import (
     plain,
     reachable,
 )
-from models.people.rules import (
-    CareTier,
-    Gender,
-    IdType,
-    PersonState,
-    PhoneWhose,
-    ResidentTag,
-    SocialWorkerLevel,
-    VolunteerRegistration,
-)
+from models.people.rules import Gender, IdType, PersonState, PhoneWhose, SocialWorkerLevel, VolunteerRegistration
 from models.people.scopes import MAY
 from models.vault import Kind
 from resolvers.common import Node

@@ -10,7 +10,8 @@ import strawberry
 
 from models.access import Actor, Role
 from models.people import actions
-from models.people.rules import LegalStatus, VerifiedState, VolunteerRegistration
+from models.people.organization_rules import LegalStatus, VerifiedState
+from models.people.rules import VolunteerRegistration
 from models.pool import Pool
 from resolvers.people import PeopleMutation, PeopleQuery
 from resolvers.people import numbers as accepted

@@ -12,6 +12,7 @@ import strawberry
 from models.access import Actor, Role
 from models.people import actions
 from models.people.actions import joining
+from models.people.organization_rules import JoinsAs, OrganizationKind, VerifiedState
 from models.people.problems import (
     AnswerPending,
     MembershipExists,
@@ -20,7 +21,7 @@ from models.people.problems import (
     TooManyPending,
 )
 from models.people.queries import actor_of
-from models.people.rules import JoinsAs, OrganizationKind, VerifiedState, VolunteerRegistration
+from models.people.rules import VolunteerRegistration
 from models.pool import Pool
 from models.problems import Forbidden, InvalidInput, InvalidTransition, NotFound
 from resolvers.people import PeopleMutation, PeopleQuery

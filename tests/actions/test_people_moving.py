@@ -14,9 +14,10 @@ from models.access import Actor, Role
 from models.exchange.actions import NeedInput, submit_need
 from models.exchange.kinds import Sensitivity
 from models.people import actions
+from models.people.care import ResidentTag
 from models.people.problems import AlreadyVerified, OwnCase, ResidentUnverified, RevealNotAllowed
 from models.people.queries import actor_of
-from models.people.rules import AccessPurpose, ResidentTag
+from models.people.rules import AccessPurpose
 from models.pool import Pool
 from models.problems import Forbidden, InvalidInput, InvalidTransition, NotFound
 from models.vault import Kind

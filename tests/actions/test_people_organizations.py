@@ -11,6 +11,7 @@ import pytest
 
 from models.access import FUND_ROLES, Actor, Role
 from models.people import actions
+from models.people.organization_rules import LegalStatus, OrganizationKind, VerifiedState
 from models.people.problems import (
     DuplicateOrganization,
     LastAdministrator,
@@ -22,7 +23,7 @@ from models.people.problems import (
     ScopeExceeded,
 )
 from models.people.queries import actor_of
-from models.people.rules import LegalStatus, OrganizationKind, VerifiedState, VolunteerRegistration
+from models.people.rules import VolunteerRegistration
 from models.problems import Forbidden, InvalidInput, InvalidTransition, NotFound, StaleVersion
 from tests.make_people import (
     Town,

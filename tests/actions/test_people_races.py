@@ -11,7 +11,8 @@ from typing import Any
 from models.access import Actor, Role
 from models.database import Db, transaction
 from models.people import actions
-from models.people.rules import LegalStatus, OrganizationKind, PhoneWhose
+from models.people.organization_rules import LegalStatus, OrganizationKind
+from models.people.rules import PhoneWhose
 from models.pool import Pool
 from models.problems import Problem
 from tests.make_people import Known, Town, as_resident, person, resident, staff, town

@@ -11,8 +11,9 @@ import pytest
 
 from models.access import Actor, Role
 from models.people import actions
+from models.people.care import ResidentTag
 from models.people.problems import AlreadyRegistered, OwnCase
-from models.people.rules import Gender, PhoneWhose, ResidentTag, SocialWorkerLevel
+from models.people.rules import Gender, PhoneWhose, SocialWorkerLevel
 from models.problems import Forbidden, InvalidInput, NotFound
 from models.vault import Kind
 from tests.make_people import (

@@ -15,8 +15,9 @@ from models.clock import SHANGHAI
 from models.database import transaction
 from models.people.actions import edit_care, grant_contact, register_resident, reveal_contacts
 from models.people.actions.residents import PersonInput, ResidentInput
+from models.people.care import ResidentTag
 from models.people.problems import CareRefused, ConflictOfInterest, GuardianUnfit, OwnCase, RevealNotAllowed
-from models.people.rules import AccessPurpose, ResidentTag
+from models.people.rules import AccessPurpose
 from models.pool import Pool
 from models.privacy import actions
 from models.privacy.problems import GuardianshipExists, NotGuardian

@@ -13,6 +13,7 @@ from stdnum.cn import uscc as gb32100
 from models.access import Role
 from models.clock import SHANGHAI
 from models.labels import TABLES
+from models.people.care import TAGS_WRITTEN, ResidentTag, read_tags, written_tags
 from models.people.identity import (
     age,
     birthday,
@@ -30,17 +31,8 @@ from models.people.identity import (
     read_uscc,
     uscc_of,
 )
-from models.people.rules import (
-    ORGANIZATION_STEPS,
-    TAGS_WRITTEN,
-    VOLUNTEER_STEPS,
-    IdType,
-    ResidentTag,
-    VerifiedState,
-    VolunteerRegistration,
-    read_tags,
-    written_tags,
-)
+from models.people.organization_rules import ORGANIZATION_STEPS, VerifiedState
+from models.people.rules import VOLUNTEER_STEPS, IdType, VolunteerRegistration
 from models.people.scopes import AREA_DIGITS, GRANTED_ROLES, GRANTS, MAY, ORGANIZATION_KINDS, PLATFORM_ROLES
 from models.pinyin import sort_key
 from models.problems import InvalidInput

@@ -14,6 +14,7 @@ from models.access import FUND_ROLES, Role
 from models.activity.rules import AttendanceStatus, SessionStatus
 from models.exchange.states import CommitmentStatus, NeedStatus, OfferStatus
 from models.funds.rules import AllocationStatus, DisbursementStatus, DonationStatus
+from models.people.care import ResidentTag
 from models.people.identity import (
     UNALLOTTED,
     born_by,
@@ -25,7 +26,7 @@ from models.people.identity import (
     read_uscc,
 )
 from models.people.queries import actor_of
-from models.people.rules import IdType, ResidentTag, VolunteerRegistration
+from models.people.rules import IdType, VolunteerRegistration
 from models.pinyin import sort_key
 from models.seed import account, accounts, load
 from models.vault import Kind

@@ -23,9 +23,9 @@ from models.exchange.actions.commitments import keep_open
 from models.exchange.kinds import Sensitivity
 from models.exchange.problems import OverlappingBooking, VolunteerInactive
 from models.exchange.tables import Commitment, Need, ServiceCategory
+from models.people.organization_rules import VerifiedState
+from models.people.organizations import Organization
 from models.people.problems import OrganizationNotVerified
-from models.people.rules import VerifiedState
-from models.people.tables import Organization
 from models.problems import Forbidden, InvalidInput, NotFound, refuses
 from models.rules_text import clean
 from models.territory.rules import DivisionLevel

@@ -56,8 +56,8 @@ from models.exchange.visible import is_any
 from models.labels import label
 from models.people.actions.interests import no_conflict
 from models.people.holding import holds
+from models.people.organizations import Membership
 from models.people.problems import ConflictOfInterest
-from models.people.tables import Membership
 from models.problems import Forbidden, InvalidTransition, refuses
 from models.rules_text import clean
 

@@ -21,7 +21,8 @@ from models.exchange.states import NeedStatus
 from models.exchange.tables import NeedStaff, ServiceCategory
 from models.exchange.visible import is_any
 from models.people.holding import holds
-from models.people.tables import Membership, Resident
+from models.people.organizations import Membership
+from models.people.tables import Resident
 from models.problems import Forbidden, InvalidInput, NotFound, refuses
 from models.territory.tables import Division, Grid
 from models.working_days import after_working_days

@@ -24,9 +24,10 @@ from models.labels import label
 from models.people.actions import end_contact_grants, grant_contact
 from models.people.actions.interests import no_conflict
 from models.people.actions.persons import consent_missing
+from models.people.organization_rules import OrganizationKind
+from models.people.organizations import Membership, Organization
 from models.people.problems import CareRefused, ConflictOfInterest
-from models.people.rules import OrganizationKind
-from models.people.tables import Membership, Organization, Resident, SocialWorker
+from models.people.tables import Resident, SocialWorker
 from models.problems import InvalidInput, InvalidTransition, NotFound, refuses
 
 worker, membership, organization = table(SocialWorker), table(Membership), table(Organization)

@@ -33,8 +33,10 @@ from models.exchange.problems import (
 )
 from models.exchange.states import CLAIMABLE, LIVE, CommitmentStatus
 from models.exchange.visible import is_any
-from models.people.rules import VerifiedState, VolunteerRegistration
-from models.people.tables import Organization, OrganizationVolunteer, SocialWorker
+from models.people.organization_rules import VerifiedState
+from models.people.organizations import Organization, OrganizationVolunteer
+from models.people.rules import VolunteerRegistration
+from models.people.tables import SocialWorker
 from models.people.visible import ongoing, taken
 from models.problems import InvalidInput, InvalidTransition, NotFound, refuses
 

@@ -24,9 +24,10 @@ from models.exchange.states import OFFER_STEPS, OfferStatus
 from models.exchange.visible import is_any, touches
 from models.labels import label
 from models.people.actions.interests import no_conflict
+from models.people.organizations import Organization
 from models.people.problems import ConflictOfInterest
 from models.people.rules import VolunteerRegistration
-from models.people.tables import Organization, Volunteer
+from models.people.tables import Volunteer
 from models.problems import Forbidden, InvalidInput, InvalidTransition, StaleVersion, refuses
 from models.territory.tables import Division
 

@@ -25,9 +25,9 @@ from models.funds.restrictions import Purpose, Restriction, Share, take
 from models.funds.rules import ALLOCATION_STEPS, LINES_AT_MOST, MAY, AllocationStatus, same_hands, step
 from models.funds.tables import Allocation, AllocationLine, Disbursement, Donation
 from models.people.actions.interests import no_conflict
+from models.people.organization_rules import OrganizationKind
+from models.people.organizations import Organization
 from models.people.problems import ConflictOfInterest
-from models.people.rules import OrganizationKind
-from models.people.tables import Organization
 from models.problems import Fen, Forbidden, InvalidInput, InvalidTransition, NotFound, refuses
 from models.rules_text import clean
 

@@ -34,8 +34,9 @@ from models.funds.rules import (
 )
 from models.funds.tables import Allocation, AllocationLine, Disbursement, Donation, SpendTrace
 from models.people.actions.interests import no_conflict
+from models.people.organizations import Membership, Organization
 from models.people.problems import ConflictOfInterest
-from models.people.tables import Membership, Organization, Resident
+from models.people.tables import Resident
 from models.problems import Fen, Forbidden, InvalidInput, InvalidTransition, NotFound, refuses
 from models.rules_text import clean
 

@@ -27,8 +27,9 @@ from models.funds.restrictions import Restriction, bound
 from models.funds.rules import DONATION_STEPS, MAY, DonationStatus, DonorKind, same_hands, step
 from models.funds.tables import Donation, Donor, DonorName, Fund
 from models.people.actions.interests import no_conflict
+from models.people.organizations import Organization
 from models.people.problems import ConflictOfInterest
-from models.people.tables import Organization, Person
+from models.people.tables import Person
 from models.problems import Fen, Forbidden, InvalidInput, NotFound, refuses
 from models.rules_text import clean
 from models.vault import Kind

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from models.access import NOBODY, Role, Viewer, visible
 from models.base import table
 from models.people.holding import lasts
-from models.people.tables import Membership
+from models.people.organizations import Membership
 from models.people.visible import today
 
 Shown = sa.ColumnElement[bool] | None

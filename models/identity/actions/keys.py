@@ -27,7 +27,7 @@ from models.identity.rules import BUDGET, BUDGET_LEAST, KEY_DAYS, KEY_DAYS_MOST,
 from models.identity.tables import ApiKey
 from models.people.actions.once import once
 from models.people.holding import holds
-from models.people.tables import Membership
+from models.people.organizations import Membership
 from models.problems import Forbidden, InvalidInput, InvalidTransition, NotFound, refuses
 from models.rules_text import clean
 

@@ -12,7 +12,7 @@ from models.base import table
 from models.database import Db, Statement
 from models.people.actions.once import once
 from models.people.holding import TODAY, lasts
-from models.people.tables import Membership
+from models.people.organizations import Membership
 
 membership = table(Membership)
 account = sa.table("account", sa.column("person_id"), sa.column("disabled_at"))

@@ -21,10 +21,11 @@ from models.database import AsViewer, Db, Seen, Statement
 from models.people.actions.persons import consent_missing
 from models.people.break_glass import unlocked
 from models.people.holding import holds
+from models.people.organizations import Membership
 from models.people.problems import RevealNotAllowed
 from models.people.rules import AccessPurpose, ContactField
 from models.people.scopes import MAY
-from models.people.tables import ContactGrant, ContactReveal, Membership, Person, PiiAccess, Resident, Volunteer
+from models.people.tables import ContactGrant, ContactReveal, Person, PiiAccess, Resident, Volunteer
 from models.people.visible import granted, moved_away
 from models.problems import Forbidden, InvalidInput, NotFound, refuses
 from models.rules_text import clean

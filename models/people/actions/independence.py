@@ -17,8 +17,8 @@ from models.access import Role
 from models.base import INSTANT, table
 from models.database import Db, Statement
 from models.people.holding import lasts
+from models.people.organizations import Membership
 from models.people.problems import AdministratorTooNew, NotIndependent
-from models.people.tables import Membership
 
 TENURE = timedelta(days=7)
 """For how long somebody must have administered: time enough for others to see whom one of them has made."""

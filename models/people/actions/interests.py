@@ -16,9 +16,10 @@ from models.clock import day
 from models.database import Db, Seen, Statement
 from models.people.holding import holds
 from models.people.interests import DeclaredInterest, Relation
+from models.people.organizations import Membership, Organization
 from models.people.problems import ConflictOfInterest
 from models.people.scopes import SIGNED_IN
-from models.people.tables import Membership, Organization, Person
+from models.people.tables import Person
 from models.problems import InvalidInput, NotFound, refuses
 
 interest, person, organization = table(DeclaredInterest), table(Person), table(Organization)

@@ -23,6 +23,14 @@ from models.people.actions.once import once
 from models.people.actions.organizations import take_volunteer
 from models.people.actions.persons import PRESENT
 from models.people.holding import holds
+from models.people.organization_rules import (
+    MEMBERSHIP_REQUEST_STEPS,
+    JoinsAs,
+    MembershipRequestState,
+    OrganizationKind,
+    VerifiedState,
+)
+from models.people.organizations import Membership, MembershipRequest, Organization, OrganizationVolunteer
 from models.people.problems import (
     AnswerPending,
     MembershipExists,
@@ -31,23 +39,9 @@ from models.people.problems import (
     RolesApart,
     TooManyPending,
 )
-from models.people.rules import (
-    MEMBERSHIP_REQUEST_STEPS,
-    JoinsAs,
-    MembershipRequestState,
-    OrganizationKind,
-    VerifiedState,
-    VolunteerRegistration,
-)
+from models.people.rules import VolunteerRegistration
 from models.people.scopes import MAY, ORGANIZATION_KINDS
-from models.people.tables import (
-    Membership,
-    MembershipRequest,
-    Organization,
-    OrganizationVolunteer,
-    Person,
-    Volunteer,
-)
+from models.people.tables import Person, Volunteer
 from models.problems import Forbidden, InvalidInput, InvalidTransition, NotFound, refuses
 from models.rules_text import clean
 

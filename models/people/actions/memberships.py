@@ -19,6 +19,8 @@ from models.people.actions.lesser import outgrown
 from models.people.actions.persons import ACTS
 from models.people.actions.places import KNOWN
 from models.people.holding import lasts
+from models.people.organization_rules import OrganizationKind, VerifiedState
+from models.people.organizations import Membership, Organization
 from models.people.problems import (
     LastAdministrator,
     LicenceMissing,
@@ -28,9 +30,8 @@ from models.people.problems import (
     RolesApart,
     ScopeExceeded,
 )
-from models.people.rules import OrganizationKind, VerifiedState
 from models.people.scopes import AREA_DIGITS, GRANTED_ROLES, GRANTS, MAY, ORGANIZATION_KINDS, SHOWN_ROLES, apart
-from models.people.tables import Membership, Organization, Person, SocialWorker
+from models.people.tables import Person, SocialWorker
 from models.problems import Forbidden, InvalidInput, InvalidTransition, NotFound, refuses
 from models.territory.tables import Grid
 

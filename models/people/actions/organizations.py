@@ -20,10 +20,11 @@ from models.people.actions.once import once
 from models.people.actions.persons import ACTS
 from models.people.actions.places import a_division
 from models.people.identity import read_uscc
+from models.people.organization_rules import ORGANIZATION_STEPS, LegalStatus, OrganizationKind, VerifiedState
+from models.people.organizations import Membership, Organization, OrganizationVolunteer
 from models.people.problems import ConflictOfInterest, DuplicateOrganization, OwnCase
-from models.people.rules import ORGANIZATION_STEPS, LegalStatus, OrganizationKind, VerifiedState
 from models.people.scopes import MAY, ORGANIZATION_KINDS
-from models.people.tables import Membership, Organization, OrganizationVolunteer, Person
+from models.people.tables import Person
 from models.pinyin import sort_key
 from models.problems import Forbidden, InvalidInput, InvalidTransition, NotFound, StaleVersion, refuses
 from models.rules_text import clean

@@ -19,6 +19,7 @@ from models.people.actions.once import once, secret_name
 from models.people.actions.persons import PRESENT, consent_missing, names, new_person, of_phone, set_address
 from models.people.actions.places import a_community, a_grid
 from models.people.actions.residences import HOME, NEEDS_FOLLOW, Place, settle
+from models.people.care import ResidentTag, written_tags, written_tier
 from models.people.identity import read_birth_date, read_name, read_phone
 from models.people.problems import (
     AlreadyRegistered,
@@ -28,7 +29,7 @@ from models.people.problems import (
     OwnCase,
     ResidentUnverified,
 )
-from models.people.rules import Gender, PhoneWhose, ResidentTag, written_tags, written_tier
+from models.people.rules import Gender, PhoneWhose
 from models.people.scopes import MAY
 from models.people.tables import Person, Resident
 from models.problems import Forbidden, InvalidInput, InvalidTransition, NotFound, refuses

@@ -15,7 +15,7 @@ from models.database import Db, Statement
 from models.exchange.tables import Need, NeedFoundation
 from models.funds.inputs import UNNAMED
 from models.funds.tables import Donation
-from models.people.rules import written_tags
+from models.people.care import written_tags
 from models.people.tables import ContactGrant, Person, Resident, Volunteer
 from models.privacy.rules import ConsentPurpose
 from models.vault import Kind

@@ -18,8 +18,8 @@ from models.people.actions.once import once
 from models.people.actions.persons import ACTS, new_person
 from models.people.holding import holds
 from models.people.identity import read_name
+from models.people.organizations import Membership
 from models.people.rules import PhoneWhose
-from models.people.tables import Membership
 
 account, membership = table(Account), table(Membership)
 ADMINISTRATORS = Statement(

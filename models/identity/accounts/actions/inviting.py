@@ -35,9 +35,10 @@ from models.identity.tables import Capacity, SignIn
 from models.identity.wechat.tables import WechatIdentity
 from models.people.actions.administrators import last_administrator
 from models.people.actions.once import once, secret_name
+from models.people.organizations import Membership, Organization
 from models.people.problems import LastAdministrator, OwnCase, ScopeExceeded
 from models.people.rules import PersonState
-from models.people.tables import GuardianConsent, Membership, Organization, Person, Resident, SocialWorker, Volunteer
+from models.people.tables import GuardianConsent, Person, Resident, SocialWorker, Volunteer
 from models.problems import InvalidTransition, Kept, NotFound, refuses
 from models.vault import Kind
 

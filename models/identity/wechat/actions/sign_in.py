@@ -45,8 +45,9 @@ from models.identity.wechat.rules import CODE_LIFE, MAY
 from models.identity.wechat.tables import LoginCode, WechatIdentity
 from models.people.actions.once import once, secret_name
 from models.people.actions.persons import new_person
+from models.people.organizations import Membership
 from models.people.rules import PersonState
-from models.people.tables import Membership, Person, PersonIdentity, PersonName, Resident, Volunteer
+from models.people.tables import Person, PersonIdentity, PersonName, Resident, Volunteer
 from models.problems import Forbidden, InvalidInput, refuses
 from models.vault import Keys, Kind
 
