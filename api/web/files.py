@@ -24,6 +24,7 @@ from resolvers.verbs import read_id
 SAFE = {
     **NO_STORE,
     "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
+    "Accept-Ranges": "none",
 }
 """Whatever a file may be, no browser runs it, guesses at it, or keeps it."""
 

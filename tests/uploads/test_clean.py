@@ -86,6 +86,59 @@ def test_a_film_keeps_every_byte_s_place() -> None:
     assert b"udta" not in kept and b"\xa9xyz" not in kept and kept.count(b"free") == 4
 
 
+def test_room_in_a_film_is_empty() -> None:
+    """What an editor took away stands in `free` boxes until somebody writes over it."""
+    room = samples.box(b"free", samples.GPS)
+    trak = samples.box(b"trak", samples.box(b"tkhd", bytes(20)) + room)
+    film = (
+        samples.box(b"ftyp", b"isom" + bytes(4)) + room + samples.box(b"mdat", b"frames") + samples.box(b"skip", room)
+    )
+    film += samples.box(b"moov", samples.box(b"mvhd", bytes(20)) + trak + room)
+    kept = clean(film)
+    assert len(kept) == len(film) and kept.find(b"frames") == film.find(b"frames")
+    assert samples.GPS not in kept and clean(kept) == kept
+
+
+def test_filling_and_restarts_in_a_scan_stay_with_it() -> None:
+    """Any marker may stand behind filling (ITU-T T.81, B.1.1.2); an 0xFF before a zero is one that was meant."""
+    for scan in (
+        b"\x05\xff\xff\xff\x00\x06",
+        b"\x05\xff\xff\xff",
+        b"\x05" + b"\xff" * 300_000 + b"\x00\x07\xff\xd7\x08",
+    ):
+        photo = samples.jpeg(scan=scan)
+        kept = clean(photo)
+        assert kept.endswith(scan + b"\xff\xd9") and clean(kept) == kept
+
+
+@pytest.mark.parametrize("at", range(262_144 - 45, 262_144 + 3))
+def test_windows_hide_nothing(at: int) -> None:
+    """Neither the name of a script, wherever it stands, nor the end of a scan."""
+    name = b"/#45#6D#62#65#64#64#65#64#46#69#6c#65#73"
+    padded = samples.PDF[:9] + b" " * (at - 9) + name + b" " + samples.PDF[9:]
+    with pytest.raises(FileActive):
+        clean(padded)
+    clean(padded.replace(name, name + b"Not"))
+    photo = samples.jpeg(scan=b"\x05" * at)
+    assert clean(photo).endswith(b"\x05" * at + b"\xff\xd9")
+
+
+LONG = {
+    "an hour of speech": samples.AMR + (b"\x04" + bytes(12)) * 180_000,
+    "an hour of AAC": samples.AAC[:16] * 170_000,
+    "a PNG in small chunks": samples.png()[:33] + samples.chunk(b"IDAT", bytes(8_000)) * 1_200 + samples.png()[33:],
+    "a film in fragments": samples.mp4() + (samples.box(b"moof", bytes(90)) + samples.box(b"mdat", bytes(900))) * 4_000,
+    "a PDF with names in Chinese": samples.PDF[:9] + b"/ABCDEF+#CB#CE#CC#E5 12 Tf " * 20_000 + samples.PDF[9:],
+    "a scan with /JS in it by chance": samples.PDF[:9] + b"\x01/JS\x02" * 9 + samples.PDF[9:],
+}
+
+
+@pytest.mark.parametrize("name", list(LONG))
+def test_what_people_really_make_is_within_the_bounds(name: str) -> None:
+    kept = clean(LONG[name])
+    assert len(kept) > len(LONG[name]) - 400 and clean(kept) == kept
+
+
 @pytest.mark.parametrize(
     ("content", "name"),
     [
@@ -143,7 +196,11 @@ JPEG_SIZE = EVERY[M.JPEG].find(b"\xff\xdb") + 2
         (samples.PDF.replace(b"/Catalog", b"/Catalog /S /J#61vaScript"), FileActive),
         (samples.PDF.replace(b"/Catalog", b"/Names << /EmbeddedFiles 3 0 R >>"), FileActive),
         (samples.PDF.replace(b"/Catalog", b"/S /Launch"), FileActive),
+        (samples.PDF.replace(b"/Catalog", b"/Catalog /OpenAction << /S/Rendition /JS (x) >>"), FileActive),
+        (samples.PDF.replace(b"/Catalog", b"/Names << /R#65nditions 3 0 R >>"), FileActive),
+        (samples.PDF.replace(b"/Catalog", b"/S /GoToE"), FileActive),
         (b"ID3\x04\0\0\x7f\x7f\x7f\x7f" + bytes(40), FileDamaged),
+        (b"ID3\x04\0\0\0\0\0\0" + bytes(70_000) + b"\xff\xfb\x90\x00" + bytes(400), FileDamaged),
         (b"ID3<script>alert(1)</script>", FileDamaged),
         (b"#!AMR\n\xff\xff\xff", FileDamaged),
         (b"\xff\xf1\x50\x80\x7f\xff\xfc", FileDamaged),

@@ -340,6 +340,41 @@ async def test_so_many_at_once(tmp_path: Path) -> None:
     assert not made._whose
 
 
+async def test_who_is_refused_before_he_begins_takes_no_place(tmp_path: Path) -> None:
+    """A place that is not given back is lost until a restart: three shut a person out, sixteen everybody."""
+    made = Uploads(tmp_path, files=5, most=1000)
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": ONE}
+
+    wrong: list[dict[bytes, bytes]] = [
+        {b"content-type": b"multipart/form-data"},
+        {b"content-type": TYPE, b"content-length": b"60000000"},
+        {b"content-type": TYPE, b"content-encoding": b"gzip"},
+        {b"content-type": b"multipart/form-data; boundary=\xff"},
+    ]
+    for n in range(50):
+        with pytest.raises(Failed) as raised:
+            async with made.received(wrong[n % 4], receive, "somebody"):
+                raise AssertionError
+        assert raised.value.failure is not errors.UPLOADS_BUSY
+    assert not made._whose
+    async with made.received({b"content-type": TYPE}, receive, "somebody") as found:
+        assert found["query"] == QUERY
+
+
+async def test_what_is_wrong_is_told_in_words_of_ours(tmp_path: Path) -> None:
+    """Neither Python's nor the parser's, which quote what was sent."""
+    name = ONE.replace(b"a.txt", b"\xff\xfe.jpg")
+    assert name != ONE
+    details = [await refused(tmp_path, name, U), await refused(tmp_path, ONE[:-20], U)]
+    details.append(await refused(tmp_path, ATTACKS["many headers"][0], U))
+    for detail in details:
+        assert detail is not None and detail.startswith(("the body is not well-formed", "parts or headers are more"))
+    long = mapped({"x" * 5000: ["variables.file"]}) + FILE
+    assert await refused(tmp_path, long, errors.UPLOAD_MISSING) == "x" * 40
+
+
 async def test_no_room_for_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Full(io.RawIOBase):
         def write(self, _: Any) -> int:
