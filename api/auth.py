@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -26,6 +27,10 @@ from models.problems import Busy
 
 RECHECK = 60.0
 KEPT = 20_000
+LONGEST = 4_096
+"""Characters of a credential: what is longer is not looked at."""
+TOKEN = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
+"""Whatever else a reader might pass over: one credential is remembered once."""
 LOOKS = 1.0
 """Seconds between two looks at the vault for a key that is not known: garbage asks for no more."""
 
@@ -43,7 +48,7 @@ class Tokens:
         self.pool, self.demo, self.allow = pool, demo, allow
         """`allow` is told how many points a minute a key may spend, whenever that was looked up."""
         self._known: OrderedDict[str, tuple[Actor, float, float]] = OrderedDict()
-        """Who sends a header, and until when that stands: in seconds since 1970, and by a clock that nobody puts back."""
+        """Who sends a token, and until when that stands: in seconds since 1970, and by a clock that nobody puts back."""
         self._looked = 0.0
         self._noting: set[asyncio.Task[None]] = set()
 
@@ -68,30 +73,36 @@ class Tokens:
         """
         if not authorization:
             return PUBLIC_ACTOR
+        token = _token(authorization)
         if at is None:
-            known = self._known.get(authorization)
+            known = self._known.get(token)
             if known is not None and now.timestamp() < known[1] and time.monotonic() < known[2]:
                 return known[0]
-        return await self._look(authorization, now, at)
+        return await self._look(token, now, at)
+
+    def knows(self, authorization: str) -> bool:
+        """Whether a credential was good when it was last looked at, which may be a while ago: it is nobody's guess."""
+        return authorization[SCHEME:] in self._known
 
     def until(self, authorization: str | None, now: datetime) -> float:
         """When who sends this header is to be asked for again: at his token's end, at the latest in a minute.
 
         By `time.monotonic()`. For those whose connection lasts longer than a request.
         """
-        known, at = self._known.get(authorization or ""), time.monotonic()
+        known, at = self._known.get((authorization or "")[SCHEME:]), time.monotonic()
         return at + RECHECK if known is None else min(known[2], at + max(0.0, known[1] - now.timestamp()))
 
-    async def _look(self, authorization: str, now: datetime, at: datetime | None) -> Actor:
-        scheme, _, token = authorization.partition(" ")
-        token = token.strip()
-        if scheme.lower() != "bearer" or not token:
-            raise NotSignedIn("not a bearer token")
-        self._known.pop(authorization, None)
+    async def _look(self, token: str, now: datetime, at: datetime | None) -> Actor:
         look = self._machine if token.startswith(PREFIX) else self._person
-        actor, ends = await look(token, now, at)
+        try:
+            actor, ends = await look(token, now, at)
+        except NotSignedIn:
+            if at is None:
+                self._known.pop(token, None)
+            raise
         if at is None:
-            self._known[authorization] = (actor, min(ends, now.timestamp() + RECHECK), time.monotonic() + RECHECK)
+            self._known[token] = (actor, min(ends, now.timestamp() + RECHECK), time.monotonic() + RECHECK)
+            self._known.move_to_end(token)
             if len(self._known) > KEPT:
                 self._known.popitem(last=False)
         return actor
@@ -146,6 +157,19 @@ class Tokens:
     async def settle(self) -> None:
         """Waits for what is still being written."""
         await asyncio.gather(*self._noting)
+
+
+SCHEME = len("Bearer ")
+
+
+def _token(authorization: str) -> str:
+    """The token of a header. Raises NotSignedIn for what is none: one space, and nothing but its own characters."""
+    if len(authorization) > LONGEST or authorization[:SCHEME].lower() != "bearer ":
+        raise NotSignedIn("not a bearer token")
+    token = authorization[SCHEME:]
+    if not TOKEN.fullmatch(token):
+        raise NotSignedIn("not a bearer token")
+    return token
 
 
 def issue_demo_token(role: str, settings: Settings) -> str:

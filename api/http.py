@@ -12,13 +12,13 @@ import re
 import secrets
 import time
 import zlib
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
-from uuid import UUID
 
 from graphql import OperationType
 
-from api import accept, errors, metrics, strict
+from api import accept, errors, limits, metrics, strict
 from api.accept import Accepted, accepted
 from api.address import client_address
 from api.asgi import App, Receive, Scope, Send
@@ -32,6 +32,7 @@ from api.security import NOTHING, Cross
 from api.uploads import PREFLIGHTED, Uploads, is_upload
 from api.watching import Gone
 from models import clock
+from models.access import PUBLIC_ACTOR, Actor
 from resolvers.engine.engine import Refused
 
 MOST = 1_000_000
@@ -41,6 +42,15 @@ PLAIN = b"application/json; charset=utf-8"
 SPEC = b"application/graphql-response+json; charset=utf-8"
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 WAL = b"x-wushe-wal"
+
+
+class Caller(NamedTuple):
+    """Who sends a request, and when that is, where he may say it."""
+
+    actor: Actor
+    address: str | None
+    authorization: str | None
+    at: datetime | None
 
 
 class Door:
@@ -85,13 +95,18 @@ class Door:
 
     async def _graphql(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        if scope["method"] in ("GET", "HEAD") and b"text/html" in headers.get(b"accept", b"") and not scope["query_string"]:
+        if (
+            scope["method"] in ("GET", "HEAD")
+            and b"text/html" in headers.get(b"accept", b"")
+            and not scope["query_string"]
+        ):
             scope = {**scope, "path": "/graphiql", "raw_path": b"/graphiql"}
             await self.pages(scope, receive, send)
             return
         began = time.perf_counter()
         request_id = self._request_id(headers)
         takes = accepted(headers.get(b"accept"))
+        actor: Actor = PUBLIC_ACTOR
         wal: bytes | None = None
         after: int | None = None
         try:
@@ -100,11 +115,26 @@ class Door:
             if takes.json is None and not takes.events:
                 raise Failed(errors.NOT_ACCEPTABLE)
             if is_upload(scope["method"], headers):
-                async with self.uploads.received(headers, receive, await self._uploader(scope, headers)) as given:
-                    answer = await self._answer(scope, headers, receive, send, given, takes, request_id)
+                if not any(name in headers for name in PREFLIGHTED):
+                    raise Failed(errors.PREFLIGHT)
+                actor = (await self._caller(scope, headers)).actor
+                if actor.person is None:
+                    raise Failed(errors.UNAUTHENTICATED, "files are for who is signed in")
+                async with self.uploads.received(headers, receive, actor.person) as given:
+                    caller = await self._caller(scope, headers)  # an upload takes a minute
+                    answer = await self._answer(scope, headers, receive, send, given, takes, request_id, caller)
             else:
-                given = await _given(scope, headers, receive)
-                answer = await self._answer(scope, headers, receive, send, given, takes, request_id)
+                caller = await self._caller(scope, headers)
+                actor = caller.actor
+                if scope["method"] == "POST":
+                    body = await _posted(headers, receive)
+                    if len(body) > limits.FREE:
+                        self.operations.weigh(actor, caller.address, len(body))
+                        caller = await self._caller(scope, headers)  # so does a large body over a bad line
+                    given = _json(body)
+                else:
+                    given = _queried(scope)
+                answer = await self._answer(scope, headers, receive, send, given, takes, request_id, caller)
             if answer is None:
                 return
             body, wal = answer
@@ -114,7 +144,7 @@ class Door:
             return
         except BaseException as error:
             address = client_address(scope, self.operations.proxies)
-            self.operations.limits.fine(address)
+            self.operations.limits.fine(address, actor=actor)
             if isinstance(error, Failed) and error.failure is errors.UNAUTHENTICATED:
                 await self.operations.turned_away(address, request_id, error.detail)
             status, body, after = self.operations.told(error, request_id)
@@ -137,14 +167,12 @@ class Door:
         given: Any,
         takes: Accepted,
         request_id: str,
+        caller: Caller,
     ) -> tuple[bytes, bytes | None] | None:
         """The answer to a request object, and the position in the log that it saw; None where a stream has answered."""
         operations, databases = self.operations, self.databases
         _, variables, name = parts(given)
-        at = operations.at(_latin(headers.get(b"x-wushe-now")))
-        address = client_address(scope, operations.proxies)
-        authorization = _latin(headers.get(b"authorization"))
-        actor = await operations.actor(authorization, at, address)
+        actor, address, authorization, at = caller
         seen = headers.get(WAL)
         context = operations.context(
             await operations.text(given, actor, address),
@@ -170,16 +198,12 @@ class Door:
             seen = await databases.position()
         return operations.written(answer, request_id), seen
 
-    async def _uploader(self, scope: Scope, headers: dict[bytes, bytes]) -> UUID:
-        """Who sends files: known before a byte of them is read. Raises Failed."""
-        if not any(name in headers for name in PREFLIGHTED):
-            raise Failed(errors.PREFLIGHT)
+    async def _caller(self, scope: Scope, headers: dict[bytes, bytes]) -> Caller:
+        """Who asks: known before a byte of the body is read. Raises Failed."""
         at = self.operations.at(_latin(headers.get(b"x-wushe-now")))
         address = client_address(scope, self.operations.proxies)
-        actor = await self.operations.actor(_latin(headers.get(b"authorization")), at, address)
-        if actor.person is None:
-            raise Failed(errors.UNAUTHENTICATED, "files are for who is signed in")
-        return actor.person
+        authorization = _latin(headers.get(b"authorization"))
+        return Caller(await self.operations.actor(authorization, at, address), address, authorization, at)
 
     def _request_id(self, headers: dict[bytes, bytes]) -> str:
         given = headers.get(b"x-request-id")
@@ -195,36 +219,38 @@ def _latin(value: bytes | None) -> str | None:
     return None if value is None else value.decode("latin-1")
 
 
-async def _given(scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Any:
-    """The request object: of a body, or of a query string. Raises Failed."""
-    if scope["method"] == "POST":
-        media = headers.get(b"content-type", b"")
-        if media != b"application/json" and not strict.plain_json(media):
-            raise Failed(errors.MEDIA_TYPE)
-        if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
-            raise Failed(errors.MEDIA_TYPE, "content-encoding: send the body as it is")
-        given: Any = _json(await _body(headers, receive))
-    elif scope["method"] == "GET":
-        try:
-            pairs = parse_qsl(
-                scope["query_string"].decode("ascii"),
-                keep_blank_values=True,
-                strict_parsing=bool(scope["query_string"]),
-                errors="strict",
-                max_num_fields=20,
-            )
-        except ValueError:
-            raise Failed(errors.MALFORMED, "the query string cannot be read") from None
-        given = dict(pairs)
-        if len(given) != len(pairs):
-            raise Failed(errors.MALFORMED, "a parameter is given twice")
-        for name in ("variables", "extensions"):
-            if name in given:
-                given[name] = _json(given[name].encode()) if given[name] else None
-        if given.get("operationName") == "":
-            given["operationName"] = None
-    else:
+async def _posted(headers: dict[bytes, bytes], receive: Receive) -> bytes:
+    """A body that is JSON. Raises Failed, Gone."""
+    media = headers.get(b"content-type", b"")
+    if media != b"application/json" and not strict.plain_json(media):
+        raise Failed(errors.MEDIA_TYPE)
+    if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
+        raise Failed(errors.MEDIA_TYPE, "content-encoding: send the body as it is")
+    return await _body(headers, receive)
+
+
+def _queried(scope: Scope) -> dict[str, Any]:
+    """The request object of a query string. Raises Failed."""
+    if scope["method"] != "GET":
         raise Failed(errors.METHOD)
+    try:
+        pairs = parse_qsl(
+            scope["query_string"].decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=bool(scope["query_string"]),
+            errors="strict",
+            max_num_fields=20,
+        )
+    except ValueError:
+        raise Failed(errors.MALFORMED, "the query string cannot be read") from None
+    given: dict[str, Any] = dict(pairs)
+    if len(given) != len(pairs):
+        raise Failed(errors.MALFORMED, "a parameter is given twice")
+    for name in ("variables", "extensions"):
+        if name in given:
+            given[name] = _json(given[name].encode()) if given[name] else None
+    if given.get("operationName") == "":
+        given["operationName"] = None
     return given
 
 

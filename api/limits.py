@@ -25,7 +25,7 @@ from api import metrics
 from api.logs import traced
 from api.rates import Rates
 from models import clock
-from models.access import Actor
+from models.access import PUBLIC_ACTOR, Actor
 from models.identity.accounts.rules import network
 from models.identity.rules import BUDGET_LEAST
 from models.limits import MINUTE, Wish, take
@@ -66,6 +66,9 @@ FILE = 200
 """Points of a file that is made to be fetched."""
 ATTACHMENT = 50
 """Points of a file that lies there."""
+FREE, PIECE = 16_000, 4_000
+"""Bytes of a body or a message that cost nothing, and how many beyond those cost a point: reading them costs 10 to 40 ns
+each, so that a megabyte is dearer than a page of a list."""
 SIGN_INS = frozenset({"signInWithPassword", "signInWithWechat", "accountActivate"})
 """What is counted by the sign-ins' own bucket too: each costs a slow hash or a call of the WeChat platform."""
 
@@ -218,25 +221,32 @@ class Limits:
         who.used = where.used = True
         return 0
 
-    def fine(self, address: str | None, points: float = OPERATION) -> None:
-        """Takes from an address what a request costs that came to nothing: whether it can pay or not.
+    def fine(self, address: str | None, points: float = OPERATION, actor: Actor = PUBLIC_ACTOR) -> None:
+        """Takes from whoever asks what a request costs that came to nothing: whether he can pay or not.
 
-        Nothing, where no address is known: nobody pays for strangers.
+        Who is not known is one of the strangers at his address. What they are fined is not taken from the address, which
+        those share who are signed in there. Nothing, where no address is known: nobody pays for strangers.
         """
         if address is None:
             return
-        where = self.addresses.kept.get(address) or self._at(self.addresses, address)
-        where.left = max(where.left - points, -where.size * ADVANCE)
-        where.used = True
-        if where.left < where.low:
-            self._ask(where)
+        who, _ = self._of(actor, address)
+        who.left = min(who.left, max(who.left - points, -who.size * LEASE))
+        who.used = True
+        if who.left < who.low:
+            self._ask(who)
 
     def closed(self, address: str | None) -> int:
-        """0; for an address that has used up everything, after how many seconds it may ask again."""
+        """0; where an address, or the strangers there, have used up everything, after how many seconds they may ask again.
+
+        It is for those who are not known: a credential that is pays for itself.
+        """
         if address is None:
             return 0
-        where = self.addresses.kept.get(address) or self._at(self.addresses, address)
-        return self._short(OPERATION, where) if where.left < OPERATION and self.now() < where.dry else 0
+        now = self.now()
+        for bucket in self._of(PUBLIC_ACTOR, address):
+            if bucket.left < OPERATION and now < bucket.dry:
+                return self._short(OPERATION, bucket)
+        return 0
 
     async def enter(self, address: str | None, sign_ins: int) -> int:
         """Takes sign-ins from an address' bucket: 0, or after how many seconds it would do."""
@@ -383,6 +393,11 @@ class Limits:
         with contextlib.suppress(asyncio.CancelledError):
             for start in range(0, len(wishes), BATCH):
                 await self._taken(wishes[start : start + BATCH])
+
+
+def weight(size: int) -> int:
+    """What the bytes of a body or a message cost, whatever they say."""
+    return max(0, -((FREE - size) // PIECE))
 
 
 def price(document: Document, points: int) -> int:

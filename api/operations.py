@@ -30,7 +30,7 @@ from models.identity.rules import ApiScope
 from models.pool import LOST
 from models.problems import Busy
 from resolvers.context import Context, asker
-from resolvers.engine.documents import Document
+from resolvers.engine.documents import Document, too_long
 from resolvers.engine.engine import Engine, Refused
 
 if TYPE_CHECKING:
@@ -71,25 +71,34 @@ class Operations:
     async def actor(self, authorization: str | None, at: datetime | None, address: str | None = None) -> Actor:
         """Who asks; the public without a credential. Raises Failed.
 
-        `at`: the time that the request says it is, where that is believed. `address`: who guesses at credentials from
-        there is heard no more once its points are spent.
+        `at`: the time that the request says it is, where that is believed. `address`: strangers there, guesses at
+        credentials too, are heard no more once their points are spent; a credential that is known is.
         """
-        _limited(self.limits.closed(address))
-        if authorization is None:
-            return PUBLIC_ACTOR
+        if authorization is None or not self.tokens.knows(authorization):
+            _limited(self.limits.closed(address))
+            if authorization is None:
+                return PUBLIC_ACTOR
         try:
             return await self.tokens.caller(authorization, clock.now(), at)
         except NotSignedIn as no:
             self.limits.fine(address, limits.STRANGE_TOKEN)
             raise Failed(errors.UNAUTHENTICATED, str(no)) from None
 
-    async def known(self, find: Callable[[], Awaitable[Actor]], address: str | None, request_id: str) -> Actor:
+    async def known(
+        self,
+        find: Callable[[], Awaitable[Actor]],
+        address: str | None,
+        request_id: str,
+        authorization: str | None = None,
+    ) -> Actor:
         """Who asks for what is no operation: a file, or what is counted. Raises Failed.
 
         `find` says who that is, or raises NotSignedIn. Guesses are worth as much there as at `/graphql`: they are fined,
-        on the audit log, and heard no more once the address has spent its points.
+        on the audit log, and heard no more once the strangers at the address have spent their points. `authorization`: what
+        `find` looks at; one that is known is heard.
         """
-        _limited(self.limits.closed(address))
+        if authorization is None or not self.tokens.knows(authorization):
+            _limited(self.limits.closed(address))
         try:
             return await find()
         except NotSignedIn as no:
@@ -140,6 +149,7 @@ class Operations:
         A name that is not known costs what a document costs that is refused.
         """
         try:
+            too_long(given.get("query"))
             return await self.persisted.resolve(given, actor)
         except Refused:
             _limited(self.limits.arrive(actor, address), actor)
@@ -158,6 +168,15 @@ class Operations:
         if actor.scopes is not None and reads and ApiScope.READ not in actor.scopes:
             raise Failed(errors.OUT_OF_SCOPE)
         return document
+
+    def arrive(self, actor: Actor, address: str | None) -> None:
+        """Takes what anything costs that is asked for. Raises Failed (RATE_LIMITED)."""
+        _limited(self.limits.arrive(actor, address), actor)
+
+    def weigh(self, actor: Actor, address: str | None, size: int) -> None:
+        """Takes what a body or a message of so many bytes costs, before it is read. Raises Failed (RATE_LIMITED)."""
+        if size > limits.FREE:
+            _limited(self.limits.arrive(actor, address, limits.weight(size)), actor)
 
     async def charge(self, context: Context, document: Document) -> None:
         """Takes what an operation costs from whoever asks, and from where he asks. Raises Failed (RATE_LIMITED).

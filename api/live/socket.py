@@ -45,7 +45,7 @@ from api.live.places import Places
 from api.operations import Failed, Operations, parts
 from api.watching import Gone
 from models import clock
-from models.access import Actor
+from models.access import PUBLIC_ACTOR, Actor
 from models.identity.accounts.rules import network
 
 WECHAT = "https://servicewechat.com"
@@ -144,6 +144,8 @@ class Socket:
         self.asked = self.acknowledged = self.leaving = self.closed = False
         self.authorization = _latin(headers.get(b"authorization"))
         self.at: datetime | None = None
+        self.actor: Actor = PUBLIC_ACTOR
+        """Who the client was when that was last asked."""
         self.until = 0.0
         """When its credential has to be looked at again (`time.monotonic()`)."""
         self.wal: bytes | None = None
@@ -162,8 +164,10 @@ class Socket:
             while (message := await self._receive())["type"] != "websocket.disconnect":
                 await self._heard(message)
         except Closed as closed:
-            self.operations.limits.fine(self.address)
+            self.operations.limits.fine(self.address, actor=self.actor)
             await self._close(closed.code, closed.reason)
+        except Failed:  # its bytes cannot be paid
+            await self._close(LATER, "come again later")
         except Gone:
             pass
         finally:
@@ -199,6 +203,7 @@ class Socket:
 
     async def _heard(self, message: Message) -> None:
         """One message. Raises Closed for what the protocol forbids."""
+        self.operations.weigh(self.actor, self.address, len(message.get("text") or ""))
         said = read(message)
         match said["type"]:
             case "subscribe":
@@ -228,6 +233,7 @@ class Socket:
             said = payload.get("x-wushe-now")
             self.at = self.operations.at(said if isinstance(said, str) else _latin(self.headers.get(b"x-wushe-now")))
             actor = await self._actor(self.address)
+            self.operations.arrive(actor, self.address)
             self._held.enter_context(self.all.places.among(actor.key or actor.person))
         except Exception as error:
             self.operations.limits.fine(self.address)
@@ -328,7 +334,7 @@ class Socket:
 
         `address`, the first time: whoever else guesses at credentials from there later does not end what is open.
         """
-        actor = await self.operations.actor(self.authorization, self.at, address)
+        actor = self.actor = await self.operations.actor(self.authorization, self.at, address)
         self.until = self.operations.tokens.until(self.authorization, clock.now())
         return actor
 

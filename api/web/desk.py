@@ -60,7 +60,8 @@ class Desk:
             tokens = self.operations.tokens
             return await tokens.actor(self.request.headers.get("authorization"), self.now, at)
 
-        self.actor = await self.operations.known(found, self.address, self.request_id)
+        shown = None if find is not None else self.request.headers.get("authorization")
+        self.actor = await self.operations.known(found, self.address, self.request_id, shown)
         self.now = at or self.now
         if wait := await self.operations.limits.afford(self.actor, self.address, points):
             raise Failed(dataclasses.replace(errors.RATE_LIMITED, retry_after_seconds=wait))
@@ -179,13 +180,13 @@ def hatch(
 
 async def counting(operations: Operations, request: Request) -> Actor | Response:
     """Who asks for what is counted, or why nobody is told: in plain words, for Prometheus."""
-    request_id = id_of(request)
+    request_id, shown = id_of(request), request.headers.get("authorization")
 
     async def found() -> Actor:
-        return await operations.tokens.actor(request.headers.get("authorization"), clock.now())
+        return await operations.tokens.actor(shown, clock.now())
 
     try:
-        return await operations.known(found, client_address(request.scope, operations.proxies), request_id)
+        return await operations.known(found, client_address(request.scope, operations.proxies), request_id, shown)
     except Exception as no:
         status, _, later = operations.told(no, request_id)
         headers = {} if later is None else {"Retry-After": str(later)}

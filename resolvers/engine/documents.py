@@ -43,6 +43,12 @@ class Refused(Exception):
         """Whether it is the variables that do not fit, and not the document."""
 
 
+def too_long(text: str | None) -> None:
+    """Raises Refused for a text that is not worth its reading."""
+    if text is not None and len(text) > limits.TEXT:
+        raise Refused([limits.OverLimit(f"查询过长，最多 {limits.TEXT} 个字符。", "TOO_LONG")])
+
+
 def shape(value: Any) -> Any:
     """Given or null; for input objects, key by key. Values and lengths of lists are no shape."""
     if value is None:
@@ -68,6 +74,7 @@ class Document:
         self.schema, self.prefixes = schema, prefixes
         self.serial = next(_serials)
         """Unlike `id`, never given to another document."""
+        too_long(text)
         try:
             storable(text)
             self.node: DocumentNode = parse(text, max_tokens=limits.TOKENS)

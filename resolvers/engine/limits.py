@@ -29,6 +29,8 @@ from graphql import (
 from resolvers.engine import words
 
 TOKENS = 1000
+TEXT = 64_000
+"""Characters of a document: comments and strings are no tokens, and are read at some 130 ns a character."""
 DEPTH = 10
 ALIASES = 15
 COST = 1000

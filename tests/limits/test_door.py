@@ -77,9 +77,9 @@ async def test_documents_that_are_refused_and_requests_that_cannot_be_read_cost_
         where = limits.addresses.kept["127.0.0.1"]
         left, there = anonymous.left, where.left
         await site.post("{ nope }")
-        assert anonymous.left == left - OPERATION and where.left == there - 2 * OPERATION
+        assert anonymous.left == left - 2 * OPERATION and where.left == there - OPERATION
         await site.client.post("/graphql", content=b"[", headers={"content-type": "application/json"})
-        assert anonymous.left == left - OPERATION and where.left == there - 3 * OPERATION
+        assert anonymous.left == left - 3 * OPERATION and where.left == there - OPERATION
 
 
 async def test_a_mutation_costs_more_than_a_query(demo_of_module: Demo) -> None:

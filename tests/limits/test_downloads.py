@@ -48,7 +48,7 @@ async def guess(site: Site, path: str, n: int) -> httpx.Response:
 
 @pytest.mark.parametrize("of", PATHS)
 async def test_who_guesses_is_on_record_and_not_heard_any_more(demo_of_module: Demo, of: str) -> None:
-    async with served(demo_of_module.api, WUSHE_RATE_ADDRESS="2000") as site:
+    async with served(demo_of_module.api, WUSHE_RATE_ANONYMOUS="2000") as site:
         said = []
         for n in range(70):
             answer = await guess(site, PATHS[of], n)
@@ -65,8 +65,8 @@ async def test_who_guesses_is_on_record_and_not_heard_any_more(demo_of_module: D
         assert [tuple(row) for row in rows] == [("127.0.0.1", "guess-000000", None)]
 
 
-async def test_who_has_a_good_token_is_not_heard_either_from_an_address_that_is_closed(demo_of_module: Demo) -> None:
-    async with served(demo_of_module.api, WUSHE_RATE_ADDRESS="2000") as site:
+async def test_a_good_token_that_was_never_seen_is_not_heard_either_where_strangers_are_not(demo_of_module: Demo) -> None:
+    async with served(demo_of_module.api, WUSHE_RATE_ANONYMOUS="2000") as site:
         for n in range(70):
             if (await guess(site, "/metrics", n)).status_code == 429:
                 break

@@ -64,7 +64,7 @@ async def test_handshakes_that_are_refused_cost_their_address(demo_of_module: De
     async with served(demo_of_module.api, WUSHE_OPEN_EACH="1") as site:
         limits = site.door.operations.limits
         limits.fine(HERE)
-        bucket = limits.addresses.kept[HERE]
+        bucket = limits.anonymous.kept[HERE]
         left = bucket.left
         assert await turned_away(site, origin="https://evil.example") == 403
         assert bucket.left == left - OPERATION
@@ -83,7 +83,7 @@ async def test_operations_that_find_no_room_cost_their_address(demo_of_module: D
         for n in range(50):
             await talk.say(subscribe(CHANGED, str(n), variables={"id": need}))
         await until(lambda: len(place.site.door.sockets.hub) == 50)
-        bucket = place.site.door.operations.limits.addresses.kept[HERE]
+        bucket = place.site.door.operations.limits.anonymous.kept[HERE]
         left = bucket.left
         for n in range(20):
             await talk.say(subscribe("{ __typename }", f"more {n}"))
@@ -119,7 +119,9 @@ async def test_a_stream_for_which_nothing_is_heard_is_refused_before_it_starts(
 ) -> None:
     monkeypatch.setattr(hubs, "PATIENCE", 0.05)
     async with served(demo_of_module.api) as site:
-        site.door.streams.hub._there.clear()
+        heard = site.door.streams.hub._there
+        await until(heard.is_set)
+        heard.clear()
         answer = await site.post(CHANGED, {"id": "need_1"}, **ONLY)
         assert answer.status_code == 503 and int(answer.headers["retry-after"]) >= 1
         assert answer.json()["errors"][0]["extensions"]["code"] == "BUSY"
@@ -132,7 +134,7 @@ async def test_a_stream_for_which_nothing_is_heard_is_refused_before_it_starts(
 async def test_what_strangers_used_up_ends_no_socket(demo_of_module: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tokens that are asked about again, of whom no address is known, are not counted together."""
     monkeypatch.setattr(auth, "RECHECK", 0.2)
-    async with placed(demo_of_module, WUSHE_RATE_ADDRESS="2000") as place, place.talk("ngo-staff") as talk:
+    async with placed(demo_of_module, WUSHE_RATE_ANONYMOUS="2000") as place, place.talk("ngo-staff") as talk:
         for n in range(120):
             with pytest.raises(Failed) as no:
                 await place.site.door.operations.actor(f"Bearer wsl_test_{n:08d}_{'x' * 38}", None)
