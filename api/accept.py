@@ -18,7 +18,8 @@ class Accepted:
     events: bool
     """Whether an event stream may be sent."""
     prefers_events: bool
-    """Whether an event stream is what the client wants most: above all JSON, or in its place. Merely listing it beside
+    """Whether an event stream is what the client wants most: above all JSON, or in its place,
+    as with `text/*`. Merely listing it beside
     JSON, as urql does for every query, is no wish for one."""
 
 
@@ -43,7 +44,7 @@ def _read(accept: bytes) -> Accepted:
         spec = 0.0  # `*/*` is plain JSON: that is what a client means that does not know the other
     best = max(spec, plain)
     json = None if best <= 0 else SPEC if spec >= plain else PLAIN
-    return Accepted(json, events > 0, EVENTS in ranges and events > best)
+    return Accepted(json, events > 0, events > best and (EVENTS in ranges or json is None))
 
 
 def _ranges(accept: str) -> dict[str, float]:

@@ -26,6 +26,7 @@ from api.live.hub import Hub
 from api.live.places import Places
 from api.live.socket import Sockets
 from api.live.stream import Streams, told
+from api.log_bounds import named
 from api.operations import Failed, Operations, parts
 from api.patience import Bounds
 from api.security import NOTHING, Cross
@@ -208,7 +209,9 @@ class Door:
     def _request_id(self, headers: dict[bytes, bytes]) -> str:
         given = headers.get(b"x-request-id")
         if given is not None and REQUEST_ID.fullmatch(given):
-            return given.decode()
+            name = given.decode()
+            named.set((name, self._new_id()))
+            return name
         return self._new_id()
 
     def _new_id(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -81,9 +82,18 @@ def cursor(event: Any) -> sa.ColumnElement[str]:
     return sa.func.encode(sa.func.convert_to(parts, utf8), base64, type_=sa.Text())
 
 
+CURSOR = re.compile(rb"([0-9]{1,20})\.([0-9]{1,20})\.([0-9]{1,20})")
+
+
 def read_cursor(text: str) -> tuple[tuple[int, int], datetime]:
-    """The place that a cursor names, (transaction, id), and when its event was. Raises ValueError for what is none."""
-    xid, id, at = [int(part) for part in base64.b64decode(text, validate=True).decode("ascii").split(".")]
+    """The place that a cursor names, (transaction, id), and when its event was, as it says. Raises ValueError for what is none.
+
+    Clients keep it, and could have written it: when the event was is to be looked up.
+    """
+    said = CURSOR.fullmatch(base64.b64decode(text, validate=True))
+    if said is None:
+        raise ValueError("not three numbers")
+    xid, id, at = map(int, said.groups())
     if not (0 <= xid < 2**63 and 0 <= id < 2**63):
         raise ValueError("out of range")
     try:

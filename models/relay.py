@@ -137,6 +137,12 @@ async def place(connection: asyncpg.Connection) -> tuple[int, int]:
     return found["xid"], found["event_id"]
 
 
+async def when(connection: asyncpg.Connection, xid: int, id: int) -> datetime | None:
+    """When the event was that has this place; None where none has."""
+    found: datetime | None = await connection.fetchval("SELECT at FROM event WHERE xid = $1 AND id = $2", xid, id)
+    return found
+
+
 async def foreign(connection: asyncpg.Connection) -> bool:
     """Whether the place was reached in another server, whose transactions had other numbers.
 

@@ -29,7 +29,7 @@ from models.access import Actor, Role
 from models.events import read_cursor
 from models.pool import LOST, Pool
 from models.problems import Busy
-from models.relay import CHANNEL, place
+from models.relay import CHANNEL, place, when
 from resolvers.context import Context, asker
 from resolvers.engine.changes import BATCH
 from resolvers.engine.documents import Document
@@ -228,10 +228,21 @@ class Hub:
     async def _resumed(self, me: Subscriber, since: str) -> Place:
         """The place of a cursor. Raises Refused for what is none, is too old, or is of events that never were."""
         try:
-            found, at = read_cursor(since)
+            found, said = read_cursor(since)
         except ValueError:
             raise Refused([NO_CURSOR]) from None
-        if at < clock.now() + me.shift - KEPT:
+        oldest = clock.now() + me.shift - KEPT
+        if said < oldest:
+            raise Refused([OLD_CURSOR])
+
+        async def happened() -> datetime | None:
+            async with self.pool.connection() as connection:
+                return await when(connection, *found)
+
+        at = await self._surely(happened)
+        if at is None:
+            raise Refused([NO_CURSOR])
+        if at < oldest:
             raise Refused([OLD_CURSOR])
         if found > self.told:  # another process heard of it before this one
 

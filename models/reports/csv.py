@@ -25,7 +25,8 @@ from models.reports import queries
 from models.territory.tables import Division
 
 BOM = "\ufeff"
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""How a formula begins, also where a spreadsheet takes full-width signs for plain ones."""
 READERS = FUND_ROLES | {Role.AUDITOR}
 LONGEST_DAYS = 366 * 5
 

@@ -247,7 +247,7 @@ async def test_a_statement_as_a_file(connection: asyncpg.Connection, now: dateti
         await files.fund_statement(books.db(books.at.reporter), now.date(), now.date() - timedelta(days=1))
 
 
-@pytest.mark.parametrize("cell", ["=A1", "+1", "-1", "@x", "\tx", "\rx", "\nx"])
+@pytest.mark.parametrize("cell", ["=A1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "＝1+1", "＋1", "－1", "＠x"])
 def test_no_cell_is_a_formula(cell: str) -> None:
     assert files.safe(cell) == "'" + cell
     assert files.safe("甲" + cell) == "甲" + cell

@@ -15,6 +15,7 @@ from api.logs import configure
 from tests.demo import Demo
 from tests.faults.client import Client
 from tests.faults.processes import Api
+from tests.site import served
 
 WIDE = (
     "query($n:Int!){"
@@ -78,6 +79,45 @@ def test_all_requests_together_have_a_bound_too() -> None:
     clock.now += 3600
     assert written(BURST * 2) == BURST
     assert len(bounds._of) <= KEPT
+
+
+def test_no_number_of_warnings_hides_an_error() -> None:
+    bounds, written = Bounds(Time()), 0
+    for n in range(5 * BURST):
+        try:
+            bounds(None, "warning", {"event": "Invalid HTTP request received."})
+            written += 1
+        except structlog.DropEvent:
+            pass
+        if n % 1000 == 0:
+            assert bounds(None, "error", {"event": "bug", "request_id": f"r-{n}"})
+    assert written == BURST
+    bounds = Bounds(Time())
+    for _ in range(EACH):
+        bounds(None, "warning", {"event": "failed", "request_id": "r-x"})
+    with pytest.raises(structlog.DropEvent):
+        bounds(None, "warning", {"event": "failed", "request_id": "r-x"})
+    assert bounds(None, "error", {"event": "bug", "request_id": "r-x"})
+
+
+async def test_one_name_for_many_requests_hides_none_of_them(
+    demo_of_module: Demo, configured: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with served(demo_of_module.api) as site:
+
+        async def breaks(*_: Any, **__: Any) -> None:
+            raise RuntimeError("no sentence of anybody's")
+
+        monkeypatch.setattr(site.door.operations, "answer", breaks)
+        configure("debug")
+        for _ in range(4 * EACH):
+            answer = await site.post("{ __typename }", **{"x-request-id": "always-the-same"})
+            assert answer.status_code == 500
+        lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    bugs = [line for line in lines if line.get("event") == "bug"]
+    assert len(bugs) == 4 * EACH
+    assert {line["request_id"] for line in bugs} == {"always-the-same"}
+    assert len({line["own_id"] for line in bugs}) == 4 * EACH
 
 
 @pytest.mark.parametrize("value", [None, 1, 2.5, True, "text", ["a", 1]])

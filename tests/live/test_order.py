@@ -180,6 +180,16 @@ async def test_cursors_that_are_none_are_refused_by_name(live: Live) -> None:
     def cursor(*parts: int) -> str:
         return base64.b64encode(".".join(map(str, parts)).encode()).decode()
 
+    def odd(text: str) -> str:
+        return base64.b64encode(text.encode()).decode()
+
+    here = await live.scene.c.fetchrow("SELECT xid, id FROM event ORDER BY xid DESC, id DESC LIMIT 1")
+    passed = await live.scene.c.fetchrow(
+        "INSERT INTO event (at, topic, subject, role, data) VALUES ($1, 'needSubmitted', $2, 'SYSTEM', '{}')"
+        " RETURNING xid, id",
+        live.scene.now - timedelta(days=8),
+        need,
+    )
     old = int((live.scene.now - timedelta(days=8)).timestamp() * 1000)
     for given, name in (
         ("", "BAD_CURSOR"),
@@ -191,6 +201,13 @@ async def test_cursors_that_are_none_are_refused_by_name(live: Live) -> None:
         (cursor(1, 2, 10**30), "BAD_CURSOR"),
         (cursor(2**62, 1, now), "BAD_CURSOR"),  # of events that never were
         (cursor(1, 1, old), "CURSOR_TOO_OLD"),
+        (cursor(0, 0, now), "BAD_CURSOR"),  # of no event: everything would be behind it
+        (cursor(*passed[:2], now), "CURSOR_TOO_OLD"),  # whatever it says of its age
+        *[
+            (odd(f"{here[0]}.{here[1]}{more}"), "BAD_CURSOR")
+            for more in (f". {now}", f".+{now}", f".{now}_0", f".{now}\n")
+        ],
+        (odd(f"{here[0]}.{here[1]}.٣"), "BAD_CURSOR"),
     ):
         watch = await live.watch("daughter", need, since=given)
         with pytest.raises(Refused) as refused:
