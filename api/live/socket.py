@@ -236,7 +236,7 @@ class Socket:
             self.operations.arrive(actor, self.address)
             self._held.enter_context(self.all.places.among(actor.key or actor.person))
         except Exception as error:
-            self.operations.limits.fine(self.address)
+            self.operations.limits.fine(self.address, actor=self.actor)
             await self._unwelcome(error)
             return
         await self._say({"type": "connection_ack"})
@@ -254,7 +254,7 @@ class Socket:
         if self.leaving:
             return  # it is told to come again
         if len(self.tasks) >= MOST:
-            self.operations.limits.fine(self.address)
+            self.operations.limits.fine(self.address, actor=self.actor)
             await self._fail(Operation(id), Failed(errors.TOO_MANY_OPERATIONS), self.all.request_id())
             return
         try:
@@ -262,7 +262,7 @@ class Socket:
         except Failed as failed:
             if failed.failure is errors.MALFORMED:
                 raise Closed(INVALID, f"subscribe: {failed.detail}") from None
-            self.operations.limits.fine(self.address)
+            self.operations.limits.fine(self.address, actor=self.actor)
             await self._fail(Operation(id), failed, self.all.request_id())
             return
         operation = self.running[id] = Operation(id)
