@@ -6,7 +6,7 @@ together again from the parts that show something; EXIF, XMP, remarks, thumbnail
 
 Whoever sends a file chooses what it is made of, so what it costs is bounded too: so many pieces in it and no more
 (FileDamaged beyond), no pattern that looks at a byte twice, and none over more than a window at once, since `re` holds
-the interpreter until it is done. 10 MB of the worst take some 0.2 s.
+the interpreter until it is done. 10 MB of the worst take some 0.1 s.
 
 What comes out is a list of parts: bytes of our own, and (from, to) of the content, so that nothing is copied.
 """
