@@ -59,9 +59,9 @@ class Bounds:
 
     def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         request = event.get("request_id")
-        name = named.get()
-        if name is not None and request == name[0]:
-            request = event["own_id"] = name[1]
+        given = named.get()
+        if given is not None and request == given[0]:
+            request = event["own_id"] = given[1]
         if not self._admits(request, method in ERRORS):
             self.dropped += 1
             metrics.LOG_DROPPED.inc()

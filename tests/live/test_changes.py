@@ -105,13 +105,15 @@ async def test_who_handles_a_need_is_told_to_its_own_only(live: Live) -> None:
 
 
 async def test_what_was_before_it_was_opened_is_nothing_to_strangers(live: Live) -> None:
-    """Even with a cursor from before everything, which anybody can write."""
+    """Even with a cursor of another thing's event from before it, which anybody has."""
     live.scene.later(days=-1)
+    await live.opened()
+    before = await live.scene.c.fetchrow("SELECT xid, id FROM event ORDER BY xid DESC, id DESC LIMIT 1")
     need = await live.act("daughter", actions.submit_need, live.wanted())
     live.scene.later(days=1)
     await live.act("staff", actions.verify_need, need)
     at = int(live.scene.now.timestamp() * 1000)
-    start = base64.b64encode(f"0.0.{at}".encode()).decode()
+    start = base64.b64encode(f"{before['xid']}.{before['id']}.{at}".encode()).decode()
     stranger, own = await live.watch("public", need, since=start), await live.watch("daughter", need, since=start)
     assert await own.topics(2) == ["SUBMITTED", "OPENED"]
     assert await stranger.topics(1) == ["OPENED"]
