@@ -1,7 +1,7 @@
 """Every operation of the schema with arguments that schemathesis makes up, against a real process: nothing breaks.
 
     .venv/bin/pytest tests/hostile                                  4 examples of each: what a build runs
-    WUSHE_TEST_PROFILE=thorough .venv/bin/pytest tests/hostile      50, by chance: about ten minutes
+    WUSHE_TEST_PROFILE=thorough .venv/bin/pytest tests/hostile      50, by chance: four minutes of CPU
 
 Those ask who may: the roles of the verb's `@may`, and for a query those that it shows anything. Some arguments stand in
 the text and some travel as variables; some are made up, and some name what is there, so that a verb begins. What is
@@ -263,9 +263,7 @@ def test_operation(here: Town, client: httpx.Client, stock: dict[str, list[str]]
     assert roles, "nobody may"
     turns = itertools.count(sum(label.encode()))  # the same in every run
 
-    @given(
-        case=OPERATIONS[label].as_strategy(), chance=st.integers(0, 2**32)
-    )  # mostly 0: so a turn is another chance by itself
+    @given(case=OPERATIONS[label].as_strategy(), chance=st.integers(0, 2**32))
     @settings(
         max_examples=EXAMPLES,
         deadline=None,
@@ -275,7 +273,7 @@ def test_operation(here: Town, client: httpx.Client, stock: dict[str, list[str]]
         derandomize=not THOROUGH,
     )
     def asks(case: Any, chance: int) -> None:
-        turn = next(turns)
+        turn = next(turns)  # another chance by itself: hypothesis says 0 half the time
         role = roles[turn % len(roles)]
         signed = here.tokens.get(role.slug)
         assert role is Role.PUBLIC or signed is not None, role
