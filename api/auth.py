@@ -93,6 +93,8 @@ class Tokens:
         return at + RECHECK if known is None else min(known[2], at + max(0.0, known[1] - now.timestamp()))
 
     async def _look(self, token: str, now: datetime, at: datetime | None) -> Actor:
+        if not TOKEN.fullmatch(token):
+            raise NotSignedIn("not a bearer token")
         look = self._machine if token.startswith(PREFIX) else self._person
         try:
             actor, ends = await look(token, now, at)
@@ -163,13 +165,10 @@ SCHEME = len("Bearer ")
 
 
 def _token(authorization: str) -> str:
-    """The token of a header. Raises NotSignedIn for what is none: one space, and nothing but its own characters."""
+    """What a header has behind its scheme and one space. Raises NotSignedIn."""
     if len(authorization) > LONGEST or authorization[:SCHEME].lower() != "bearer ":
         raise NotSignedIn("not a bearer token")
-    token = authorization[SCHEME:]
-    if not TOKEN.fullmatch(token):
-        raise NotSignedIn("not a bearer token")
-    return token
+    return authorization[SCHEME:]
 
 
 def issue_demo_token(role: str, settings: Settings) -> str:
