@@ -71,11 +71,14 @@ async def test_a_session_is_told_to_organizers_volunteers_and_everybody(live: Li
 
 async def test_what_was_before_it_was_announced_is_its_organizers(live: Live) -> None:
     live.scene.later(hours=-1)
+    await planned(live, title="另一场")
+    before = await live.scene.c.fetchrow("SELECT xid, id FROM event ORDER BY xid DESC, id DESC LIMIT 1")
     session = await planned(live)
     await live.act("ngo", actions.edit_session, session, 1, {"capacity": 3})
     live.scene.later(hours=1)
     await live.act("ngo", actions.publish_session, session)
-    start = base64.b64encode(f"0.0.{int(live.scene.now.timestamp() * 1000)}".encode()).decode()
+    at_ = int(live.scene.now.timestamp() * 1000)
+    start = base64.b64encode(f"{before['xid']}.{before['id']}.{at_}".encode()).decode()
     text = SESSION.replace("($id: ID!)", "($id: ID!, $since: String)").replace("(id: $id)", "(id: $id, since: $since)")
     watches = [await live.watch(who, session, text=text, kind="session", since=start) for who in ("ngo", "public")]
     assert await watches[0].topics(3) == ["PLANNED", "EDITED", "PUBLISHED"]
