@@ -65,7 +65,9 @@ async def test_who_guesses_is_on_record_and_not_heard_any_more(demo_of_module: D
         assert [tuple(row) for row in rows] == [("127.0.0.1", "guess-000000", None)]
 
 
-async def test_a_good_token_that_was_never_seen_is_not_heard_either_where_strangers_are_not(demo_of_module: Demo) -> None:
+async def test_a_good_token_that_was_never_seen_is_not_heard_either_where_strangers_are_not(
+    demo_of_module: Demo,
+) -> None:
     async with served(demo_of_module.api, WUSHE_RATE_ANONYMOUS="2000") as site:
         for n in range(70):
             if (await guess(site, "/metrics", n)).status_code == 429:
