@@ -103,7 +103,7 @@ NEED_TOPICS: Mapping[str, NeedTopic] = {
 HANDLING = ("need.assigned", "need.foundation_asked")
 """Topics that say who handles a need."""
 
-CommitmentTopic = enum.StrEnum("CommitmentTopic", {s.name: s.value for s in CommitmentStatus})  # type: ignore[misc]
+CommitmentTopic = enum.StrEnum("CommitmentTopic", {s.name: s.value for s in CommitmentStatus})  # type: ignore[misc]  # made from another
 """What happened to a commitment: it came to this state."""
 labelled(
     CommitmentTopic,

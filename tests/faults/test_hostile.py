@@ -20,13 +20,14 @@ from urllib.parse import quote
 import psutil
 import pytest
 
+from api.settings import ROOT
 from tests.faults.client import exchange
 from tests.faults.conftest import Town
 from tests.faults.processes import Api
 
 LEAKS = re.compile(
     rb"SELECT |INSERT |UPDATE |FROM |pg_|asyncpg|sqlalchemy|graphql-core|Traceback|File \"|site-packages|\.py\b|"
-    rb"(?i:internal)|Did you mean|object at 0x|/home/|/root/|/work/|localhost:5|password=",
+    rb"(?i:internal)|Did you mean|object at 0x|/home/|/root/|localhost:5|password=|" + re.escape(bytes(ROOT)),
 )
 SECOND = 1.0
 RATES = {f"WUSHE_RATE_{of}": "1000000000" for of in ("PERSON", "ANONYMOUS", "ADDRESS", "SIGN_IN")}
