@@ -18,10 +18,15 @@ WHERE datname = current_database() AND application_name = 'wushe' AND state = 'a
 """
 
 
+def held(here: Town, statement: str, *args: Any) -> contextlib.AbstractAsyncContextManager[None]:
+    """Another session of the town's holds a lock while the block runs."""
+    return locked(here.superuser_url, statement, *args)
+
+
 @contextlib.asynccontextmanager
-async def held(here: Town, statement: str, *args: Any) -> AsyncIterator[None]:
+async def locked(superuser_url: str, statement: str, *args: Any) -> AsyncIterator[None]:
     """Another session holds a lock while the block runs, so that statements which need it wait."""
-    connection = await asyncpg.connect(here.superuser_url)
+    connection = await asyncpg.connect(superuser_url)
     try:
         async with connection.transaction():
             await connection.execute(statement, *args)

@@ -18,6 +18,7 @@ from models.access import Claims
 from models.identity.tokens import sign
 from tests.demo import Demo
 from tests.faults.client import CATEGORIES, CLAIM, SUBMIT, VERIFY
+from tests.faults.holding import locked
 from tests.live.talking import Talk, talking
 from tests.site import Site, served
 from tests.worker.conftest import working
@@ -84,16 +85,9 @@ class Place:
             await made.greet(**({} if role is None else {"authorization": self.token(role)}))
             yield made
 
-    @contextlib.asynccontextmanager
-    async def locked(self, statement: str, *args: Any) -> AsyncIterator[None]:
+    def locked(self, statement: str, *args: Any) -> contextlib.AbstractAsyncContextManager[None]:
         """Another session holds a lock while the block runs."""
-        connection = await asyncpg.connect(self.demo.superuser)
-        try:
-            async with connection.transaction():
-                await connection.execute(statement, *args)
-                yield
-        finally:
-            await connection.close()
+        return locked(self.demo.superuser, statement, *args)
 
     async def sql(self, query: str, *args: object) -> list[asyncpg.Record]:
         connection = await asyncpg.connect(self.demo.superuser)
