@@ -1,0 +1,19 @@
+"""City-wide rounds: from arrays of needs, providers and windows to who goes to whom. Pure; see docs/matching.md."""
+
+from models.exchange.matching.assignment import Assignment, Cancelled, Figures, Progress, Reason, Stage
+from models.exchange.matching.instance import Busy, Instance, Needs, Providers, Weights, Windows
+
+__all__ = [
+    "Assignment",
+    "Busy",
+    "Cancelled",
+    "Figures",
+    "Instance",
+    "Needs",
+    "Progress",
+    "Providers",
+    "Reason",
+    "Stage",
+    "Weights",
+    "Windows",
+]
