@@ -92,6 +92,11 @@ def blind(of: str, *, optional: bool = False, index: bool = True, unique: bool =
     return Field(sa_type=sa.LargeBinary, nullable=optional, index=index, unique=unique, sa_column_kwargs=kwargs, **more)
 
 
+def km(*, optional: bool = False) -> Any:
+    """A coordinate on the city's plane, or a distance, in kilometres; see `models.territory.geo`."""
+    return Field(default=None, sa_type=sa.REAL, nullable=optional)
+
+
 def flag(default: bool = False) -> Any:
     """Yes or no, never unknown."""
     return Field(default=default, sa_column_kwargs={"server_default": sa.text("true" if default else "false")})
@@ -145,6 +150,7 @@ __all__ = [
     "flag",
     "instant",
     "key",
+    "km",
     "sealed",
     "several",
     "table",

@@ -20,6 +20,7 @@ from models.seed.market import Market
 from models.seed.money import fund, platform
 from models.seed.needs import trade
 from models.seed.people import populate
+from models.seed.places import place_divisions
 from models.seed.sessions import hold
 from models.seed.world import SEED, World, build
 from models.tables import METADATA
@@ -50,6 +51,7 @@ async def load(owner_url: str, scale: str, now: datetime, progress: Progress = s
             async with connection.transaction():
                 await _must_be_empty(connection)
                 await load_divisions(connection, progress)
+                await place_divisions(connection)
                 await _load(connection, size, now, progress)
         with progress("整理"):
             await connection.execute("VACUUM")

@@ -23,6 +23,7 @@ from models.people.organization_rules import LegalStatus, OrganizationKind, Veri
 from models.people.rules import Gender, IdType, PersonState, PhoneWhose, SocialWorkerLevel, VolunteerRegistration
 from models.seed import words
 from models.seed.cast import CAST, membership_of, person_of
+from models.seed.places import BUILDING, GRID, beside, open_service_points
 from models.seed.sheets import DAY, FIRST_DAY, HOUR, day
 from models.seed.world import Community, World
 from models.territory.rules import grid_code
@@ -62,6 +63,8 @@ class Lives:
 
     grids: list[tuple[UUID, str]] = dataclasses.field(default_factory=list)
     """Each grid's id and code."""
+    places: list[tuple[float, float]] = dataclasses.field(default_factory=list)
+    """Where each grid lies on the city's plane, in km."""
     buildings: list[str] = dataclasses.field(default_factory=list)
     officers: list[UUID] = dataclasses.field(default_factory=list)
     staff: list[UUID] = dataclasses.field(default_factory=list)
@@ -80,6 +83,7 @@ def populate(world: World, community: Community) -> Lives:
     lives = Lives()
     _workplace(world, community, lives)
     _grids(world, community, lives)
+    open_service_points(world, community)
     _residents(world, community, lives)
     _volunteers(world, community, lives)
     _social_workers(world, community, lives)
@@ -187,15 +191,17 @@ def _grids(world: World, community: Community, lives: Lives) -> None:
         code = grid_code(community.code, number)
         who = person(world, at, area=None, acts=True, role=role, born=born(world, 24, 58))
         membership(world, who, Role.GRID_OFFICER, at, area=code, account=role is not None, by=lives.staff[0])
-        id = world.sheets.id("grid", at)
-        world.sheets["grid"].append((id, code, f"第{number}网格", community.id, code, who, GRIDS_SINCE))
+        id, place = world.sheets.id("grid", at), beside(community.position, code, GRID)
+        world.sheets["grid"].append((id, code, f"第{number}网格", community.id, code, who, GRIDS_SINCE, *place))
         lives.grids.append((id, code))
+        lives.places.append(place)
         lives.officers.append(who)
     for number in range(community.quota["buildings"]):
         grid, code = lives.grids[number % count]
         name = f"{number // count + 1}号楼"
         id = world.sheets.id("building", world.now - 900 * DAY)
-        world.sheets["building"].append((id, grid, community.id, name, code))
+        place = beside(lives.places[number % count], f"{code} {name}", BUILDING)
+        world.sheets["building"].append((id, grid, community.id, name, code, *place))
         if number < count:
             lives.buildings.append(name)
     lives.buildings += ["平房"] * (count - len(lives.buildings))

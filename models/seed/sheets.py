@@ -30,8 +30,8 @@ COLUMNS: dict[str, str] = {
     "person": "id name_masked phone_masked address_masked gender birth_date pinyin area acts state created_at",
     "person_name": "person_id name",
     "person_contact": "person_id phone phone_index phone_whose address",
-    "grid": "id code name community_id area officer_id valid_from",
-    "building": "id grid_id community_id name area",
+    "grid": "id code name community_id area officer_id valid_from x y",
+    "building": "id grid_id community_id name area x y",
     "resident": "id person_id area community_id grid_id household care care_tier created_at verified_at verified_by",
     "volunteer": "id person_id volunteer_no state state_reason area adult_on skills categories no_matching created_at",
     "guardian_consent": "id minor_id guardian_id recorded_by area given_at",
@@ -91,6 +91,7 @@ COLUMNS: dict[str, str] = {
     "person_identity": "person_id id_type number number_index number_masked recorded_by recorded_at",
     "need_foundation": "id need_id organization_id asked_by asked_at",
     "disbursement_line": "id disbursement_id line_id amount_fen",
+    "service_point": "id name pinyin kind community_id area x y address opening valid_from",
 }
 """What is written of each table, in the order in which references allow. Other columns have their defaults."""
 

@@ -37,7 +37,7 @@ DENSITY = {
 }
 """How busy a district's communities are: the centre more than the counties. Our own choice."""
 PLACES = """
-SELECT c.id, c.code, c.name, d.id AS district_id, d.code AS district_code, d.name AS district_name
+SELECT c.id, c.code, c.name, c.x, c.y, d.id AS district_id, d.code AS district_code, d.name AS district_name
 FROM division c JOIN division d ON d.code = left(c.code, 6)
 WHERE c.level = 'COMMUNITY' AND c.valid_to IS NULL AND starts_with(c.code, $1)
 ORDER BY c.code
@@ -51,11 +51,18 @@ class Community:
     id: UUID
     code: str
     name: str
+    x: float
+    y: float
     district_id: UUID
     district_code: str
     district_name: str
     weight: float
     quota: dict[str, int] = dataclasses.field(default_factory=dict)
+
+    @property
+    def position(self) -> tuple[float, float]:
+        """Where its service centre lies on the city's plane, in km."""
+        return self.x, self.y
 
     @property
     def home(self) -> bool:

@@ -101,6 +101,36 @@ labelled(
 )
 
 
+class ServicePointKind(enum.StrEnum):
+    """What a service point is for."""
+
+    SOCIAL_WORK_STATION = "SOCIAL_WORK_STATION"
+    PARTY_SERVICE_CENTRE = "PARTY_SERVICE_CENTRE"
+    ELDERLY_STATION = "ELDERLY_STATION"
+    CHARITY_MARKET = "CHARITY_MARKET"
+    VOLUNTEER_STATION = "VOLUNTEER_STATION"
+
+
+labelled(
+    ServicePointKind,
+    {
+        ServicePointKind.SOCIAL_WORK_STATION: "社工站",
+        ServicePointKind.PARTY_SERVICE_CENTRE: "党群服务中心",
+        ServicePointKind.ELDERLY_STATION: "养老服务站",
+        ServicePointKind.CHARITY_MARKET: "慈善超市",
+        ServicePointKind.VOLUNTEER_STATION: "志愿服务站",
+    },
+    description="What a service point is for.",
+    describe={
+        ServicePointKind.SOCIAL_WORK_STATION: "Where social workers receive people, one for a street.",
+        ServicePointKind.PARTY_SERVICE_CENTRE: "A community's hall, with the counters of the residents' committee.",
+        ServicePointKind.ELDERLY_STATION: "Meals, day care and company for elders.",
+        ServicePointKind.CHARITY_MARKET: "Gifts in kind are taken in, and given out to whom they are for.",
+        ServicePointKind.VOLUNTEER_STATION: "Where volunteers sign up and set out.",
+    },
+)
+
+
 def is_code(given: str) -> bool:
     """Whether a text has the shape of a division's or a grid's code."""
     return given.isascii() and given.isdigit() and len(given) in {*DIGITS.values(), GRID_DIGITS}

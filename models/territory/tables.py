@@ -1,6 +1,7 @@
-"""Places: divisions as a tree of codes, grids, buildings, and the counts that were published about them.
+"""Places: divisions as a tree of codes, grids, buildings, service points, and the counts that were published about them.
 
 Nothing here is personal. A grid's officer is a reference to a person, shown only through that person's own rule.
+A position is x and y on the city's plane, in km (`models.territory.geo`): a community's is that of its service centre.
 Units merge and split, so each carries the days on which it is valid, and each count the day on which it was taken.
 """
 
@@ -11,10 +12,12 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models.base import Table, check, choice, chosen, count, key, text, to
-from models.territory.rules import DivisionLevel, Measure
+from models.base import Table, check, choice, chosen, count, key, km, text, to
+from models.territory.rules import DivisionLevel, Measure, ServicePointKind
 
 VALID = "valid_to IS NULL OR valid_from <= valid_to"
+BOTH = "num_nonnulls(x, y) <> 1"
+"""A position is known or not: never half of it."""
 
 
 class Division(Table, table=True):
@@ -32,6 +35,7 @@ class Division(Table, table=True):
         ),
         check("parent", "(parent_id IS NULL) = (level = 'CITY')"),
         check("valid", VALID),
+        check("position", BOTH),
         sa.Index("ix_division_parent_id_code", "parent_id", "code"),
         sa.Index("ix_division_level_code", "level", "code"),
         sa.Index("ix_division_pinyin_id", "pinyin", "id"),
@@ -47,6 +51,8 @@ class Division(Table, table=True):
     valid_from: date
     valid_to: date | None = None
     as_of: date
+    x: float | None = km(optional=True)
+    y: float | None = km(optional=True)
 
 
 class Grid(Table, table=True):
@@ -58,6 +64,7 @@ class Grid(Table, table=True):
         check("area", "area = code"),
         check("code", "code ~ '^[0-9]{15}$'"),
         check("valid", VALID),
+        check("position", BOTH),
         sa.Index("ix_grid_community_id_code", "community_id", "code"),
         sa.Index("ix_grid_area", "area"),
     )
@@ -69,6 +76,8 @@ class Grid(Table, table=True):
     officer_id: UUID | None = to("person.id", optional=True)
     valid_from: date
     valid_to: date | None = None
+    x: float | None = km(optional=True)
+    y: float | None = km(optional=True)
 
 
 class Building(Table, table=True):
@@ -77,6 +86,7 @@ class Building(Table, table=True):
     __tablename__ = "building"
     __table_args__ = (
         check("area", "area ~ '^[0-9]{15}$'"),
+        check("position", BOTH),
         sa.UniqueConstraint("grid_id", "name"),
         sa.Index("ix_building_community_id_name", "community_id", "name"),
         sa.Index("ix_building_area", "area"),
@@ -86,6 +96,36 @@ class Building(Table, table=True):
     community_id: UUID = to("division.id", index=False)
     name: str = text()
     area: str = text()
+    x: float | None = km(optional=True)
+    y: float | None = km(optional=True)
+
+
+class ServicePoint(Table, table=True):
+    """服务点: a place where people are helped or can help, open to everybody."""
+
+    __tablename__ = "service_point"
+    __table_args__ = (
+        chosen("kind", ServicePointKind),
+        check("area", "area ~ '^([0-9]{12}|[0-9]{15})$'"),
+        check("valid", VALID),
+        sa.Index("ix_service_point_community_id_name", "community_id", "name"),
+        sa.Index("ix_service_point_pinyin_id", "pinyin", "id"),
+        sa.Index("ix_service_point_area", "area"),
+    )
+    id: UUID = key()
+    name: str = text()
+    pinyin: str = text()
+    kind: ServicePointKind = choice(ServicePointKind)
+    community_id: UUID = to("division.id", index=False)
+    area: str = text()
+    x: float = km()
+    y: float = km()
+    address: str = text()
+    """As it stands on the door: public."""
+    opening: str = text()
+    """When it is open, in words."""
+    valid_from: date
+    valid_to: date | None = None
 
 
 class DivisionCount(Table, table=True):

@@ -1,7 +1,7 @@
-"""Who may see places: everybody. Divisions, grids, buildings and published counts are open data."""
+"""Who may see places: everybody. Divisions, grids, buildings, service points and published counts are open data."""
 
 from __future__ import annotations
 
 from models.access import public
 
-public("division", "grid", "building", "division_count")
+public("division", "grid", "building", "service_point", "division_count")
