@@ -34,6 +34,11 @@ WHOLES = ("need", "session")
 changed when a commitment to it has, and a session when somebody's part in it has."""
 
 
+COMMUNITY = sa.text('"left"(area, 12)')
+OF_NEEDS = "\"left\"(topic, 5) = 'need.'"
+"""Events of needs themselves, by the community that they lie in: what a queue is told from."""
+
+
 class EventRow(Table, table=True):
     """An event, of no personal data. Partitioned by month; `xid` orders it against snapshots."""
 
@@ -51,6 +56,7 @@ class EventRow(Table, table=True):
             )
             for whole in WHOLES
         ],
+        sa.Index("ix_event_need_scope", COMMUNITY, "xid", "id", postgresql_where=sa.text(OF_NEEDS)),
         {"info": APPEND_ONLY, "postgresql_partition_by": "RANGE (at)"},
     )
     id: int = Field(sa_column=sa.Column(sa.BigInteger, sa.Identity(always=True), primary_key=True))

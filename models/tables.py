@@ -9,8 +9,10 @@ from sqlmodel import SQLModel
 
 import models.audit
 import models.audit_seal
+import models.calendar_days
 import models.documents
 import models.events
+import models.exchange.rounds.tables
 import models.limits
 import models.vault
 
