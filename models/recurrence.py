@@ -119,7 +119,9 @@ def occurrences(
     parts.pop("UNTIL", None)
     begins = start.astimezone(zone).replace(tzinfo=None, fold=0)
     bare = ";".join(f"{name}={value}" for name, value in parts.items())
-    found = rrule.rrulestr(bare, dtstart=begins).replace(until=last)
+    every = rrule.rrulestr(bare, dtstart=begins)
+    assert isinstance(every, rrule.rrule)
+    found = every.replace(until=last)
     windows = ((at := local.replace(tzinfo=zone), _later(at, duration)) for local in islice(found, counted))
     return list(islice(((a, b) for a, b in windows if b > after and a < before), most))
 

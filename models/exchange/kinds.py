@@ -122,7 +122,7 @@ labelled(
 
 
 class Hint(enum.StrEnum):
-    """What whoever helps should know or bring."""
+    """What whoever helps should know or bring, and how one gets in."""
 
     STEADY_ARM = "STEADY_ARM"
     WHEELCHAIR = "WHEELCHAIR"
@@ -134,6 +134,11 @@ class Hint(enum.StrEnum):
     GUIDE_BY_VOICE = "GUIDE_BY_VOICE"
     SIGN_LANGUAGE = "SIGN_LANGUAGE"
     DIET = "DIET"
+    NO_LIFT = "NO_LIFT"
+    STEPS_AT_DOOR = "STEPS_AT_DOOR"
+    NARROW_DOOR = "NARROW_DOOR"
+    BARRIER_FREE = "BARRIER_FREE"
+    NO_PARKING = "NO_PARKING"
 
 
 labelled(
@@ -149,8 +154,13 @@ labelled(
         Hint.GUIDE_BY_VOICE: "需言语引路",
         Hint.SIGN_LANGUAGE: "最好会手语",
         Hint.DIET: "饮食有忌口",
+        Hint.NO_LIFT: "楼内没有电梯",
+        Hint.STEPS_AT_DOOR: "门口有台阶",
+        Hint.NARROW_DOOR: "门窄，轮椅难进",
+        Hint.BARRIER_FREE: "可无障碍进入",
+        Hint.NO_PARKING: "附近不便停车",
     },
-    description="What whoever helps should know or bring: what there is to do, never why.",
+    description="What whoever helps should know or bring, and how one gets in: what there is to do, never why.",
     describe={
         Hint.STEADY_ARM: "Somebody walks with an arm to hold on to.",
         Hint.WHEELCHAIR: "A wheelchair is to be pushed.",
@@ -162,6 +172,11 @@ labelled(
         Hint.GUIDE_BY_VOICE: "Say where to go, and what is there.",
         Hint.SIGN_LANGUAGE: "Somebody who knows sign language, if possible.",
         Hint.DIET: "Ask what may be eaten.",
+        Hint.NO_LIFT: "There are stairs, and no lift.",
+        Hint.STEPS_AT_DOOR: "There are steps before the door.",
+        Hint.NARROW_DOOR: "The door is narrow: a wheelchair hardly passes.",
+        Hint.BARRIER_FREE: "One gets in without a step, with a wheelchair too.",
+        Hint.NO_PARKING: "There is hardly anywhere to park.",
     },
 )
 

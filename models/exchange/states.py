@@ -25,6 +25,7 @@ class NeedStatus(enum.StrEnum):
     REFERRED = "REFERRED"
     CANCELLED = "CANCELLED"
     EXPIRED = "EXPIRED"
+    SPLIT = "SPLIT"
 
 
 N = NeedStatus
@@ -49,8 +50,19 @@ NEED_STEPS: dict[tuple[str, NeedStatus], NeedStatus] = {
     ("cancel", N.SUBMITTED): N.CANCELLED,
     ("cancel", N.VERIFIED): N.CANCELLED,
     ("cancel", N.REOPENED): N.CANCELLED,
+    # It goes on in its parts.
+    ("split", N.VERIFIED): N.SPLIT,
+    ("split", N.OPEN): N.SPLIT,
+    # A duplicate ends, and the other one goes on.
+    ("merge", N.SUBMITTED): N.CANCELLED,
+    ("merge", N.VERIFIED): N.CANCELLED,
+    ("merge", N.OPEN): N.CANCELLED,
+    ("merge", N.REOPENED): N.CANCELLED,
+    # Money was paid by the fund that was asked: nobody claims it (Charity Law art. 124).
+    ("aid", N.VERIFIED): N.DELIVERED,
+    ("aid", N.OPEN): N.DELIVERED,
 }
-ENDED = (N.CLOSED, N.REJECTED, N.REFERRED, N.CANCELLED, N.EXPIRED)
+ENDED = (N.CLOSED, N.REJECTED, N.REFERRED, N.CANCELLED, N.EXPIRED, N.SPLIT)
 """States in which nothing more is done for a need."""
 CLAIMABLE = (N.OPEN, N.IN_PROGRESS)
 """States in which a need takes commitments while quantity is left."""
@@ -72,6 +84,7 @@ labelled(
         N.REFERRED: "已转介",
         N.CANCELLED: "已取消",
         N.EXPIRED: "已过期",
+        N.SPLIT: "已拆分",
     },
     colours={
         N.SUBMITTED: "orange",
@@ -99,6 +112,7 @@ labelled(
         N.REFERRED: "Handed to a department or another system.",
         N.CANCELLED: "Taken back.",
         N.EXPIRED: "Its due time passed with nothing under way.",
+        N.SPLIT: "Goes on in its parts, which are needs of their own.",
     },
 )
 

@@ -16,12 +16,13 @@ from sqlalchemy.dialects.postgresql import TSTZRANGE
 from sqlmodel import Field
 
 from models import vault
-from models.base import INSTANT, Table, check, choice, chosen, count, flag, instant, key, sealed, several, text, to
+from models.base import INSTANT, Table, check, choice, chosen, count, flag, instant, key, km, sealed, several, text, to
 from models.exchange.kinds import GenderPreference, Hint, Kind, Origin, Sensitivity, Side, SubmittedVia, Unit
 from models.exchange.states import LIVE, CommitmentStatus, NeedStatus, OfferStatus
 
 LIVE_SQL = "status IN (" + ", ".join(f"'{s.value}'" for s in LIVE) + ")"
 HINTS = ", ".join(f"'{hint}'" for hint in Hint)
+PRIORITY = "LEAST(4, urgency + (vulnerability >= 2)::integer)"
 COMMUNITY = sa.text('"left"(area, 12)')
 """The code of the community that an area lies in."""
 ROOM = {"postgresql_with": {"fillfactor": "80"}}
@@ -78,6 +79,16 @@ class Need(Table, table=True):
         check("delivered", "qty_delivered BETWEEN 0 AND qty_committed"),
         check("window", "(window_from IS NULL) = (window_to IS NULL) AND window_from < window_to"),
         check("second_person", "verified_by <> requester_id"),
+        check("position", "num_nonnulls(x, y) <> 1"),
+        check("language", "language IN ('MANDARIN', 'KOREAN', 'MONGOLIAN', 'SIGN')"),
+        check("certificate", "certificate ~ '^[A-Z][A-Z_]*$'"),
+        check("gender_required", "NOT gender_required OR gender_preference <> 'ANY'"),
+        check("vulnerability", "vulnerability BETWEEN 0 AND 3"),
+        check("duration", "duration_minutes BETWEEN 1 AND 1440"),
+        check("options", "options BETWEEN 0 AND 3 AND (option_place IS NULL OR option_place < options)"),
+        check("merged", "merged_into IS NULL OR status = 'CANCELLED'"),
+        check("result", "result IS NULL OR kind = 'LIVELIHOOD_ITEM'"),
+        check("cash", "kind <> 'CASH_AID' OR qty_committed = qty_delivered"),
         sa.Index("ix_need_newest", sa.text("created_at DESC"), sa.text("id DESC"), "status"),
         sa.Index("ix_need_community_newest", "community_id", sa.text("created_at DESC"), sa.text("id DESC"), "status"),
         sa.Index("ix_need_grid_newest", "grid_id", sa.text("created_at DESC"), sa.text("id DESC"), "status"),
@@ -104,6 +115,10 @@ class Need(Table, table=True):
         sa.Index("ix_need_beneficiary_id", "beneficiary_id", postgresql_where=sa.text("beneficiary_id IS NOT NULL")),
         sa.Index("ix_need_subject_id", "subject_id"),
         sa.Index("ix_need_assigned_to", "assigned_to", postgresql_where=sa.text("assigned_to IS NOT NULL")),
+        sa.Index("ix_need_parent_id", "parent_id", postgresql_where=sa.text("parent_id IS NOT NULL")),
+        sa.Index("ix_need_series_id", "series_id", postgresql_where=sa.text("series_id IS NOT NULL")),
+        sa.Index("ix_need_merged_into", "merged_into", postgresql_where=sa.text("merged_into IS NOT NULL")),
+        sa.Index("ix_need_items", "area", "due_at", "id", postgresql_where=sa.text("kind = 'LIVELIHOOD_ITEM'")),
         ROOM,
     )
     id: UUID = key()
@@ -152,6 +167,57 @@ class Need(Table, table=True):
     closed_at: datetime | None = instant(optional=True)
     created_at: datetime = instant()
     version: int = count(1)
+    x: float | None = km(optional=True)
+    """Where it is, roughly: its grid's point, or else its community's; never a door's."""
+    y: float | None = km(optional=True)
+    skill_code: str | None = text(optional=True)
+    """What whoever helps must be able to do."""
+    certificate: str | None = text(optional=True)
+    """What he must be certified as: `QualificationType`."""
+    language: str = text(default="MANDARIN")
+    """What is spoken with him: `Language`."""
+    gender_required: bool = flag()
+    """Whether the wish for a gender is a bar."""
+    vulnerability: int = count(0)
+    """0 none to 3 special difficulty."""
+    duration_minutes: int | None = None
+    """How long the help takes, where that is not the length of the appointment."""
+    priority: int = Field(
+        default=None, sa_column=sa.Column(sa.Integer, sa.Computed(PRIORITY, persisted=True), nullable=False)
+    )
+    """What comes first, 1 to 4: the urgency, one higher for the vulnerable."""
+    rrule: str | None = text(optional=True)
+    """Of the first need of a series: how it repeats (`models.recurrence`)."""
+    options: int = count(0)
+    """How many appointments there are to choose from; 0 where its window is all that is said."""
+    option_place: int | None = None
+    """Which of them was chosen, while something of it is promised and not delivered yet."""
+    parent_id: UUID | None = to("need.id", optional=True, index=False)
+    """The need that it is a part or a repetition of."""
+    series_id: UUID | None = to("need.id", optional=True, index=False)
+    """The first need of its series, which bears it too; set when that is verified."""
+    merged_into: UUID | None = to("need.id", optional=True, index=False)
+    """The need that it turned out to be the same as."""
+    result: bytes | None = sealed(vault.Kind.CARE, "subject_id", optional=True)
+    """Of a livelihood item: what was done, as written down when it was settled. 销号."""
+    overdue_told_at: datetime | None = instant(optional=True)
+    """When it was told that its answer was overdue."""
+
+
+class NeedOption(Table, table=True):
+    """预约时段: one of up to three appointments that whoever asks can keep, the one that suits best first."""
+
+    __tablename__ = "need_option"
+    __table_args__ = (
+        sa.UniqueConstraint("need_id", "place"),
+        check("place", "place BETWEEN 0 AND 2"),
+        check("window", "starts_at < ends_at AND ends_at <= starts_at + interval '24 hours'"),
+    )
+    id: UUID = key()
+    need_id: UUID = to("need.id", index=False)
+    place: int = count()
+    starts_at: datetime = instant()
+    ends_at: datetime = instant()
 
 
 class NeedStaff(Table, table=True):
@@ -255,7 +321,8 @@ class Commitment(Table, table=True):
         chosen("status", CommitmentStatus),
         chosen("cancelled_by", Side),
         chosen("sensitivity", Sensitivity),
-        check("provider", "num_nonnulls(organization_id, person_id) = 1"),
+        check("provider", "num_nonnulls(organization_id, person_id, party_unit_id) = 1"),
+        check("late", "NOT late OR status = 'CANCELLED'"),
         check("himself", "person_id IS NULL OR volunteer_person_id IS NOT DISTINCT FROM person_id"),
         check("quantity", "qty BETWEEN 1 AND 1000000"),
         check("delivered", "qty_delivered BETWEEN 0 AND qty"),
@@ -268,6 +335,7 @@ class Commitment(Table, table=True):
             "offer_id",
             "organization_id",
             "person_id",
+            "party_unit_id",
             unique=True,
             postgresql_nulls_not_distinct=True,
             postgresql_where=sa.text(LIVE_SQL),
@@ -306,6 +374,14 @@ class Commitment(Table, table=True):
             "ix_commitment_community_newest", "community_id", sa.text("created_at DESC"), sa.text("id DESC"), "status"
         ),
         sa.Index("ix_commitment_scope_newest", COMMUNITY, sa.text("created_at DESC"), sa.text("id DESC"), "status"),
+        sa.Index(
+            "ix_commitment_party_unit_newest",
+            "party_unit_id",
+            sa.text("created_at DESC"),
+            sa.text("id DESC"),
+            postgresql_where=sa.text("party_unit_id IS NOT NULL"),
+        ),
+        sa.Index("ix_commitment_option_id", "option_id", postgresql_where=sa.text("option_id IS NOT NULL")),
         sa.Index("ix_commitment_hold", "hold_until", "need_id", postgresql_where=sa.text("status = 'PROPOSED'")),
     )
     id: UUID = key()
@@ -350,6 +426,14 @@ class Commitment(Table, table=True):
     """Why it was declined, cancelled, disputed or found void."""
     created_at: datetime = instant()
     version: int = count(1)
+    party_unit_id: UUID | None = to("party_unit.id", optional=True, index=False)
+    """The party unit that took a livelihood item on, where one did; who answers for it is `volunteer_person_id`."""
+    option_id: UUID | None = to("need_option.id", optional=True, index=False)
+    """Which of the need's appointments it is for."""
+    late: bool = flag()
+    """Whether it was called off less than 24 h before the service, or during it."""
+    result: bytes | None = sealed(vault.Kind.CARE, "subject_id", optional=True)
+    """Of a livelihood item: what its provider says was done."""
 
 
 class Booking(Table, table=True):

@@ -66,3 +66,17 @@ NEED_FACT = sa.Table(
     info=VIEW,
 )
 """Needs that were submitted."""
+ITEM_FACT = sa.Table(
+    "item_fact",
+    SQLModel.metadata,
+    sa.Column("id", sa.Uuid()),
+    sa.Column("area", sa.Text()),
+    sa.Column("category_code", sa.Text()),
+    sa.Column("on_day", sa.Date()),
+    sa.Column("status", sa.Text()),
+    sa.Column("due_at", INSTANT),
+    sa.Column("closed_at", INSTANT),
+    sa.Column("claimed", sa.Boolean()),
+    info=VIEW,
+)
+"""Livelihood items that were published, by the day on which they were."""

@@ -144,3 +144,26 @@ class DivisionCount(Table, table=True):
     as_of: date | None = None
     """None when the source bears no date."""
     source: str = text()
+
+
+class PartyUnit(Table, table=True):
+    """党组织: of a district (1), a street (2), a community (3) or a grid (4), one each; it takes livelihood items on."""
+
+    __tablename__ = "party_unit"
+    __table_args__ = (
+        sa.UniqueConstraint("area"),
+        check("area", "length(area) = (ARRAY[6, 9, 12, 15])[level]"),
+        check("level", "level BETWEEN 1 AND 4"),
+        check("parent", "(parent_id IS NULL) = (level = 1)"),
+        check("valid", VALID),
+        sa.Index("ix_party_unit_parent_id_area", "parent_id", "area"),
+    )
+    id: UUID = key()
+    name: str = text()
+    pinyin: str = text()
+    level: int = count()
+    parent_id: UUID | None = to("party_unit.id", optional=True, index=False)
+    area: str = text()
+    """The code of its division or grid."""
+    valid_from: date
+    valid_to: date | None = None

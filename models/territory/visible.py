@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from models.access import public
 
-public("division", "grid", "building", "service_point", "division_count")
+public("division", "grid", "building", "service_point", "division_count", "party_unit")
