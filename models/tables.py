@@ -12,6 +12,7 @@ import models.audit_seal
 import models.calendar_days
 import models.documents
 import models.events
+import models.exchange.offered
 import models.exchange.rounds.tables
 import models.limits
 import models.vault

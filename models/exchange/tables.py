@@ -7,6 +7,7 @@ known, of a community: copied from a need to all that hangs on it, so that a sco
 
 from __future__ import annotations
 
+import enum
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,9 +20,11 @@ from models import vault
 from models.base import INSTANT, Table, check, choice, chosen, count, flag, instant, key, km, sealed, several, text, to
 from models.exchange.kinds import GenderPreference, Hint, Kind, Origin, Sensitivity, Side, SubmittedVia, Unit
 from models.exchange.states import LIVE, CommitmentStatus, NeedStatus, OfferStatus
+from models.exchange.venues import VenueAccess, VenueEquipment
 
 LIVE_SQL = "status IN (" + ", ".join(f"'{s.value}'" for s in LIVE) + ")"
 HINTS = ", ".join(f"'{hint}'" for hint in Hint)
+
 PRIORITY = "LEAST(4, urgency + (vulnerability >= 2)::integer)"
 COMMUNITY = sa.text('"left"(area, 12)')
 """The code of the community that an area lies in."""
@@ -38,6 +41,11 @@ def numbered(prefix: str, sequence: str) -> Any:
 def about() -> Any:
     """The person whom a row's sealed words are about; nobody by default."""
     return Field(default=vault.NO_ONE, sa_column_kwargs={"server_default": sa.text(f"'{vault.NO_ONE}'")})
+
+
+def listed(values: type[enum.StrEnum]) -> str:
+    """An enumeration's values, for a CHECK."""
+    return ", ".join(f"'{value}'" for value in values)
 
 
 class ServiceCategory(Table, table=True):
@@ -263,6 +271,33 @@ class Offer(Table, table=True):
         check("window", "window_from < window_to"),
         check("cost_free", "cost_free"),
         check("second_person", "reviewed_by <> person_id"),
+        check("position", "num_nonnulls(x, y) <> 1"),
+        check("radius", "radius_km BETWEEN 0.5 AND 50 AND (radius_km IS NULL OR x IS NOT NULL)"),
+        check("whereabouts", "person_id IS NULL OR x IS NULL"),
+        check("notice", "min_notice_minutes BETWEEN 0 AND 43200"),
+        check("repeats", "(rrule IS NULL) = (duration_minutes IS NULL) AND (duration_minutes BETWEEN 1 AND 1440)"),
+        check("parallel", "parallel BETWEEN 1 AND 10000"),
+        check("weekly_cap", "weekly_cap BETWEEN 1 AND 10000"),
+        check("languages", "languages <@ ARRAY['MANDARIN', 'KOREAN', 'MONGOLIAN', 'SIGN']::text[]"),
+        check(
+            "external_id",
+            "external_id IS NULL OR (organization_id IS NOT NULL AND length(external_id) BETWEEN 1 AND 64)",
+        ),
+        check("equipment", f"venue_equipment <@ ARRAY[{listed(VenueEquipment)}]::text[]"),
+        check("access", f"venue_access <@ ARRAY[{listed(VenueAccess)}]::text[]"),
+        check("seats", "venue_seats BETWEEN 1 AND 100000"),
+        check(
+            "venue",
+            "kind = 'VENUE' OR num_nonnulls(venue_address, venue_seats) = 0"
+            " AND venue_equipment = '{}' AND venue_access = '{}'",
+        ),
+        sa.Index(
+            "uq_offer_external_id",
+            "organization_id",
+            "external_id",
+            unique=True,
+            postgresql_where=sa.text("external_id IS NOT NULL"),
+        ),
         sa.Index("ix_offer_newest", sa.text("created_at DESC"), sa.text("id DESC"), "status"),
         sa.Index(
             "ix_offer_organization_newest",
@@ -310,6 +345,33 @@ class Offer(Table, table=True):
     reviewed_by: UUID | None = to("person.id", optional=True, index=False)
     created_at: datetime = instant()
     version: int = count(1)
+    x: float | None = km(optional=True)
+    """Where an organization's offer is given from. A volunteer's has none: where he sets out from is not for all."""
+    y: float | None = km(optional=True)
+    radius_km: float | None = km(optional=True)
+    """How far from there it reaches; None: wherever its areas are."""
+    min_notice_minutes: int = count(0)
+    """How long before an appointment it must be asked for."""
+    rrule: str | None = text(optional=True)
+    """How it repeats, from `window_from` on (`models.recurrence`); None: it is there all its window long."""
+    duration_minutes: int | None = None
+    """How long each time lasts, where it repeats."""
+    parallel: int = count(1)
+    """How many tasks it can serve at one instant."""
+    weekly_cap: int | None = None
+    """How many tasks in a week, by Shanghai's days; None: as many as there is quantity."""
+    skills: list[str] = several()
+    """Codes of the skills that whoever serves has."""
+    certificates: list[str] = several()
+    """`QualificationType`: what whoever serves is certified as."""
+    languages: list[str] = several()
+    """`Language`, besides Mandarin."""
+    external_id: str | None = text(optional=True)
+    """The organization's own number for it, by which `upsert_offers` finds it."""
+    venue_address: str | None = text(optional=True)
+    venue_seats: int | None = None
+    venue_equipment: list[str] = several()
+    venue_access: list[str] = several()
 
 
 class Commitment(Table, table=True):

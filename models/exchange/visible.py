@@ -17,13 +17,17 @@ from sqlalchemy.dialects.postgresql import ARRAY, array
 from models.access import FUND_ROLES, NOBODY, STAFF_ROLES, VIEWER_ROLES, Role, Viewer, public, visible, within
 from models.base import table
 from models.exchange.kinds import Sensitivity
+from models.exchange.offered import OfferBatch
 from models.exchange.states import CLAIMABLE, NeedStatus, OfferStatus
-from models.exchange.tables import Commitment, Need, NeedFoundation, NeedStaff
+from models.exchange.tables import Commitment, Need, NeedFoundation, NeedStaff, Offer
 from models.people.tables import Resident
 
 Where = sa.ColumnElement[bool]
 
 public("service_category")
+
+PROVIDING = FUND_ROLES | {Role.NGO_STAFF}
+"""Roles in which somebody acts for an organization that offers something."""
 
 FUNDED = (
     NeedStatus.VERIFIED,
@@ -145,11 +149,12 @@ def need_foundation(row: Any, viewer: Viewer) -> Where:
 
 @visible("offer")
 def offer(row: Any, viewer: Viewer) -> Where:
+    """Published ones are for all; money is asked of a foundation by staff, so that it stands in no public list."""
     role = viewer.role
-    published = is_any(row.status, (OfferStatus.PUBLISHED,))
+    published = sa.and_(is_any(row.status, (OfferStatus.PUBLISHED,)), row.kind != sa.literal_column("'CASH_AID'"))
     if role is Role.VOLUNTEER:
         return sa.or_(published, row.person_id == viewer.person)
-    if role is Role.NGO_STAFF:
+    if role in FUND_ROLES or role is Role.NGO_STAFF:
         return sa.or_(published, row.organization_id == viewer.organization)
     submitted: Where = row.status != sa.literal_column("'DRAFT'")
     if role in STAFF_ROLES:
@@ -159,6 +164,23 @@ def offer(row: Any, viewer: Viewer) -> Where:
     if role is Role.ADMIN:
         return submitted
     return published
+
+
+@visible("offer_occurrence", implies=("offer_id",))
+def offer_occurrence(row: Any, viewer: Viewer) -> Where:
+    of = table(Offer).alias()
+    return sa.exists(sa.select(sa.literal_column("1")).where(of.c.id == row.offer_id, offer(of.c, viewer)))
+
+
+@visible("offer_batch")
+def offer_batch(row: Any, viewer: Viewer) -> Where:
+    return cast(Where, row.organization_id == viewer.organization) if viewer.role in PROVIDING else NOBODY
+
+
+@visible("offer_batch_item", implies=("batch_id",))
+def offer_batch_item(row: Any, viewer: Viewer) -> Where:
+    of = table(OfferBatch).alias()
+    return sa.exists(sa.select(sa.literal_column("1")).where(of.c.id == row.batch_id, offer_batch(of.c, viewer)))
 
 
 def ancestors(area: Any) -> Any:
