@@ -38,8 +38,8 @@ WHERE t.relname = ANY ($1) AND t.relnamespace = current_schema()::regnamespace A
   AND g.tgname <> ALL ($2)
 ORDER BY 1, 2
 """
-KEPT_TRIGGERS = ["fund_opened", "ledger_rolled_up"]
-"""They write rows that follow from others: balances, accounts and months are theirs in a load, too."""
+KEPT_TRIGGERS = ["fund_opened", "ledger_rolled_up", "window_made"]
+"""They write rows that follow from others: balances, accounts, months and offers' times are theirs in a load, too."""
 
 KEYED = ["fund_balance", "fund_month", "ledger_account", "ledger_txn"]
 """Those triggers look things up here by primary key, so these keys stay on."""

@@ -23,7 +23,9 @@ KEPT = (
     """
     CREATE FUNCTION offer_window_kept() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        DELETE FROM offer_occurrence WHERE offer_id = NEW.id;
+        IF TG_OP = 'UPDATE' THEN
+            DELETE FROM offer_occurrence WHERE offer_id = NEW.id;
+        END IF;
         IF NEW.rrule IS NULL THEN
             INSERT INTO offer_occurrence (offer_id, starts_at, ends_at) VALUES (NEW.id, NEW.window_from, NEW.window_to);
         END IF;
