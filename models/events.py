@@ -29,9 +29,9 @@ class Xid8(sa.types.UserDefinedType[str]):
 ischema_names["xid8"] = Xid8
 
 
-WHOLES = ("need", "session")
+WHOLES = ("need", "session", "round")
 """What an event's data may name besides its subject: the thing that the subject is a part of, by its UUID. A need has
-changed when a commitment to it has, and a session when somebody's part in it has."""
+changed when a commitment to it has, a session when somebody's part in it has, a round when a proposal of it has."""
 
 
 COMMUNITY = sa.text('"left"(area, 12)')

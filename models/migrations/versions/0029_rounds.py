@@ -283,6 +283,9 @@ def upgrade() -> None:
     op.create_index("ix_match_open_need_id", "match_open", ["need_id"], unique=False)
     op.create_index("ix_match_open_round_reason", "match_open", ["round_id", "reason", "id"], unique=False)
     op.execute(ONE_AT_A_TIME)
+    of_round = "(data ->> 'round'::text)"
+    only = sa.text(f"{of_round} IS NOT NULL")
+    op.create_index("ix_event_of_round", "event", [sa.text(of_round), "xid", "id"], postgresql_where=only)
     op.create_index(
         "ix_event_need_scope",
         "event",
@@ -294,6 +297,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     op.drop_index("ix_event_need_scope", "event")
+    op.drop_index("ix_event_of_round", "event")
     for table in ("match_open", "match_proposal", "match_round", "match_coverage", "match_figure"):
         op.drop_table(table)
     op.execute("DROP SEQUENCE match_round_no")
