@@ -15,6 +15,7 @@ from models import clock, vault
 from models.access import Actor, Role
 from models.audit_archive import KEPT_MONTHS, archive
 from models.database import Db, transaction
+from models.event_keep import forget_events
 from models.files.ports import Storage
 from models.pool import Pool
 from models.relay import Told
@@ -88,7 +89,7 @@ def by_system(verb: Callable[[Db], Awaitable[int]]) -> Work:
 
 
 async def upkeep(tools: Tools) -> dict[str, int]:
-    """Makes the coming months' partitions, then deletes what is past its time; how many rows of what.
+    """Makes the coming months' partitions, then drops or deletes what is past its time; how many rows of what.
 
     It waits at most two seconds for a lock, since others wait behind it; what it could not do is done the next day.
     """
@@ -97,7 +98,8 @@ async def upkeep(tools: Tools) -> dict[str, int]:
     async with owning(tools) as connection:
         async with connection.transaction():
             await make_partitions(connection, clock.month(tools.now))
-        return {table: await _purge(connection, table, at, tools.now - kept) for table, at, kept in OLD}
+        gone = {table: await _purge(connection, table, at, tools.now - kept) for table, at, kept in OLD}
+        return {**gone, "event": await forget_events(connection, tools.now)}
 
 
 @contextlib.asynccontextmanager

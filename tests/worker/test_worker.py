@@ -295,7 +295,7 @@ async def test_upkeep_makes_partitions_and_forgets_what_is_old(
     await happen(plain, datetime(2031, 4, 30, 23, 59, tzinfo=clock.SHANGHAI))  # April is in the default one already
     owner = server.owner_url(await plain.fetchval("SELECT current_database()"))
     for expected in (
-        {"idempotency_record": 1, "sign_in_throttle": 0, "pgqueuer_log": 0, "pgqueuer_statistics": 0},
+        {"idempotency_record": 1, "sign_in_throttle": 0, "pgqueuer_log": 0, "pgqueuer_statistics": 0, "event": 0},
         None,
     ):
         done = await upkeep(Tools(pool, owner, now))
