@@ -34,7 +34,12 @@ def run(rest: list[str], settings: Settings) -> int:
         from bench import subscribers
 
         return subscribers.run(
-            settings, subscribers=args.subscribers, rate=50, seconds=60, scale=args.scale, fresh=args.fresh
+            settings,
+            subscribers=args.subscribers,
+            rate=50,
+            seconds=args.seconds or subscribers.SECONDS,
+            scale=args.scale,
+            fresh=args.fresh,
         )
     load.wrk()
     settings.unlock()
@@ -46,7 +51,7 @@ def run(rest: list[str], settings: Settings) -> int:
             there.append(name)
         except servers.Absent as absent:
             print(absent, flush=True)
-    plan = Plan(tuple(there), chosen[1], tuple(args.connections), args.seconds, args.rounds)
+    plan = Plan(tuple(there), chosen[1], tuple(args.connections), args.seconds or 2, args.rounds)
     with city.cluster(settings) as cluster, tempfile.TemporaryDirectory(prefix="wushe-bench-") as folder:
         template = city.template(cluster, args.scale, fresh=args.fresh)
         outcome, token_us = _measured(plan, cluster, template, settings, Path(folder))
@@ -115,13 +120,13 @@ async def _repeated(url: str, token: str, times: int = 100_000) -> float:
 def _arguments(rest: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./wushe bench", description=__doc__)
     parser.add_argument("--rounds", type=_positive, default=5)
-    parser.add_argument("--seconds", type=_positive, default=2, help="of each measurement (default 2)")
+    parser.add_argument("--seconds", type=_positive, help="of each measurement (default 2; with --subscribers 300)")
     parser.add_argument("--connections", type=_list_of_int, default=[1, 16, 64], help="such as 1,16,64")
     parser.add_argument("--only", type=lambda t: t.split(","), default=[], help="some servers or works: wushe,floor,Q1")
     parser.add_argument("--scale", default="city", help="city, or a fraction such as city/100 to try things out")
     parser.add_argument("--fresh", action="store_true", help="make the data anew")
     parser.add_argument(
-        "--subscribers", type=_positive, help="measure so many subscriptions instead, at 50 changes a second for 60 s"
+        "--subscribers", type=_positive, help="measure so many subscriptions instead, at 50 changes a second"
     )
     return parser.parse_args(rest)
 

@@ -3,13 +3,14 @@
 Everything is the product's own: the server in production mode, a worker that relays, mutations over HTTP. Each
 subscriber is a different person, so no two of them share a statement. What arrives is compared with what the database
 holds: a change that is missing, comes twice or out of order is counted. Latency is from the commit, whose time
-PostgreSQL kept, to when the client has the change.
+PostgreSQL kept, to when the client has the change. Memory is that of the server's process, from beginning to end.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import collections
 import contextlib
 import dataclasses
 import itertools
@@ -42,6 +43,15 @@ from models.identity.tokens import DEMO, sign
 LATEST = ROOT / "bench" / "subscribers.json"
 NEEDS = 50
 """Things that are watched, by equal shares of the subscribers."""
+SECONDS = 300
+"""How long it is edited, unless that is said."""
+LOOK = 30.0
+"""Seconds between two looks at the memory."""
+WARM = 180.0
+"""Seconds in which memory may grow: each connection is used for the first time, each token is looked at anew, and the
+allocator comes to hold what is needed at once in the busiest moment."""
+FLAT = 0.02
+"""Of what was found after WARM: who is found at the end with more than that share above it is not flat."""
 SETTLE = 15.0
 """Seconds that the last changes are given to arrive."""
 DATABASE = "bench_subscribers"
@@ -91,7 +101,11 @@ class Result:
     p99_ms: float
     most_ms: float
     pss_mb: list[float]
-    """Of the API's process: when all have subscribed, in the middle, and at the end."""
+    """Of the API's process: when all have subscribed, then every LOOK seconds, and at the end."""
+    growth: float | None
+    """By what share the last of those exceeds what was found after WARM seconds; None where it did not take longer."""
+    flat: bool | None
+    """Whether that is at most FLAT."""
     api_cores: float
     worker_cores: float
     postgres_cores: float
@@ -182,7 +196,8 @@ class Staff:
     def __init__(self, port: int, token: str, needs: dict[UUID, int]) -> None:
         self.port, self.token, self.versions = port, token, needs
         self.turns = {need: asyncio.Lock() for need in needs}
-        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._idle: collections.deque[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = collections.deque()
+        """By turns, or the server would end one that is not needed for a minute."""
 
     async def work(self, rate: float, seconds: float) -> None:
         """Edits one need after the other, each in turn."""
@@ -204,7 +219,7 @@ class Staff:
             self.versions[need] = edited["version"]
 
     async def _post(self, given: dict[str, Any]) -> dict[str, Any]:
-        reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self.port)
+        reader, writer = self._idle.popleft() if self._idle else await asyncio.open_connection("127.0.0.1", self.port)
         body = orjson.dumps(given)
         head = (
             f"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nContent-Type: application/json\r\n"
@@ -284,28 +299,36 @@ async def _run(
     try:
         staff, versions, clients = await _people(connection, subscribers)
         async with _listening(clients, port) as listening:
-            pss = [pss_mb(watched[0])]
+            pss: list[float] = []
+            looking = asyncio.create_task(_looking(watched[0], pss))
             spent, began = [cpu(process) for process in watched], time.monotonic()
             editing = asyncio.create_task(Staff(port, staff, versions).work(rate, seconds))
-            await asyncio.wait([editing, *listening], timeout=seconds / 2, return_when=asyncio.FIRST_EXCEPTION)
-            pss.append(pss_mb(watched[0]))
-            await asyncio.wait([editing, *listening], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([editing, looking, *listening], return_when=asyncio.FIRST_COMPLETED)
             took = time.monotonic() - began
+            looking.cancel()
+            pss.append(pss_mb(watched[0]))
             cores = [(cpu(process) - before) / took for process, before in zip(watched, spent, strict=True)]
             cores[3] -= sum(cores[:3])  # its children
             for task in [editing, *listening]:
                 if task.done():
                     task.result()
             happened = await connection.fetch(HAPPENED, list(versions))
-            expected = sum(1 for row in happened for client in clients if client.need == row["subject"])
+            watchers = collections.Counter(client.need for client in clients)
+            expected = sum(watchers[row["subject"]] for row in happened)
             for _ in range(int(SETTLE * 20)):
                 if sum(client.count for client in clients) >= expected:
                     break
                 await asyncio.sleep(0.05)
-            pss.append(pss_mb(watched[0]))
         return _judged(happened, clients, rate, pss, cores)
     finally:
         await connection.close()
+
+
+async def _looking(process: psutil.Process, found: list[float]) -> None:
+    """Keeps a process's memory in MB, now and every LOOK seconds, until it is cancelled."""
+    while True:
+        found.append(pss_mb(process))
+        await asyncio.sleep(LOOK)
 
 
 @contextlib.asynccontextmanager
@@ -359,10 +382,13 @@ def _judged(
         disordered += sum(a > b for a, b in itertools.pairwise(places))
         lags += [(at - committed[place]) * 1000 for place, at in changes]
     cut = statistics.quantiles(lags, n=100, method="inclusive")
+    warm = pss[int(WARM / LOOK) : -1]
+    growth = round(pss[-1] / warm[0] - 1, 4) if warm else None
     return Result(
         len(clients), len(happened), rate, len(lags), lost, twice, disordered,
         round(cut[49], 1), round(cut[94], 1), round(cut[98], 1), round(max(lags), 1),
-        [round(mb, 1) for mb in pss], *[round(c, 2) for c in cores],
+        [round(mb, 1) for mb in pss], growth, None if growth is None else growth <= FLAT,
+        *[round(c, 2) for c in cores],
     )  # fmt: skip
 
 
@@ -370,7 +396,10 @@ def _tell(r: Result) -> None:
     print(f"{r.events} edits at {r.rate:g} a second, {r.deliveries} deliveries to {r.subscribers} subscribers")
     print(f"lost {r.lost}, twice {r.twice}, out of order {r.disordered}")
     print(f"commit to client: p50 {r.p50_ms} ms, p95 {r.p95_ms} ms, p99 {r.p99_ms} ms, longest {r.most_ms} ms")
-    print(f"memory of the API's process (PSS): {' → '.join(map(str, r.pss_mb))} MB")
+    print(f"memory of the API's process (PSS), every {LOOK:g} s: {' '.join(map(str, r.pss_mb))} MB")
+    if r.growth is not None:
+        verdict = "flat" if r.flat else "NOT FLAT"
+        print(f"{r.growth:+.1%} from the third minute to the end: {verdict} (at most {FLAT:+.0%})")
     print(
         f"cores: API {r.api_cores}, worker {r.worker_cores}, PostgreSQL {r.postgres_cores}, "
         f"this client {r.client_cores}, of {os.cpu_count()}"
