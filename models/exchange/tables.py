@@ -65,6 +65,8 @@ class ServiceCategory(Table, table=True):
     parent_id: UUID | None = to("service_category.id", optional=True, index=False)
     place: int = count()
     """Where it stands in lists, among all."""
+    certificates: list[str] = several()
+    """Whoever serves it holds one of these (`QualificationType`, I11); none are needed where none stand here."""
 
 
 class Need(Table, table=True):

@@ -25,12 +25,14 @@ from models.base import (
     flag,
     instant,
     key,
+    km,
     sealed,
     several,
     text,
     to,
 )
 from models.events import Xid8
+from models.people.availability import LEAST_RADIUS_KM, MOST_RADIUS_KM, MOST_WEEKLY_CAP, RADIUS_KM, WEEKLY_CAP
 from models.people.rules import (
     AccessPurpose,
     ContactField,
@@ -202,6 +204,15 @@ class Volunteer(Table, table=True):
         sa.Index("ix_volunteer_area_state_id", "area", "state", "id"),
         sa.Index("ix_volunteer_created_at_id", "created_at", "id"),
         sa.Index("ix_volunteer_categories", "categories", postgresql_using="gin"),
+        sa.Index(
+            "ix_volunteer_reliable_until", "reliable_until", postgresql_where=sa.text("reliable_until IS NOT NULL")
+        ),
+        check("position", "num_nonnulls(x, y) <> 1"),
+        check("own_point", "NOT own_point OR x IS NOT NULL"),
+        check("radius", f"radius_km BETWEEN {LEAST_RADIUS_KM} AND {MOST_RADIUS_KM}"),
+        check("weekly_cap", f"weekly_cap BETWEEN 1 AND {MOST_WEEKLY_CAP}"),
+        check("languages", "languages <@ ARRAY['KOREAN', 'MONGOLIAN', 'SIGN']::text[]"),
+        check("reliability", "reliability BETWEEN 0 AND 1"),
     )
     id: UUID = key()
     person_id: UUID = to("person.id", index=False)
@@ -218,11 +229,29 @@ class Volunteer(Table, table=True):
     adult_on: date
     """The day on which he becomes, or became, 18: before it he is shown to staff and his own organizations only."""
     skills: list[str] = several()
+    """Codes of `skill`."""
     categories: list[str] = several()
     no_matching: bool = flag()
     """He does not wish to stand in candidate lists."""
     created_at: datetime = instant()
     version: int = count(1)
+    x: float | None = km(optional=True)
+    y: float | None = km(optional=True)
+    """Where he sets out from: his own point, rounded to 0.1 km, or (by a trigger) his community's."""
+    own_point: bool = flag()
+    radius_km: float = Field(default=RADIUS_KM, sa_type=sa.REAL, sa_column_kwargs={"server_default": sa.text("3")})
+    weekly_cap: int = count(WEEKLY_CAP)
+    """How many commitments of one week (ISO, Shanghai) are proposed to him. What he claims himself is not bound by it."""
+    languages: list[str] = several()
+    """`Language`, besides Mandarin."""
+    reliability: float = Field(default=0.8, sa_type=sa.REAL, sa_column_kwargs={"server_default": sa.text("0.8")})
+    """0 to 1, out of the three counts below (`models/people/reliability.py`). For himself and staff."""
+    completed: int = count(0)
+    no_shows: int = count(0)
+    late_cancels: int = count(0)
+    """What he did, did not come to, and called off late, within a year."""
+    reliable_until: datetime | None = instant(optional=True)
+    """When the oldest of what is counted is a year old; None where nothing is."""
 
 
 class GuardianConsent(Table, table=True):
@@ -373,6 +402,9 @@ class PiiAccess(Table, table=True):
     area: str | None = text(optional=True)
 
 
-import models.people.break_glass  # noqa: E402  (its tables are this area's)
+import models.people.avoidances  # noqa: E402  (their tables are this area's)
+import models.people.break_glass  # noqa: E402
 import models.people.interests  # noqa: E402
-import models.people.organizations  # noqa: E402, F401
+import models.people.organizations  # noqa: E402
+import models.people.qualifications  # noqa: E402
+import models.people.skills  # noqa: E402, F401
