@@ -97,6 +97,17 @@ def km(*, optional: bool = False) -> Any:
     return Field(default=None, sa_type=sa.REAL, nullable=optional)
 
 
+def grams() -> Any:
+    """The keys that a row is found by; see `models.search`."""
+    return several(sa.Integer)
+
+
+def found_by(table: str) -> sa.Index:
+    """The index of a table's `grams`. A search reads what is not yet in the index's tree, so that is kept small."""
+    small = {"gin_pending_list_limit": "256"}
+    return sa.Index(f"ix_{table}_grams", "grams", postgresql_using="gin", postgresql_with=small)
+
+
 def flag(default: bool = False) -> Any:
     """Yes or no, never unknown."""
     return Field(default=default, sa_column_kwargs={"server_default": sa.text("true" if default else "false")})
@@ -148,6 +159,8 @@ __all__ = [
     "datetime",
     "fen",
     "flag",
+    "found_by",
+    "grams",
     "instant",
     "key",
     "km",

@@ -17,7 +17,24 @@ from sqlalchemy.dialects.postgresql import TSTZRANGE
 from sqlmodel import Field
 
 from models import vault
-from models.base import INSTANT, Table, check, choice, chosen, count, flag, instant, key, km, sealed, several, text, to
+from models.base import (
+    INSTANT,
+    Table,
+    check,
+    choice,
+    chosen,
+    count,
+    flag,
+    found_by,
+    grams,
+    instant,
+    key,
+    km,
+    sealed,
+    several,
+    text,
+    to,
+)
 from models.exchange.kinds import GenderPreference, Hint, Kind, Origin, Sensitivity, Side, SubmittedVia, Unit
 from models.exchange.states import LIVE, CommitmentStatus, NeedStatus, OfferStatus
 from models.exchange.venues import VenueAccess, VenueEquipment
@@ -65,6 +82,8 @@ class ServiceCategory(Table, table=True):
     parent_id: UUID | None = to("service_category.id", optional=True, index=False)
     place: int = count()
     """Where it stands in lists, among all."""
+    grams: list[int] = grams()
+    """The keys of its name, and those by which searches are narrowed to it and to the one above it."""
     certificates: list[str] = several()
     """Whoever serves it holds one of these (`QualificationType`, I11); none are needed where none stand here."""
 
@@ -99,6 +118,7 @@ class Need(Table, table=True):
         check("merged", "merged_into IS NULL OR status = 'CANCELLED'"),
         check("result", "result IS NULL OR kind = 'LIVELIHOOD_ITEM'"),
         check("cash", "kind <> 'CASH_AID' OR qty_committed = qty_delivered"),
+        found_by("need"),
         sa.Index("ix_need_newest", sa.text("created_at DESC"), sa.text("id DESC"), "status"),
         sa.Index("ix_need_community_newest", "community_id", sa.text("created_at DESC"), sa.text("id DESC"), "status"),
         sa.Index("ix_need_grid_newest", "grid_id", sa.text("created_at DESC"), sa.text("id DESC"), "status"),
@@ -177,6 +197,8 @@ class Need(Table, table=True):
     closed_at: datetime | None = instant(optional=True)
     created_at: datetime = instant()
     version: int = count(1)
+    grams: list[int] = grams()
+    """The keys of its title, its category's and its community's name: never of what is sealed."""
     x: float | None = km(optional=True)
     """Where it is, roughly: its grid's point, or else its community's; never a door's."""
     y: float | None = km(optional=True)
@@ -300,6 +322,7 @@ class Offer(Table, table=True):
             unique=True,
             postgresql_where=sa.text("external_id IS NOT NULL"),
         ),
+        found_by("offer"),
         sa.Index("ix_offer_newest", sa.text("created_at DESC"), sa.text("id DESC"), "status"),
         sa.Index(
             "ix_offer_organization_newest",
@@ -347,6 +370,8 @@ class Offer(Table, table=True):
     reviewed_by: UUID | None = to("person.id", optional=True, index=False)
     created_at: datetime = instant()
     version: int = count(1)
+    grams: list[int] = grams()
+    """The keys of its title, its category's and its provider's community's name."""
     x: float | None = km(optional=True)
     """Where an organization's offer is given from. A volunteer's has none: where he sets out from is not for all."""
     y: float | None = km(optional=True)

@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from models.base import Table, check, choice, chosen, count, flag, instant, key, text, to
+from models.base import Table, check, choice, chosen, count, flag, found_by, grams, instant, key, text, to
 from models.people.organization_rules import (
     JoinsAs,
     LegalStatus,
@@ -42,6 +42,7 @@ class Organization(Table, table=True):
             unique=True,
             postgresql_where=sa.text("verified_state <> 'REJECTED'"),
         ),
+        found_by("organization"),
         sa.Index("ix_organization_area_pinyin_id", "area", "pinyin", "id"),
         sa.Index("ix_organization_pinyin_id", "pinyin", "id"),
         sa.Index("ix_organization_created_at_id", "created_at", "id"),
@@ -63,6 +64,8 @@ class Organization(Table, table=True):
     """The person who applied and may be asked; shown masked, through his own rule."""
     created_at: datetime = instant()
     version: int = count(1)
+    grams: list[int] = grams()
+    """The keys of its name and of its community's."""
 
 
 class Membership(Table, table=True):

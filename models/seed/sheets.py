@@ -15,6 +15,8 @@ from uuid import UUID
 import asyncpg
 from asyncpg.pgproto.pgproto import UUID as FastUUID
 
+from models.seed import finding
+
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
@@ -141,6 +143,8 @@ class Sheets(defaultdict[str, list[Row]]):
     def __init__(self) -> None:
         super().__init__(list)
         self.made: dict[str, int] = dict.fromkeys(COLUMNS, 0)
+        self.finding: finding.Finding | None = None
+        """What rows are found by; read when the first are written."""
 
     def id(self, table: str, at: int) -> UUID:
         """The next id of a table, for a row of this time."""
@@ -148,10 +152,15 @@ class Sheets(defaultdict[str, list[Row]]):
         return uuid7(table, number, at)
 
     async def write(self, connection: asyncpg.Connection) -> None:
-        """Copies every row into its table, and empties the sheets."""
-        for table, columns in COLUMNS.items():
+        """Copies every row into its table, with what it is found by, and empties the sheets."""
+        if self.finding is None:
+            self.finding = await finding.read(connection)
+        for table, listed in COLUMNS.items():
             if rows := self.pop(table, None):
-                await connection.copy_records_to_table(table, records=rows, columns=columns.split())
+                columns = listed.split()
+                keyed = self.finding.keyed(table, columns, rows)
+                names = [*columns, "grams"] if table in finding.FOUND else columns
+                await connection.copy_records_to_table(table, records=keyed, columns=names)
 
 
 async def prepare(connection: asyncpg.Connection) -> None:

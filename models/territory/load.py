@@ -12,6 +12,7 @@ from pathlib import Path
 
 import asyncpg
 
+from models import search
 from models.pinyin import sort_key
 from models.progress import Progress, silent
 
@@ -26,13 +27,13 @@ USING (
     FROM listed LEFT JOIN division above ON above.code = listed.parent_code
     WHERE listed.level = ANY ($1)
 ) l ON d.code = l.code
-WHEN MATCHED AND (d.name, d.level, d.parent_id, d.as_of, d.valid_to)
-        IS DISTINCT FROM (l.name, l.level, l.parent_id, $2, NULL)
-    THEN UPDATE SET name = l.name, pinyin = l.pinyin, level = l.level, parent_id = l.parent_id, as_of = $2,
+WHEN MATCHED AND (d.name, d.level, d.parent_id, d.as_of, d.grams, d.valid_to)
+        IS DISTINCT FROM (l.name, l.level, l.parent_id, $2, l.grams, NULL)
+    THEN UPDATE SET name = l.name, pinyin = l.pinyin, grams = l.grams, level = l.level, parent_id = l.parent_id, as_of = $2,
         valid_to = NULL
 WHEN NOT MATCHED
-    THEN INSERT (code, area, name, pinyin, level, parent_id, valid_from, as_of)
-    VALUES (l.code, l.code, l.name, l.pinyin, l.level, l.parent_id, $2, $2)
+    THEN INSERT (code, area, name, pinyin, grams, level, parent_id, valid_from, as_of)
+    VALUES (l.code, l.code, l.name, l.pinyin, l.grams, l.level, l.parent_id, $2, $2)
 """
 LEFT = """
 UPDATE division SET valid_to = $1
@@ -68,18 +69,24 @@ def read_counts(path: Path = DATA / "division-counts.csv") -> list[tuple[str, st
         ]
 
 
+def found_by(code: str, name: str) -> list[int]:
+    """The keys of a division."""
+    return [*search.grams(name), *search.place_keys(code)]
+
+
 async def load_divisions(connection: asyncpg.Connection, progress: Progress = silent) -> int:
     """Loads the list in one transaction; returns how many divisions it has. Raises asyncpg errors when it cannot write."""
     divisions, counts = read_divisions(), read_counts()
     with progress("沈阳市行政区划", len(divisions)) as advance:
         async with connection.transaction():
             await connection.execute(
-                "CREATE TEMP TABLE listed (code text, name text, pinyin text, level text, parent_code text) ON COMMIT DROP"
+                "CREATE TEMP TABLE listed (code text, name text, pinyin text, level text, parent_code text, grams int[])"
+                " ON COMMIT DROP"
             )
             await connection.execute(
                 "CREATE TEMP TABLE counted (code text, measure text, value int, as_of date, source text) ON COMMIT DROP"
             )
-            await connection.copy_records_to_table("listed", records=divisions)
+            await connection.copy_records_to_table("listed", records=[(*d, found_by(d[0], d[1])) for d in divisions])
             await connection.copy_records_to_table("counted", records=counts)
             for levels in (["CITY"], ["DISTRICT"], ["STREET"], ["COMMUNITY", "VILLAGE"]):
                 await connection.execute(MERGE, levels, LISTED)

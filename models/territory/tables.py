@@ -12,7 +12,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models.base import Table, check, choice, chosen, count, key, km, text, to
+from models.base import Table, check, choice, chosen, count, grams, key, km, text, to
 from models.territory.rules import DivisionLevel, Measure, ServicePointKind
 
 VALID = "valid_to IS NULL OR valid_from <= valid_to"
@@ -53,6 +53,8 @@ class Division(Table, table=True):
     as_of: date
     x: float | None = km(optional=True)
     y: float | None = km(optional=True)
+    grams: list[int] = grams()
+    """The keys of its name, and those by which searches are narrowed to it and to what it lies in."""
 
 
 class Grid(Table, table=True):

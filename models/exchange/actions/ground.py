@@ -13,7 +13,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from models import vault
+from models import search, vault
 from models.access import Actor, seen
 from models.base import table
 from models.database import Db, Seen, Statement
@@ -26,7 +26,7 @@ from models.problems import NotFound
 
 Row = Mapping[str, Any]
 need, offer, commitment = table(Need), table(Offer), table(Commitment)
-UUIDS = ARRAY(sa.Uuid())
+UUIDS, INTEGERS = ARRAY(sa.Uuid()), ARRAY(sa.Integer())
 
 
 def bound(name: str, type_: Any = None) -> sa.BindParameter[Any]:
@@ -34,10 +34,28 @@ def bound(name: str, type_: Any = None) -> sa.BindParameter[Any]:
     return sa.bindparam(name, type_=type_)
 
 
+class Findable(Statement):
+    """A statement that writes a need or an offer with what it is found by: the keys of its title are made here."""
+
+    def arguments(self, values: dict[str, Any]) -> list[Any]:
+        """The values in order, the title's keys among them."""
+        return super().arguments({**values, "title_grams": search.grams(values["title"])})
+
+
+def found_by(area: Any) -> Any:
+    """What a need or an offer is found by, in the same statement as its title and category."""
+    return sa.func.grams_of(bound("title_grams", INTEGERS), bound("category_code", sa.Text()), area, type_=INTEGERS)
+
+
+def _read(rows: sa.Table) -> Any:
+    """All of a row but what it is found by."""
+    return sa.select(*(column for column in rows.c if column.name != "grams"))
+
+
 def _locked(rows: sa.Table, name: str) -> Seen:
     return Seen(
         lambda viewer: (
-            sa.select(rows)
+            _read(rows)
             .where(rows.c.id == bound("id"), *seen(rows, name, viewer))
             .with_for_update(key_share=True, of=rows)
         )
@@ -45,7 +63,7 @@ def _locked(rows: sa.Table, name: str) -> Seen:
 
 
 def _by_id(rows: sa.Table) -> Statement:
-    return Statement(sa.select(rows).where(rows.c.id == bound("id")).with_for_update(key_share=True))
+    return Statement(_read(rows).where(rows.c.id == bound("id")).with_for_update(key_share=True))
 
 
 def _in_order(rows: sa.Table) -> Statement:
@@ -55,14 +73,18 @@ def _in_order(rows: sa.Table) -> Statement:
 
 def insertion(rows: sa.Table, columns: Iterable[str]) -> Statement:
     """Inserts these columns of a row, the others as the database has them by default; returns its id."""
-    values = sa.select(*(bound(name, rows.c[name].type).label(f"v_{name}") for name in columns))
-    made = sa.insert(rows).from_select(list(columns), values, include_defaults=False)
-    return Statement(made.returning(rows.c.id))
+    values = [bound(name, rows.c[name].type).label(f"v_{name}") for name in columns]
+    more = {"grams": found_by(bound("area", sa.Text()))} if "grams" in rows.c else {}
+    made = sa.insert(rows).from_select([*columns, *more], sa.select(*values, *more.values()), include_defaults=False)
+    return (Findable if more else Statement)(made.returning(rows.c.id))
 
 
 def _written(rows: sa.Table, columns: Iterable[str], **more: Any) -> Statement:
     values = {name: bound(name, rows.c[name].type) for name in columns}
-    return Statement(sa.update(rows).where(rows.c.id == bound("of", sa.Uuid())).values(**values, **more))
+    of = rows.c.id == bound("of", sa.Uuid())
+    if "grams" not in rows.c:
+        return Statement(sa.update(rows).where(of).values(**values, **more))
+    return Findable(sa.update(rows).where(of).values(**values, **more, grams=found_by(rows.c.area)))
 
 
 def _changed(rows: sa.Table, *counters: str) -> Statement:

@@ -1,16 +1,60 @@
-"""Search."""
+"""What needs, offers and organizations are found by: keys of their words, of their category's and of their place's name.
 
+The keys are made in Python (`models.search`); what is there already gets them here. `grams_of` puts a row's own keys
+together with those of its category and its community, so that no verb has to read their names.
+"""
+
+import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
+
+from models import search
 
 revision = "0027"
 down_revision = "0026"
 branch_labels = None
 depends_on = None
 
+NAMED = {"division": "code", "service_category": "code"}
+FOUND = {"need": ("title", "category_code"), "offer": ("title", "category_code"), "organization": ("name", "NULL")}
+GRAMS_OF = """
+CREATE FUNCTION grams_of(own integer[], category text, area text) RETURNS integer[] LANGUAGE sql STABLE PARALLEL SAFE
+RETURN own || coalesce((SELECT c.grams FROM service_category c WHERE c.code = category), '{}')
+           || coalesce((SELECT d.grams FROM division d WHERE d.code = left(area, 12)), '{}')
+"""
+BATCH = 5_000
+PENDING = {"gin_pending_list_limit": "256"}
+"""A search reads what is not yet in the index's tree: so let that be little."""
+
 
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
+    for table in (*NAMED, *FOUND):
+        kind = postgresql.ARRAY(sa.Integer())
+        op.add_column(table, sa.Column("grams", kind, server_default="{}", nullable=False))
+    op.execute(GRAMS_OF)
+    connection = op.get_bind()
+    keys = {"division": search.place_keys, "service_category": search.category_keys}
+    for table in NAMED:
+        rows = connection.execute(sa.text(f"SELECT id, name, code FROM {table}")).all()
+        write(connection, table, [(row.id, [*search.grams(row.name), *keys[table](row.code)]) for row in rows], "own")
+    for table, (text, category) in FOUND.items():
+        rows = connection.execute(sa.text(f"SELECT id, {text} AS text FROM {table}")).all()
+        write(connection, table, [(r.id, search.grams(r.text)) for r in rows], f"grams_of(own, {category}, area)")
+    for table in FOUND:
+        op.create_index(f"ix_{table}_grams", table, ["grams"], postgresql_using="gin", postgresql_with=PENDING)
+
+
+def write(connection: sa.Connection, table: str, rows: list[tuple[object, object]], value: str) -> None:
+    update = sa.text(f"UPDATE {table} SET grams = {value.replace('own', 'CAST(:own AS integer[])')} WHERE id = :id")
+    for at in range(0, len(rows), BATCH):
+        connection.execute(update, [{"id": id, "own": list(own)} for id, own in rows[at : at + BATCH]])
 
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
+    for table in FOUND:
+        op.drop_index(f"ix_{table}_grams", table)
+    op.execute("DROP FUNCTION grams_of")
+    for table in (*NAMED, *FOUND):
+        op.drop_column(table, "grams")

@@ -10,7 +10,7 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from models import clock
+from models import clock, search
 from models.access import Actor, Role, may, seen
 from models.base import table
 from models.database import Db, Seen, Statement
@@ -65,6 +65,12 @@ SAME = Statement(
     )
 )
 WRITTEN = ("name", "pinyin", "kind", "legal_status", "uscc", "filing_no", "is_charity", "division_id", "area")
+FOUND_BY = sa.func.grams_of(
+    sa.bindparam("name_grams", type_=postgresql.ARRAY(sa.Integer())),
+    sa.cast(sa.null(), sa.Text()),
+    sa.bindparam("of_area", type_=sa.Text()),
+    type_=postgresql.ARRAY(sa.Integer()),
+)
 INSERT = Statement(
     sa.insert(organization)
     .values(
@@ -72,6 +78,7 @@ INSERT = Statement(
         contact_id=sa.bindparam("contact"),
         created_at=sa.bindparam("now"),
         version=1,
+        grams=FOUND_BY,
         **{column: sa.bindparam(column) for column in WRITTEN},
     )
     .returning(organization.c.id)
@@ -79,7 +86,7 @@ INSERT = Statement(
 EDIT = Statement(
     sa.update(organization)
     .where(FOR_ID)
-    .values(version=organization.c.version + 1, **{column: sa.bindparam(column) for column in WRITTEN})
+    .values(version=organization.c.version + 1, grams=FOUND_BY, **{column: sa.bindparam(column) for column in WRITTEN})
 )
 MOVE = Statement(
     sa.update(organization)
@@ -249,6 +256,8 @@ async def _written(db: Db, given: OrganizationInput, id: UUID) -> dict[str, Any]
     return {
         "name": name,
         "pinyin": sort_key(name),
+        "name_grams": search.grams(name),
+        "of_area": division["code"],
         "kind": given.kind,
         "legal_status": given.legal_status,
         "uscc": uscc,

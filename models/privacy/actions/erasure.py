@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from models.access import Role
 from models.activity.tables import Attendance
@@ -65,6 +66,13 @@ OWN_ROLES = (Role.PERSON, Role.RESIDENT, Role.VOLUNTEER)
 
 def _text(value: str) -> sa.ColumnElement[str]:
     return sa.literal_column(f"'{value}'", sa.Text())
+
+
+def _found_by(rows: sa.Table) -> Any:
+    """What a need or an offer is found by when nothing is left of its title."""
+    keys = ARRAY(sa.Integer())
+    none = sa.literal_column("'{}'::integer[]", keys)
+    return sa.func.grams_of(none, rows.c.category_code, rows.c.area, type_=keys)
 
 
 _none: sa.ColumnElement[Any] = sa.literal_column("'{}'::text[]")
@@ -151,11 +159,15 @@ CLEARED = (
     Statement(
         sa.update(need)
         .where(OWN_NEED)
-        .values(title=_text(f"{GONE}的需求"), note=None, reason=None, household=None, hints=_none)
+        .values(
+            title=_text(f"{GONE}的需求"), note=None, reason=None, household=None, hints=_none, grams=_found_by(need)
+        )
     ),
     UNSAID,
     Statement(
-        sa.update(offer).where(offer.c.person_id == WHO).values(title=_text(f"{GONE}的供给"), note=None, reason=None)
+        sa.update(offer)
+        .where(offer.c.person_id == WHO)
+        .values(title=_text(f"{GONE}的供给"), note=None, reason=None, grams=_found_by(offer))
     ),
     Statement(sa.update(commitment).where(commitment.c.subject_id == WHO).values(comment=None, reason=None)),
     Statement(
