@@ -21,10 +21,11 @@ from __future__ import annotations
 
 import functools
 import itertools
+import json
 import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import cast
+from importlib import resources
 
 from models.pinyin import readings
 from models.problems import InvalidInput
@@ -47,9 +48,9 @@ Way = tuple[int, ...]
 @functools.cache
 def _simplified() -> dict[str, str]:
     """Each traditional character's simplified one: characters, not phrases, so that positions stay what they are."""
-    from zhconv.zhconv import getdict
-
-    found = cast(dict[str, str], getdict("zh-hans"))
+    # the package's own reader leaves the file open
+    listed = json.loads(resources.files("zhconv").joinpath("zhcdict.json").read_bytes())
+    found: dict[str, str] = listed["zh2Hans"]
     return {one: other for one, other in found.items() if len(one) == len(other) == 1}
 
 

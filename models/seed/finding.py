@@ -41,8 +41,8 @@ class Finding:
 
 async def read(connection: asyncpg.Connection) -> Finding:
     """With the keys of the categories and divisions that are there."""
-    categories, divisions = (
-        {row["code"]: row["grams"] for row in await connection.fetch(f"SELECT code, grams FROM {table}")}  # noqa: S608
-        for table in ("service_category", "division")
-    )
-    return Finding(categories, divisions)
+
+    async def of(table: str) -> dict[str, list[int]]:
+        return {row["code"]: row["grams"] for row in await connection.fetch(f"SELECT code, grams FROM {table}")}  # noqa: S608
+
+    return Finding(await of("service_category"), await of("division"))
