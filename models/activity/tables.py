@@ -171,6 +171,7 @@ class Attendance(Table, table=True):
         check("came_first", "check_out_at IS NULL OR check_in_at IS NOT NULL"),
         check("credited", "(status = 'CONFIRMED') = (credited_minutes IS NOT NULL)"),
         check("minutes", "credited_minutes BETWEEN 0 AND 720"),
+        check("late", "NOT late OR status = 'WITHDRAWN'"),
         check("rating", "rating BETWEEN 1 AND 5"),
         sa.Index("ix_attendance_session_id_status_position", "session_id", "status", "position"),
         sa.Index("ix_attendance_volunteer_id_starts_at", "volunteer_id", "starts_at"),
@@ -206,6 +207,8 @@ class Attendance(Table, table=True):
     """The session's."""
     organization_id: UUID | None = to("organization.id", optional=True, index=False)
     area: str = text()
+    late: bool = flag()
+    """Whether he gave up a place that he had, less than 24 h before the session."""
 
 
 class HourEntry(Table, table=True):

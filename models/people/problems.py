@@ -210,6 +210,24 @@ class AdministratorTooNew(Problem):
 
 
 @dataclasses.dataclass(eq=False)
+class QualificationMissing(Problem):
+    """What is asked for is given only by somebody with a paper (I11), and he holds none that staff have seen and that
+    is still in force on that day."""
+
+    says = "此项服务须持有效的{what}，请先上传证书并由社区核验。"
+    retry = Retry.LATER
+    what: str
+    """Which papers, any of which would do, as their Chinese labels."""
+
+
+@dataclasses.dataclass(eq=False)
+class NotAvailable(Problem):
+    """These two are not brought together. Why is nobody's business: it says no more than that a list would not show it."""
+
+    says = "暂时无法对接此需求，请选择其他需求。"
+
+
+@dataclasses.dataclass(eq=False)
 class NotIndependent(Problem):
     """Who agrees owes his office or his account to who asked, or the other way round, or both owe it to a third one."""
 

@@ -37,6 +37,8 @@ class QualificationType(enum.StrEnum):
     SIGN_INTERPRETER = "SIGN_INTERPRETER"
 
 
+SHORTEST = 8
+"""A number must have so many characters for four of them to be shown."""
 T = QualificationType
 labelled(
     T,
@@ -162,6 +164,11 @@ class Qualification(Table, table=True):
     """When he was told that it ends soon."""
     created_at: datetime = instant()
     version: int = count(1)
+
+
+def mask_licence(number: str) -> str:
+    """A paper's number with its first two characters and its last two, `12****34`; of a short one nothing."""
+    return f"{number[:2]}****{number[-2:]}" if len(number) >= SHORTEST else "****"
 
 
 def qualified(person: Any, type: Any, on_day: Any) -> Any:

@@ -25,7 +25,7 @@ from models.seed import words
 from models.seed.book import Book
 from models.seed.cast import CITY, DISTRICT
 from models.seed.gifts import Foundation, Fund
-from models.seed.people import INVENTED_DISTRICT, born, membership, person
+from models.seed.persons import INVENTED_DISTRICT, born, membership, person
 from models.seed.sheets import DAY, FIRST_DAY, day, midnight
 from models.seed.world import World
 from models.vault import Kind

@@ -7,35 +7,23 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from models.access import Role
-from models.exchange.kinds import Kind
 from models.people.care import ResidentTag, written_tags, written_tier
 from models.people.identity import (
-    ADULT,
-    birthday,
-    check_digit,
-    mask_address,
-    mask_name,
-    mask_number,
-    mask_phone,
     uscc_of,
 )
 from models.people.organization_rules import LegalStatus, OrganizationKind, VerifiedState
-from models.people.rules import Gender, IdType, PersonState, PhoneWhose, SocialWorkerLevel, VolunteerRegistration
+from models.people.rules import SocialWorkerLevel
 from models.seed import words
-from models.seed.cast import CAST, membership_of, person_of
+from models.seed.persons import INVENTED_DISTRICT, born, identity, membership, person
 from models.seed.places import BUILDING, GRID, beside, open_service_points
-from models.seed.sheets import DAY, FIRST_DAY, HOUR, day
+from models.seed.sheets import DAY, day
+from models.seed.volunteers import register_volunteers
 from models.seed.world import Community, World
 from models.territory.rules import grid_code
 from models.vault import Kind as Sealed
 
 GRIDS_SINCE = date(2023, 6, 30)
 TAGS = tuple(ResidentTag)
-OFFERED = tuple(sorted({t.category for t in words.THINGS if t.kind is Kind.SERVICE}))
-VETERAN_DAYS = 380
-"""Who has been a volunteer for longer takes part in what is made here; the others are new."""
-INVENTED_DISTRICT = "219999"
-"""No division has this code, so no credit code and no identity card made with it is anybody's."""
 
 
 @dataclasses.dataclass
@@ -85,87 +73,10 @@ def populate(world: World, community: Community) -> Lives:
     _grids(world, community, lives)
     open_service_points(world, community)
     _residents(world, community, lives)
-    _volunteers(world, community, lives)
+    register_volunteers(world, community, lives)
     _social_workers(world, community, lives)
     _organizations(world, community, lives)
     return lives
-
-
-def person(
-    world: World,
-    at: int,
-    *,
-    area: str | None,
-    acts: bool,
-    role: Role | None = None,
-    born: date | None = None,
-    address: str | None = None,
-    give: bool = False,
-) -> UUID:
-    """Writes a person with name and contact: somebody invented, or the account of a role."""
-    if role is not None:
-        who, woman, id = CAST[role].name, CAST[role].woman, person_of(role)
-        world.sheets.made["person"] += 1
-    else:
-        woman = world.chance(0.55)
-        letters = words.WOMEN if woman else words.MEN
-        who = world.one(words.SURNAMES) + world.one(letters)
-        if world.chance(0.8):
-            who += world.one(letters)
-        id = world.sheets.id("person", at)
-    number = world.sheets.made["person"]
-    phone = f"12{number:09d}"
-    masked = mask_name(who)
-    gender = Gender.FEMALE if woman else Gender.MALE
-    sheets, keys = world.sheets, world.vault
-    place = None if address is None else mask_address(address)
-    sheets["person"].append(
-        (id, masked, mask_phone(phone), place, gender, born, world.key(masked), area, acts, PersonState.PRESENT, at)
-    )
-    sheets["person_name"].append((id, keys.seal(Sealed.NAME, who, id)))
-    sheets["person_contact"].append(
-        (
-            id,
-            keys.seal(Sealed.PHONE, phone, id),
-            keys.index(Sealed.PHONE, phone),
-            PhoneWhose.OWN,
-            None if address is None else keys.seal(Sealed.ADDRESS, address, id),
-        )
-    )
-    if give:
-        world.supporters.insert(0 if role is not None else len(world.supporters), (id, who))
-    return id
-
-
-def identity(world: World, who: UUID, born: date, by: UUID, at: int) -> None:
-    """Writes an invented identity card, which the community's staff have seen."""
-    world.counts[f"born {born}"] += 1
-    first17 = f"{INVENTED_DISTRICT}{born:%Y%m%d}{world.counts[f'born {born}']:03d}"
-    plain, keys = first17 + check_digit(first17), world.vault
-    sealed, index = keys.seal(Sealed.IDENTITY, plain, who), keys.index(Sealed.IDENTITY, plain)
-    world.sheets["person_identity"].append((who, IdType.ID_CARD, sealed, index, mask_number(plain), by, at))
-
-
-def membership(
-    world: World,
-    who: UUID,
-    role: Role,
-    at: int,
-    *,
-    area: str | None = None,
-    organization: UUID | None = None,
-    account: bool = False,
-    by: UUID | None = None,
-) -> None:
-    """Writes a capacity."""
-    id = membership_of(role) if account else world.sheets.id("membership", at)
-    world.sheets["membership"].append((id, who, organization, role, area, day(at), by, at))
-
-
-def born(world: World, youngest: int, oldest: int) -> date:
-    """A birth date of somebody whose age lies between two, in whole years, today."""
-    days = int(world.between(youngest * 365 + youngest // 4 + 2, oldest * 365))
-    return date.fromordinal(FIRST_DAY + world.today - days)
 
 
 def _workplace(world: World, community: Community, lives: Lives) -> None:
@@ -245,65 +156,6 @@ def _residents(world: World, community: Community, lives: Lives) -> None:
         lives.residents.append(Resident(id, who, household, grid))
         if place % 8 == 1:
             world.residents.append((id, who, community.code))
-
-
-def _volunteers(world: World, community: Community, lives: Lives) -> None:
-    """Volunteers: most of them active for long; some new, waiting, suspended or gone; a few minors with consent."""
-    V = VolunteerRegistration
-    rng = world.rng
-    for place in range(community.quota["volunteers"]):
-        role = Role.VOLUNTEER if community.home and place == 0 else None
-        luck = 0.0 if role is not None else rng.random()
-        veteran = luck < 0.8 or place < 10
-        at = world.ago(VETERAN_DAYS, 1000) if veteran else world.ago(0.2, VETERAN_DAYS)
-        state, reason, minor = V.ACTIVE, None, False
-        if not veteran:
-            minor = luck > 0.97
-            if minor:
-                state = V.ACTIVE if luck > 0.985 else V.PENDING_GUARDIAN
-            elif luck > 0.95:
-                state = V.PENDING_VERIFICATION
-            elif luck > 0.94:
-                state, reason = V.REJECTED, "信息未能核实"
-            elif luck > 0.93:
-                state = V.WITHDRAWN
-            elif luck > 0.92:
-                state, reason = V.SUSPENDED, "本人申请暂停"
-        birth = born(world, 14, 16) if minor else born(world, 20, 68)
-        code = world.one(lives.grids)[1]
-        grown = state is V.ACTIVE or state is V.SUSPENDED
-        who = person(
-            world,
-            at,
-            area=code,
-            acts=grown,
-            role=role,
-            born=birth,
-            give=role is not None or (place % 40 == 3 and grown),
-        )
-        number = world.sheets.made["volunteer"] + 1
-        skills = [world.one(words.SKILLS)] if rng.random() < 0.5 else []
-        categories = [world.one(OFFERED), "ELDERLY"] if rng.random() < 0.4 else [world.one(OFFERED)]
-        world.sheets["volunteer"].append(
-            (
-                world.sheets.id("volunteer", at),
-                who,
-                f"2101{number:010d}",
-                state,
-                reason,
-                community.code,
-                birthday(birth, ADULT),
-                skills,
-                categories,
-                rng.random() < 0.03,
-                at,
-            )
-        )
-        if veteran:
-            lives.volunteers.append(who)
-        if minor and state is V.ACTIVE:
-            consent = (world.sheets.id("guardian_consent", at), who, world.one(lives.volunteers), lives.staff[0])
-            world.sheets["guardian_consent"].append((*consent, community.code, at + HOUR))
 
 
 def _social_workers(world: World, community: Community, lives: Lives) -> None:

@@ -24,6 +24,7 @@ from models.exchange.actions.ground import locked_commitment
 from models.exchange.states import CommitmentStatus
 from models.exchange.tables import Commitment
 from models.exchange.visible import is_any
+from models.people.reliability import reckon_reliability
 
 entry, link, commitment = table(HourEntry), table(SessionCommitment), table(Commitment)
 ONE_AT_A_TIME = Statement(
@@ -170,6 +171,7 @@ async def credit(
     )
     await db.value(STAND, of=part["id"], status=AttendanceStatus.CONFIRMED, minutes=minutes)
     db.tell("attendance.confirmed", part["id"], area=part["area"], session=held["id"])
+    await reckon_reliability(db, part["volunteer_id"])
     return id
 
 
@@ -189,6 +191,7 @@ async def reverse(db: Db, held: Row, part: Row, credited: Row, approved_by: UUID
     )
     await db.value(STAND, of=part["id"], status=AttendanceStatus.REVERSED, minutes=None)
     db.tell("attendance.reversed", part["id"], area=part["area"], session=held["id"])
+    await reckon_reliability(db, part["volunteer_id"])
     return id
 
 

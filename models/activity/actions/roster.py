@@ -35,6 +35,7 @@ from models.database import Db, Seen, Statement
 from models.exchange.problems import OverlappingBooking
 from models.exchange.tables import Booking
 from models.people.actions import take_volunteer
+from models.people.reliability import reckon_reliability
 from models.people.rules import VolunteerRegistration
 from models.people.tables import Volunteer
 from models.problems import Forbidden, NotFound, Problem
@@ -79,6 +80,7 @@ MOVE = Statement(
     .where(attendance.c.id == bound("of"))
     .values(
         status=bound("status"),
+        late=bound("late"),
         reason=sa.func.coalesce(bound("reason", sa.LargeBinary()), attendance.c.reason),
         accepted_at=sa.case(
             (bound("status", sa.Text()) == AttendanceStatus.ACCEPTED.value, bound("now", INSTANT)),
@@ -154,12 +156,15 @@ async def advance(db: Db, held: Row, to: SessionStatus) -> None:
     db.tell(f"session.{to.value.lower()}", held["id"], area=held["area"])
 
 
-async def move(db: Db, part: Row, name: str, *, reason: str | None = None) -> AttendanceStatus:
-    """Takes an attendance one step on, and tells of it. Raises InvalidTransition."""
+async def move(db: Db, part: Row, name: str, *, reason: str | None = None, late: bool = False) -> AttendanceStatus:
+    """Takes an attendance one step on, and tells of it; `late`: he steps back at the last moment. Raises
+    InvalidTransition."""
     to = step(ATTENDANCE_STEPS, name, AttendanceStatus(part["status"]))
     why = None if reason is None else (await db.keys()).seal(vault.Kind.CARE, reason, part["volunteer_id"])
-    await db.value(MOVE, of=part["id"], status=to, reason=why)
+    await db.value(MOVE, of=part["id"], status=to, reason=why, late=late)
     db.tell(f"attendance.{to.value.lower()}", part["id"], area=part["area"], session=part["session_id"])
+    if late or to is AttendanceStatus.ABSENT:
+        await reckon_reliability(db, part["volunteer_id"])
     return to
 
 

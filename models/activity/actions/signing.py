@@ -49,6 +49,7 @@ from models.exchange.problems import OverlappingBooking, OwnNeed, VolunteerInact
 from models.exchange.states import CommitmentStatus
 from models.exchange.tables import Commitment
 from models.labels import label
+from models.people.reliability import LATE
 from models.people.rules import VolunteerRegistration
 from models.problems import Forbidden, InvalidTransition, NotFound, refuses
 from models.rules_text import clean
@@ -212,7 +213,8 @@ async def withdraw(db: Db, id: UUID, reason: str | None = None) -> UUID:
     step(ATTENDANCE_STEPS, "withdraw", AttendanceStatus(part["status"]))
     if part["status"] == AttendanceStatus.ACCEPTED and db.now >= held["starts_at"]:
         raise TooLateToWithdraw(starts_at=held["starts_at"])
-    await move(db, part, "withdraw", reason=None if reason is None else clean(reason, "reason"))
+    late = part["status"] == AttendanceStatus.ACCEPTED and db.now > held["starts_at"] - LATE
+    await move(db, part, "withdraw", reason=None if reason is None else clean(reason, "reason"), late=late)
     if part["status"] == AttendanceStatus.ACCEPTED:
         await db.value(UNBOOK, of=id)
         await reseat(db, held, 1)

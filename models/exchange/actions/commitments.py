@@ -41,6 +41,7 @@ from models.exchange.visible import is_any
 from models.people.actions import end_contact_grants, grant_contact, take_volunteer
 from models.people.actions.interests import no_conflict
 from models.people.problems import ConflictOfInterest
+from models.people.reliability import reckon_reliability
 from models.people.tables import ContactGrant, Resident, SocialWorker
 from models.problems import Forbidden, InvalidTransition, refuses
 
@@ -262,6 +263,7 @@ async def complete(db: Db, row: Row, status: CommitmentStatus, **changes: Any) -
     """Completes a locked commitment: its volunteer's time is free again."""
     await write_commitment(db, row, status, ended_at=db.now, **changes)
     await db.value(UNBOOK, commitment=row["id"])
+    await reckon_reliability(db, row["volunteer_person_id"])
 
 
 async def close_if_done(db: Db, asked: Row) -> None:
@@ -278,6 +280,7 @@ async def end(db: Db, row: Row, asked: Row, status: CommitmentStatus, **changes:
     await give_back(db, row)
     await db.value(UNBOOK, commitment=row["id"])
     await end_contact_grants(db, row["id"])
+    await reckon_reliability(db, row["volunteer_person_id"])
 
 
 async def book(db: Db, row: Row, person: UUID) -> None:

@@ -194,6 +194,8 @@ def _volunteers() -> None:
         ["reliable_until"],
         postgresql_where=sa.text("reliable_until IS NOT NULL"),
     )
+    op.add_column("attendance", sa.Column("late", sa.Boolean(), server_default=sa.text("false"), nullable=False))
+    op.create_check_constraint(op.f("ck_attendance_late"), "attendance", "NOT late OR status = 'WITHDRAWN'")
     op.create_table(
         "volunteer_window",
         key(),
@@ -319,6 +321,8 @@ def downgrade() -> None:
     op.drop_table("qualification")
     op.drop_table("volunteer_absence")
     op.drop_table("volunteer_window")
+    op.drop_constraint(op.f("ck_attendance_late"), "attendance", type_="check")
+    op.drop_column("attendance", "late")
     op.drop_index("ix_volunteer_reliable_until", "volunteer")
     for name in ("position", "own_point", "radius", "weekly_cap", "languages", "reliability"):
         op.drop_constraint(op.f(f"ck_volunteer_{name}"), "volunteer", type_="check")
