@@ -12,7 +12,8 @@ old is taken out by a job.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -100,6 +101,6 @@ async def reckon_aged(db: Db) -> int:
     return len(rows)
 
 
-async def reckon_everybody(connection: asyncpg.Connection, now: datetime) -> None:
-    """Reckons all of them, as a load of many rows does once at its end."""
-    await connection.execute(RECKON_ALL, now - COUNTS)
+async def reckon_everybody(connection: asyncpg.Connection, since: Any) -> None:
+    """Reckons all of them, as a load of many rows does once at its end; `since` in the form that its connection takes."""
+    await connection.execute(RECKON_ALL, since)

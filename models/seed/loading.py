@@ -12,6 +12,7 @@ import asyncpg
 
 from models import vault
 from models.base import VIEW
+from models.people.reliability import COUNTS, reckon_everybody
 from models.progress import Progress, silent
 from models.seed import scales, sheets
 from models.seed.bulk import put_aside, put_back
@@ -19,14 +20,16 @@ from models.seed.checks import verify
 from models.seed.market import Market
 from models.seed.money import fund, platform
 from models.seed.needs import trade
+from models.seed.party import found_party_units
 from models.seed.people import populate
 from models.seed.places import place_divisions
 from models.seed.sessions import hold
+from models.seed.volunteers import qualify_who_served
 from models.seed.world import SEED, World, build
 from models.tables import METADATA
 from models.territory.load import load_divisions
 
-REFERENCE = ("division", "division_count", "service_category", "consent_text")
+REFERENCE = ("division", "division_count", "service_category", "skill", "consent_text")
 """Tables that migrations and the list of divisions fill."""
 MACHINERY = ("event", "idempotency_record", "relay_position", "data_key", "audit_event")
 """Tables of the machinery: a load leaves them alone."""
@@ -96,7 +99,10 @@ async def _load(connection: asyncpg.Connection, size: scales.Scale, now: datetim
                 await world.sheets.write(connection)
             advance(1)
         await world.sheets.write(connection)
+    await found_party_units(connection, world)
+    await qualify_who_served(connection, world)
     await fund(connection, world, progress)
+    await reckon_everybody(connection, world.now - COUNTS.days * sheets.DAY)
     await put_back(connection, off, progress)
     for sequence, column in NUMBERED.items():  # the greatest, not how many: the funds' gifts leave gaps
         last = f"SELECT setval($1::regclass, max(right({column}, {DIGITS})::bigint)) FROM {sequence[:-3]}"  # noqa: S608

@@ -35,7 +35,8 @@ COLUMNS: dict[str, str] = {
     "grid": "id code name community_id area officer_id valid_from x y",
     "building": "id grid_id community_id name area x y",
     "resident": "id person_id area community_id grid_id household care care_tier created_at verified_at verified_by",
-    "volunteer": "id person_id volunteer_no state state_reason area adult_on skills categories no_matching created_at",
+    "volunteer": "id person_id volunteer_no state state_reason area adult_on skills categories no_matching created_at"
+    " x y own_point radius_km weekly_cap languages",
     "guardian_consent": "id minor_id guardian_id recorded_by area given_at",
     "social_worker": "id person_id level licence_no licence_until area",
     "organization": "id name pinyin kind legal_status uscc filing_no verified_state rejection is_charity division_id area"
@@ -45,7 +46,8 @@ COLUMNS: dict[str, str] = {
     "need": "id no title note subject_id kind category_id category_code beneficiary_id household requester_id submitted_via"
     " community_id grid_id area unit qty_total qty_committed qty_delivered window_from window_to due_at answer_due_at"
     " urgency sensitivity gender_preference status reason referred_to reopened opened_at closed_at created_at"
-    " assigned_to hints",
+    " assigned_to hints x y skill_code certificate language gender_required vulnerability duration_minutes rrule options"
+    " parent_id series_id",
     "need_staff": "id need_id person_id named_at",
     "offer": "id no title note organization_id person_id kind category_id category_code unit qty_total qty_reserved"
     " qty_consumed window_from window_to service_areas area status reason created_at",
@@ -94,6 +96,12 @@ COLUMNS: dict[str, str] = {
     "need_foundation": "id need_id organization_id asked_by asked_at",
     "disbursement_line": "id disbursement_id line_id amount_fen",
     "service_point": "id name pinyin kind community_id area x y address opening valid_from",
+    "need_option": "id need_id place starts_at ends_at",
+    "volunteer_window": "id person_id weekday from_minute to_minute",
+    "volunteer_absence": "id person_id starts_on ends_on",
+    "qualification": "id person_id type number number_index number_masked issued_by valid_to status decided_by"
+    " decided_at created_at",
+    "party_unit": "id name pinyin level parent_id area valid_from",
 }
 """What is written of each table, in the order in which references allow. Other columns have their defaults."""
 
