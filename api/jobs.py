@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -53,6 +54,9 @@ class Tools:
 Work = Callable[[Tools], Awaitable[Any]]
 Called = Callable[[Db, Told], Awaitable[Any]]
 """A verb that an event calls for, as the platform. It may come twice for one event when a worker is killed."""
+Lasting = Callable[[Tools, Told, asyncio.Event], Awaitable[Any]]
+"""Work of minutes that an event calls for, in transactions of its own; it comes to an end soon when the event is set. It
+may come twice, and be lost in the middle: what it does must say so itself."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ class Duties:
     periodic: tuple[Periodic, ...] = ()
     called: Mapping[str, Called] = dataclasses.field(default_factory=dict)
     """By an event's topic, which is also the job's name in the queue."""
+    lasting: Mapping[str, Lasting] = dataclasses.field(default_factory=dict)
+    """Likewise; one at a time in each worker."""
 
 
 def by_system(verb: Callable[[Db], Awaitable[int]]) -> Work:
@@ -124,6 +130,13 @@ async def sweep_files(tools: Tools) -> int:
     return 0 if tools.files is None else await sweep(tools.pool, tools.files, tools.now)
 
 
+async def run_match_round(tools: Tools, event: Told, stop: asyncio.Event) -> str | None:
+    """Runs the round that was asked for."""
+    from models.exchange.rounds.running import run_round
+
+    return await run_round(tools.pool, SYSTEM, event.subject, stop)
+
+
 async def archive_audit(tools: Tools) -> dict[str, int]:
     """Drops the months of the audit log that are past their time, proven first; how many rows of which.
 
@@ -145,8 +158,9 @@ async def _purge(connection: asyncpg.Connection, table: str, at: str, before: da
 
 
 def duties() -> Duties:
-    """What this platform's workers do. No event calls for work of its own yet: verbs do at once what must be done."""
+    """What this platform's workers do. Matching rounds last; whatever else an event calls for its verb does at once."""
     from models.exchange.actions import expire_needs, expire_offers, lapse_due_holds
+    from models.exchange.rounds.actions import close_rounds, lapse_proposals, requeue_rounds
     from models.identity.sweep import sweep_sign_ins
     from models.identity.wechat.sweep import sweep_wechat
     from models.limits import sweep_buckets
@@ -157,6 +171,9 @@ def duties() -> Duties:
             Periodic("lapse_due_holds", "* * * * *", by_system(lapse_due_holds)),
             Periodic("expire_needs", "* * * * *", by_system(expire_needs)),
             Periodic("expire_offers", "* * * * *", by_system(expire_offers)),
+            Periodic("requeue_rounds", "* * * * *", by_system(requeue_rounds)),
+            Periodic("lapse_proposals", "* * * * *", by_system(lapse_proposals)),
+            Periodic("close_rounds", "* * * * *", by_system(close_rounds)),
             Periodic("sweep_sign_ins", "25 * * * *", by_system(sweep_sign_ins)),
             Periodic("sweep_wechat", "*/5 * * * *", by_system(sweep_wechat)),
             Periodic("sweep_buckets", "*/5 * * * *", by_system(sweep_buckets)),
@@ -167,4 +184,5 @@ def duties() -> Duties:
             Periodic("upkeep", "20 19 * * *", upkeep, as_owner=True),  # 03:20 in Shanghai
             Periodic("archive_audit", "40 19 * * *", archive_audit, as_owner=True),
         ),
+        lasting={"match_round.requested": run_match_round},
     )

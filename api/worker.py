@@ -29,7 +29,7 @@ from pgqueuer.models import Job, Schedule
 from pgqueuer.types import Channel
 
 from api import metrics
-from api.jobs import SYSTEM, Called, Duties, Periodic, Tools, duties
+from api.jobs import SYSTEM, Called, Duties, Lasting, Periodic, Tools, duties
 from api.logs import heed, traced
 from api.settings import Settings
 from api.storage import storage_of
@@ -55,6 +55,8 @@ STEADY = 5.0
 TRIES = 6
 """How often a job that an event called for is tried, 1, 2, 4, … seconds apart, before it is put aside."""
 
+OCCUPIED = timedelta(seconds=5)
+"""After this a job that lasts is offered again, where the worker that was asked has another in hand."""
 AGAIN = timedelta(seconds=2)
 """Between two looks into a queue from which nothing was heard."""
 
@@ -80,9 +82,11 @@ async def run(settings: Settings, does: Duties | None = None) -> None:
         application_name="wushe worker",
     )
     stop = asyncio.Event()
+    hands: set[asyncio.Task[None]] = set()
     lives = {
         "relay": functools.partial(_relaying, pool, does, stop),
-        "jobs": functools.partial(_working, pool, settings, does, stop),
+        "jobs": functools.partial(_working, pool, settings, does, stop, hands),
+        "lasting": functools.partial(_finished, hands, stop),
     }
     if settings.owner_url is not None:
         lives["seals"] = functools.partial(_sealing, settings.owner_url, stop)
@@ -155,7 +159,7 @@ async def _sealing(owner_url: str, stop: asyncio.Event) -> None:
 
 async def enqueue(does: Duties, connection: asyncpg.Connection, batch: Sequence[Told]) -> None:
     """Puts the jobs that events call for into the queue, in the transaction that the relay has open."""
-    called = [event for event in batch if event.topic in does.called]
+    called = [event for event in batch if event.topic in does.called or event.topic in does.lasting]
     if called:
         payloads: list[bytes | None] = [orjson.dumps(event, default=str) for event in called]
         await queue(connection).enqueue([event.topic for event in called], payloads, [0] * len(called))
@@ -171,7 +175,9 @@ def queue(connection: asyncpg.Connection) -> Queries:
     )
 
 
-async def _working(pool: Pool, settings: Settings, does: Duties, stop: asyncio.Event) -> None:
+async def _working(
+    pool: Pool, settings: Settings, does: Duties, stop: asyncio.Event, hands: set[asyncio.Task[None]]
+) -> None:
     """Runs jobs on one connection until that is lost, or `stop` is set; jobs in flight are finished."""
     async with pool.connection() as connection:
         await connection.execute("SELECT FROM pgqueuer LIMIT 0")  # not migrated yet: come again later
@@ -182,8 +188,10 @@ async def _working(pool: Pool, settings: Settings, does: Duties, stop: asyncio.E
                 boss.schedule(each.name, each.cron)(_tick(pool, settings, each))
         for topic, verb in does.called.items():
             boss.entrypoint(topic, on_failure="hold")(_job(pool, verb))
+        for topic, work in does.lasting.items():
+            boss.entrypoint(topic, on_failure="hold")(_lasting_job(pool, settings, work, stop, hands))
         # Nothing wakes pgqueuer for a job that is to be tried again: it looks, and the shorter the pause the sooner.
-        runs = boss.run(dequeue_timeout=AGAIN) if does.called else boss.sm.run()
+        runs = boss.run(dequeue_timeout=AGAIN) if does.called or does.lasting else boss.sm.run()
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())
         ends = [asyncio.create_task(wait) for wait in (stop.wait(), lost.wait(), runs)]
@@ -257,6 +265,40 @@ def _job(pool: Pool, verb: Called) -> Callable[[Job], Awaitable[None]]:
             raise RetryRequested(timedelta(seconds=2**job.attempts), where) from None
 
     return job
+
+
+def _lasting_job(
+    pool: Pool, settings: Settings, work: Lasting, stop: asyncio.Event, hands: set[asyncio.Task[None]]
+) -> Callable[[Job], Awaitable[None]]:
+    """A job that only begins something: what lasts outlives the connection that it was heard on, and keeps its own books."""
+
+    async def lasting(job: Job, event: Told) -> None:
+        tools = Tools(pool, settings.owner_url, clock.now(), settings.audit_months, storage_of(settings))
+        try:
+            did = await work(tools, event, stop)
+        except Exception as problem:
+            log.error("job failed", job=job.entrypoint, told=event.id, error=traced(problem))
+            await _note(pool, job.entrypoint, FAILED, subject=event.subject, error=type(problem).__name__)
+        else:
+            if did is not None:
+                await _note(pool, job.entrypoint, audit.DONE, subject=event.subject, did=did)
+
+    async def begin(job: Job) -> None:
+        assert job.payload is not None
+        if hands or stop.is_set():
+            raise RetryRequested(OCCUPIED, "occupied")
+        task = asyncio.create_task(lasting(job, read(job.payload)))
+        hands.add(task)
+        task.add_done_callback(hands.discard)
+
+    return begin
+
+
+async def _finished(hands: set[asyncio.Task[None]], stop: asyncio.Event) -> None:
+    """Waits for what lasts to come to an end, once the worker is to stop."""
+    await stop.wait()
+    if hands:
+        await asyncio.wait(hands)
 
 
 def read(payload: bytes) -> Told:

@@ -22,11 +22,3 @@ class ProposalLapsed(Problem):
     """The time to answer is over."""
 
     says = "该建议已过答复时间。"
-
-
-@dataclasses.dataclass(eq=False)
-class NoAutomaticMatching(Problem):
-    """Whoever would serve, or would be served, wants no automatic matching any more; a claim by hand stays possible."""
-
-    says = "一方已不接受自动匹配，该建议不再有效，可直接认领。"
-    retry = Retry.REFRESH

@@ -34,6 +34,8 @@ LEAD = timedelta(hours=2)
 """Nobody is proposed for what begins sooner than this after the round was run."""
 STALE = timedelta(seconds=30)
 """After this without a sign of life a round's worker counts as lost."""
+FORGOTTEN = timedelta(minutes=2)
+"""After this in the queue a round is told of again."""
 TRIES = 2
 """How often a round is begun before it fails as WORKER_LOST."""
 VISIBLE_FROM = 5

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
 from models.base import Table, check, choice, chosen, count, flag, instant, key, km, text, to
@@ -147,7 +147,7 @@ class MatchRound(Table, table=True):
     heartbeat_at: datetime = instant()
     """When its worker was last known to live; before one took it, when it was queued."""
     failure: MatchFailure | None = choice(MatchFailure, optional=True)
-    weights_version: str | None = text(optional=True)
+    weights_version: int | None = None
     figures_id: UUID | None = to("match_figure.id", optional=True, index=False)
     greedy_id: UUID | None = to("match_figure.id", optional=True, index=False)
     requested_by: UUID = to("person.id", index=False)
@@ -227,11 +227,13 @@ class MatchProposal(Table, table=True):
     option: int = count(0)
     """Which of the asker's appointment options it is, from 0."""
     km: float = km()
-    """As the crow flies, from the need's grid to where the helper starts."""
+    """As the crow flies, from the need's grid to where the helper starts, rounded to 0.1."""
     score: int
-    terms: dict[str, Any] = Field(sa_type=JSONB)
-    """Points by term."""
-    weights_version: str = text()
+    points: list[int] = Field(sa_type=ARRAY(sa.Integer))
+    """Of each term, in the order of `scoring.MatchTerm`; their sum is the score."""
+    wishes: int = Field(sa_type=sa.SmallInteger)
+    """1 where a gender was asked for, 2 more where a language was (`ranking.terms`)."""
+    weights_version: int
     status: ProposalStatus = choice(ProposalStatus, default=ProposalStatus.OPEN)
     decline_reason: DeclineReason | None = choice(DeclineReason, optional=True)
     commitment_id: UUID | None = to("commitment.id", optional=True, index=False)

@@ -1,0 +1,282 @@
+"""From rows to arrays: what the solver is asked, and how its answer is read back.
+
+The solver knows categories by number; here a category is all that a need asks of whoever comes: its service, a skill, a
+certificate. Imported by the worker alone: numpy is not loaded where the API starts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from models.exchange.matching import Busy, Instance, Needs, Providers, Weights, Windows
+from models.exchange.rounds.days import Days
+from models.exchange.rounds.helpers import ALL, GENDERS, TONGUES, Helper, helpers, taken
+from models.exchange.rounds.reading import Row, Snapshot
+from models.exchange.rounds.states import OpenReason
+from models.exchange.rounds.wants import Want, wants
+from models.exchange.weights import NAMES
+from models.exchange.weights import Weights as Points
+from models.migrations.functions_0028 import RELATED, RISKY
+
+REACH, NEAR, SMALL = 50.0, 10.0, 5_000
+"""km that nobody is sent beyond, whatever his radius: in rounds of up to SMALL needs, and in larger ones."""
+ABSENT = -1
+PLACES = 3
+"""Appointments of a need, at least so many columns."""
+Kind_ = tuple[str, str | None, str | None]
+"""What a need asks of whoever comes: category, skill, certificate."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Gathered:
+    """The instance, and what its numbers stand for."""
+
+    instance: Instance
+    days: Days
+    wants: list[Want]
+    helpers: list[Helper]
+    districts: list[str]
+    left_out: list[tuple[Row, OpenReason]]
+    weights: Points
+    weights_version: int
+
+
+def gather(snapshot: Snapshot, days: Days) -> Gathered:
+    """The instance of a snapshot."""
+    people = helpers(snapshot, days)
+    asked, left_out = wants(snapshot, days, (span for h in people for span in h.spans))
+    kinds = sorted({_kind(w) for w in asked}, key=str)
+    number = {kind: n for n, kind in enumerate(kinds)}
+    districts = sorted({w.row["area"][:6] for w in asked})
+    papers = {row["code"]: frozenset(row["certificates"]) for row in snapshot.categories}
+    instance = Instance(
+        needs=_needs(asked, number, districts, papers, _previous(snapshot, asked, people)),
+        providers=_providers(people, kinds, papers),
+        windows=_windows(people),
+        reach=REACH if len(asked) <= SMALL else NEAR,
+        busy=_busy(snapshot, days, people),
+        refused=np.array(sorted(set(_refused(snapshot, asked, people))) or np.zeros((0, 2)), np.int64),
+        weights=_weights(snapshot.weights),
+    )
+    row = snapshot.weights
+    said = Points() if row is None else Points(**{name: row[name] for name in NAMES})
+    version = 0 if row is None else row["version"]
+    return Gathered(instance, days, asked, people, districts, left_out, said, version)
+
+
+def _kind(want: Want) -> Kind_:
+    return want.row["category_code"], want.row["skill_code"], want.row["certificate"]
+
+
+def _needs(
+    asked: list[Want],
+    number: dict[Kind_, int],
+    districts: list[str],
+    papers: dict[str, frozenset[str]],
+    previous: list[int],
+) -> Needs:
+    columns = max([PLACES, *(len(w.options) for w in asked)])
+    options = np.full((len(asked), columns), ABSENT, np.int64)
+    for n, want in enumerate(asked):
+        for place, start in enumerate(want.options):
+            options[n, place] = ABSENT if start is None else start
+    rows = [w.row for w in asked]
+    numbered = {code: n for n, code in enumerate(districts)}
+    return Needs(
+        xy=np.array([(r["x"], r["y"]) for r in rows], float).reshape(-1, 2),
+        district=np.array([numbered[r["area"][:6]] for r in rows], np.int64),
+        category=np.array([number[_kind(w)] for w in asked], np.int64),
+        certificate=np.array(
+            [r["certificate"] is not None or bool(papers.get(r["category_code"])) for r in rows], bool
+        ),
+        priority=np.array([r["priority"] for r in rows], np.int64),
+        quantity=np.array([w.quantity for w in asked], np.int64),
+        gender=np.array([GENDERS.get(r["gender_preference"], 0) for r in rows], np.int64),
+        gender_hard=np.array([r["gender_required"] for r in rows], bool),
+        language=np.array([TONGUES[r["language"]] for r in rows], np.int64),
+        duration=np.array([w.duration for w in asked], np.int64),
+        options=options,
+        previous=np.array(previous, np.int64),
+    )
+
+
+def _providers(people: list[Helper], kinds: list[Kind_], papers: dict[str, frozenset[str]]) -> Providers:
+    skill = np.zeros((len(people), len(kinds)), bool)
+    certificate = np.zeros_like(skill)
+    known: dict[Any, tuple[Any, Any]] = {}
+    for p, h in enumerate(people):
+        key = h.categories, h.skills, h.certificates, h.minor
+        if key not in known:
+            able = np.array([_able(h, kind) for kind in kinds], bool)
+            known[key] = able, np.array([_certified(h, kind, papers) for kind in kinds], bool)
+        skill[p], certificate[p] = known[key]
+    return Providers(
+        xy=np.array([(h.x, h.y) for h in people], float).reshape(-1, 2),
+        skill=skill,
+        certificate=certificate,
+        gender=np.array([h.gender for h in people], np.int64),
+        language=np.array([h.tongue for h in people], np.int64),
+        radius=np.array([h.radius for h in people], float),
+        reliability=np.array([h.reliability for h in people], float),
+        weekly_cap=np.array([h.cap for h in people], np.int64),
+        parallel=np.array([h.parallel for h in people], np.int64),
+    )
+
+
+def _able(helper: Helper, kind: Kind_) -> bool:
+    """Whether somebody serves a category, or the one above it, and has the skill that is asked for."""
+    category, skill, _ = kind
+    serves = bool({category, category.partition(".")[0], ALL} & helper.categories)
+    return serves and (skill is None or skill in helper.skills) and not (helper.minor and category in RISKY)
+
+
+def _certified(helper: Helper, kind: Kind_, papers: dict[str, frozenset[str]]) -> bool:
+    """Whether somebody holds what is asked for; where nothing is, whether he holds what speaks for him in that field."""
+    category, _, certificate = kind
+    taken = papers.get(category, frozenset())
+    if certificate is None and not taken:
+        return bool(helper.certificates & set(RELATED.get(category.partition(".")[0], ())))
+    return (certificate is None or certificate in helper.certificates) and (
+        not taken or bool(taken & helper.certificates)
+    )
+
+
+def _windows(people: list[Helper]) -> Windows:
+    flat = [(p, start, end) for p, h in enumerate(people) for start, end in h.spans]
+    table = np.array(flat, np.int64).reshape(-1, 3)
+    return Windows(table[:, 0], table[:, 1], table[:, 2])
+
+
+def _busy(snapshot: Snapshot, days: Days, people: list[Helper]) -> Busy:
+    """What is promised takes its time of whoever promised it, in the week in which it lies."""
+    by_key: dict[UUID, list[int]] = defaultdict(list)
+    for p, h in enumerate(people):
+        by_key[h.person or h.offer].append(p)  # type: ignore[index]  # one of the two is there
+    flat = []
+    for t in taken(snapshot, days):
+        for p in by_key.get(t.key, ()):
+            h = people[p]
+            if h.spans[0][0] - SLACK < t.end and t.start < h.spans[-1][1] + SLACK:
+                flat.append((p, t.start, t.end, h.x if t.x is None else t.x, h.y if t.y is None else t.y))
+    table = np.array(flat, float).reshape(-1, 5)
+    whole = table[:, :3].astype(np.int64)
+    return Busy(whole[:, 0], whole[:, 1], whole[:, 2], table[:, 3:5])
+
+
+SLACK = 12 * 60
+"""Minutes around somebody's time in which a promise may still matter, for the way between two places."""
+
+
+def _previous(snapshot: Snapshot, asked: list[Want], people: list[Helper]) -> list[int]:
+    """Who served whom a need is for the last time in this category, in the week in which the need may first be served."""
+    by_person: dict[UUID, list[int]] = defaultdict(list)
+    by_organization: dict[UUID, list[int]] = defaultdict(list)
+    for p, h in enumerate(people):
+        if h.person is not None:
+            by_person[h.person].append(p)
+        elif h.organization is not None:
+            by_organization[h.organization].append(p)
+    last = {row["need_id"]: row for row in snapshot.previous}
+    found = []
+    for want in asked:
+        row, best = last.get(want.id), ABSENT
+        if row is not None:
+            known = by_person.get(row["person_id"]) or by_organization.get(row["organization_id"]) or ()
+            starts = [start for start in want.options if start is not None]
+            able = [p for p in known if _able(people[p], _kind(want))]
+            free = (p for p in able if any(a <= s < b for s in starts for a, b in people[p].spans))
+            best = next(free, able[0] if able else ABSENT)
+        found.append(best)
+    return found
+
+
+def _refused(snapshot: Snapshot, asked: list[Want], people: list[Helper]) -> Iterator[tuple[int, int]]:
+    """(need, helper) that must not meet, for whatever reason: it is told to nobody which."""
+    by_person: dict[UUID, list[int]] = defaultdict(list)
+    by_offer: dict[UUID, list[int]] = defaultdict(list)
+    by_household: dict[str, list[int]] = defaultdict(list)
+    for p, h in enumerate(people):
+        if h.person is not None:
+            by_person[h.person].append(p)
+        if h.offer is not None:
+            by_offer[h.offer].append(p)
+        if h.household is not None:
+            by_household[h.household].append(p)
+    place = {want.id: n for n, want in enumerate(asked)}
+    for row in (*snapshot.served, *snapshot.declined):
+        n = place.get(row["need_id"])
+        if n is not None:
+            yield from ((n, p) for p in by_person.get(row["person_id"], ()))
+            yield from ((n, p) for p in by_offer.get(row["offer_id"], ()))
+    persons: dict[UUID, set[UUID]] = defaultdict(set)
+    categories: dict[UUID, set[str]] = defaultdict(set)
+    for row in snapshot.avoidances:
+        if row["category_code"] is not None:
+            categories[row["person_id"]].add(row["category_code"])
+        else:
+            persons[row["person_id"]].add(row["avoided_person_id"])
+            persons[row["avoided_person_id"]].add(row["person_id"])
+    for n, want in enumerate(asked):
+        code = want.row["category_code"]
+        for who in want.people:
+            for p in by_person.get(who, ()):
+                yield n, p
+            for other in persons.get(who, ()):
+                yield from ((n, p) for p in by_person.get(other, ()))
+            if {code, code.partition(".")[0]} & categories.get(who, set()):
+                yield from ((n, p) for p in range(len(people)))
+        household = want.row["household"]
+        if household is not None:
+            yield from ((n, p) for p in by_household.get(household, ()))
+    for who, avoided in categories.items():
+        for p in by_person.get(who, ()):
+            for n, want in enumerate(asked):
+                code = want.row["category_code"]
+                if {code, code.partition(".")[0]} & avoided:
+                    yield n, p
+    yield from _abroad(asked, people)
+    yield from _at_odds(asked, people)
+
+
+def _abroad(asked: list[Want], people: list[Helper]) -> Iterator[tuple[int, int]]:
+    """Needs that lie in an offer's radius and in none of the areas that it serves, or are counted in another unit."""
+    offers = [(p, h) for p, h in enumerate(people) if h.areas is not None]
+    if not offers or not asked:
+        return
+    tree = cKDTree(np.array([(w.row["x"], w.row["y"]) for w in asked], float))
+    for p, h in offers:
+        for n in tree.query_ball_point((h.x, h.y), h.radius + 0.1):
+            row = asked[n].row
+            if row["unit"] != h.unit or not row["area"].startswith(h.areas or ()):
+                yield n, p
+
+
+def _at_odds(asked: list[Want], people: list[Helper]) -> Iterator[tuple[int, int]]:
+    """What the solver's one language cannot say: an offer serves only in the languages that it names."""
+    rare = [(n, w.row["language"]) for n, w in enumerate(asked) if w.row["language"] in ("KOREAN", "MONGOLIAN")]
+    for p, h in enumerate(people):
+        if h.areas is not None:
+            yield from ((n, p) for n, language in rare if language not in h.tongues)
+
+
+def _weights(row: Row | None) -> Weights:
+    """The weights in force, as the solver knows them; its own where none are."""
+    if row is None:
+        return Weights()
+    return Weights(
+        version=str(row["version"]),
+        proximity=row["proximity"],
+        continuity=row["continuity"],
+        certificate=row["certificate"],
+        reliability=row["reliability"],
+        gender=row["gender"],
+        language=row["language"],
+        time=(row["first_choice"], row["second_choice"]),
+    )

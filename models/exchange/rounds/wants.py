@@ -1,0 +1,127 @@
+"""When each need of a round may be served: the asker's appointments, or, where any time will do, times that people have.
+
+An appointment keeps its place among the asker's, for the score knows which he would rather have. Whatever begins too
+soon, too late, or after the need is due is left out; a need of which nothing remains is not in this round.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from models.exchange.kinds import Unit
+from models.exchange.rounds.days import DAY, Days
+from models.exchange.rounds.reading import Row, Snapshot
+from models.exchange.rounds.states import OpenReason
+from models.exchange.rules import LONGEST_SLOT
+from models.vault import NO_ONE
+
+ANY_LENGTH = 60
+"""Minutes that help takes where nobody says."""
+TIMES = tuple(h * 60 + m for h, m in ((8, 30), (10, 0), (14, 0), (15, 30), (18, 30)))
+"""Minutes of a day at which help may begin where any time will do."""
+MOST_TIMES = 12
+
+
+@dataclasses.dataclass(frozen=True)
+class Want:
+    """A need in a round. `options`: the minute at which each may begin, None for one that does not come into question."""
+
+    row: Row
+    quantity: int
+    duration: int
+    options: tuple[int | None, ...]
+
+    @property
+    def id(self) -> UUID:
+        found: UUID = self.row["id"]
+        return found
+
+    @property
+    def people(self) -> frozenset[UUID]:
+        """Whose need it is: they serve it not, and whom they avoid neither."""
+        return frozenset({self.row["requester_id"], self.row["subject_id"]} - {NO_ONE})
+
+
+def wants(
+    snapshot: Snapshot, days: Days, spans: Iterable[tuple[int, int]]
+) -> tuple[list[Want], list[tuple[Row, OpenReason]]]:
+    """The needs to plan, and those that are left out, with the reason. `spans`: when helpers have time."""
+    options: dict[UUID, list[Row]] = defaultdict(list)
+    for row in snapshot.options:
+        options[row["need_id"]].append(row)
+    popular = _Popular(days, spans)
+    found, out = [], []
+    for need in snapshot.needs:
+        if need["refused"]:
+            out.append((need, OpenReason.NOT_AUTOMATIC))
+            continue
+        duration, starts = _times(need, options[need["id"]], days, popular)
+        starts = tuple(_kept(start, duration, need, days) for start in starts)
+        if need["x"] is None or not any(start is not None for start in starts):
+            out.append((need, OpenReason.NOT_IN_HORIZON))
+            continue
+        # of what is counted in visits or hours one is planned at a time; helpers are wanted together
+        quantity = need["remaining"] if need["unit"] == Unit.HELPER else 1
+        found.append(Want(need, quantity, duration, starts))
+    return found, out
+
+
+def _kept(start: int | None, duration: int, need: Row, days: Days) -> int | None:
+    if start is None or not days.earliest <= start <= days.length - duration:
+        return None
+    return start if days.at(start) < need["due_at"] else None
+
+
+def _times(need: Row, options: list[Row], days: Days, popular: _Popular) -> tuple[int, Sequence[int | None]]:
+    """How long it takes, in minutes, and when it may begin, by the options' places."""
+    length: int | None = need["duration_minutes"]
+    if options:
+        chosen = need["option_place"]
+        places: list[int | None] = [None] * (max(o["place"] for o in options) + 1)
+        for o in options:
+            if chosen is None or o["place"] == chosen:
+                places[o["place"]] = days.minute(o["starts_at"])
+        return length or max(_minutes(o["ends_at"] - o["starts_at"]) for o in options), places
+    start, end = need["window_from"], need["window_to"]
+    if start is not None and end - start <= LONGEST_SLOT:
+        return length or _minutes(end - start), [days.minute(start)]
+    duration = length or ANY_LENGTH
+    since = days.earliest if start is None else max(days.earliest, days.minute(start))
+    until = days.length if end is None else min(days.length, days.minute(end))
+    return duration, popular.starts(since, until, duration)
+
+
+def _minutes(length: timedelta) -> int:
+    return max(1, length // timedelta(minutes=1))
+
+
+class _Popular:
+    """The times at which most helpers are free: those are tried for needs to which any time will do."""
+
+    def __init__(self, days: Days, spans: Iterable[tuple[int, int]]) -> None:
+        self.days = days
+        self.spans: Mapping[tuple[int, int], int] = _counted(spans)
+        self.known: dict[Any, list[int]] = {}
+
+    def starts(self, since: int, until: int, duration: int) -> list[int]:
+        """At most twelve minutes within a period, in order."""
+        key = since, until, duration
+        if key not in self.known:
+            every = [day * DAY + minute for day in range(self.days.length // DAY) for minute in TIMES]
+            fitting = [start for start in every if since <= start and start + duration <= until]
+            free = {s: sum(n for (a, b), n in self.spans.items() if a <= s and b >= s + duration) for s in fitting}
+            best = sorted(fitting, key=lambda s: (-free[s], s))[:MOST_TIMES]
+            self.known[key] = sorted(best)
+        return self.known[key]
+
+
+def _counted(spans: Iterable[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    out: dict[tuple[int, int], int] = defaultdict(int)
+    for span in spans:
+        out[span] += 1
+    return out
