@@ -19,8 +19,8 @@ NAMED = {"division": "code", "service_category": "code"}
 FOUND = {"need": ("title", "category_code"), "offer": ("title", "category_code"), "organization": ("name", "NULL")}
 GRAMS_OF = """
 CREATE FUNCTION grams_of(own integer[], category text, area text) RETURNS integer[] LANGUAGE sql STABLE PARALLEL SAFE
-RETURN own || coalesce((SELECT c.grams FROM service_category c WHERE c.code = category), '{}')
-           || coalesce((SELECT d.grams FROM division d WHERE d.code = left(area, 12)), '{}')
+RETURN own || coalesce((SELECT c.grams FROM service_category c WHERE c.code = grams_of.category), '{}')
+           || coalesce((SELECT d.grams FROM division d WHERE d.code = left(grams_of.area, 12)), '{}')
 """
 BATCH = 5_000
 PENDING = {"gin_pending_list_limit": "256"}
