@@ -164,6 +164,8 @@ def duties() -> Duties:
     from models.identity.sweep import sweep_sign_ins
     from models.identity.wechat.sweep import sweep_wechat
     from models.limits import sweep_buckets
+    from models.people.actions import tell_ending
+    from models.people.reliability import reckon_aged
     from models.privacy.actions import close_files, forget_grants, forget_proposals
 
     return Duties(
@@ -181,6 +183,8 @@ def duties() -> Duties:
             Periodic("forget_proposals", "15 19 * * *", by_system(forget_proposals)),
             Periodic("sweep_files", "40 * * * *", sweep_files),
             Periodic("forget_grants", "17 19 * * *", by_system(forget_grants)),
+            Periodic("tell_ending_qualifications", "5 0 * * *", by_system(tell_ending)),  # 08:05 in Shanghai
+            Periodic("reckon_aged_reliability", "35 18 * * *", by_system(reckon_aged)),
             Periodic("upkeep", "20 19 * * *", upkeep, as_owner=True),  # 03:20 in Shanghai
             Periodic("archive_audit", "40 19 * * *", archive_audit, as_owner=True),
         ),

@@ -210,14 +210,18 @@ class AdministratorTooNew(Problem):
 
 
 @dataclasses.dataclass(eq=False)
-class QualificationMissing(Problem):
-    """What is asked for is given only by somebody with a paper (I11), and he holds none that staff have seen and that
-    is still in force on that day."""
+class QualificationPending(Problem):
+    """A qualification of this type waits for the staff already."""
 
-    says = "此项服务须持有效的{what}，请先上传证书并由社区核验。"
-    retry = Retry.LATER
-    what: str
-    """Which papers, any of which would do, as their Chinese labels."""
+    says = "同类证书正在等待核验，请先撤回再重新提交。"
+    retry = Retry.REFRESH
+
+
+@dataclasses.dataclass(eq=False)
+class QualificationTaken(Problem):
+    """A paper of this type and number is verified as somebody else's."""
+
+    says = "该证书编号已核验在另一人名下，请核对原件。"
 
 
 @dataclasses.dataclass(eq=False)

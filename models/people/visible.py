@@ -260,6 +260,37 @@ def guardian_consent(row: Any, viewer: Viewer) -> Shown:
     return sa.or_(own, within(row.area, viewer)) if viewer.role is Role.COMMUNITY_STAFF else own
 
 
+@visible("volunteer_window")
+@visible("volunteer_absence")
+def volunteer_window(row: Any, viewer: Viewer) -> Shown:
+    """The volunteer himself, and staff of his community: when somebody is not at home is nobody else's."""
+    if viewer.role is Role.PUBLIC:
+        return NOBODY
+    own: sa.ColumnElement[bool] = row.person_id == viewer.person
+    return sa.or_(own, row.person_id.in_(registered(viewer))) if viewer.role in STAFF_ROLES else own
+
+
+@visible("qualification")
+def qualification(row: Any, viewer: Viewer) -> Shown:
+    """The volunteer himself, staff of his community; verified ones also the staff of an organization that took him."""
+    if viewer.role is Role.PUBLIC:
+        return NOBODY
+    own: sa.ColumnElement[bool] = row.person_id == viewer.person
+    if viewer.role in STAFF_ROLES:
+        return sa.or_(own, row.person_id.in_(registered(viewer)))
+    if viewer.role is Role.NGO_STAFF:
+        verified = row.status == sa.literal_column("'VERIFIED'")
+        return sa.or_(own, sa.and_(verified, row.person_id.in_(taken(viewer))))
+    return own
+
+
+@visible("avoidance")
+def avoidance(row: Any, viewer: Viewer) -> Shown:
+    """Whoever wishes it, and nobody else, whatever his office."""
+    return row.person_id == viewer.person if viewer.role is not Role.PUBLIC else NOBODY
+
+
+public("skill")
 public("social_worker")
 """A licence is public; who holds it is a person, with a rule of his own."""
 

@@ -1,5 +1,7 @@
 """Verbs about people: registering, applying, granting capacities, revealing contacts."""
 
+from models.people.actions.availability import Absence, Availability, Window, set_availability
+from models.people.actions.avoidances import add_avoidance, remove_avoidance
 from models.people.actions.contacts import end_contact_grants, grant_contact, reveal_contacts
 from models.people.actions.finding import find_person, record_identity
 from models.people.actions.guardians import record_consent, withdraw_consent
@@ -33,6 +35,14 @@ from models.people.actions.persons import (
     set_name,
     set_phone,
 )
+from models.people.actions.qualifications import (
+    add_qualification,
+    reject_qualification,
+    revoke_qualification,
+    tell_ending,
+    verify_qualification,
+    withdraw_qualification,
+)
 from models.people.actions.residents import PersonInput, ResidentInput, edit_care, register_resident, verify_resident
 from models.people.actions.social_workers import register_social_worker
 from models.people.actions.volunteers import (
@@ -47,11 +57,16 @@ from models.people.actions.volunteers import (
 )
 
 __all__ = [
+    "Absence",
+    "Availability",
     "OrganizationInput",
     "PersonInput",
     "ResidentInput",
     "VolunteerInput",
+    "Window",
     "accept_membership",
+    "add_avoidance",
+    "add_qualification",
     "apply_for_organization",
     "ask_to_join",
     "correct_person",
@@ -76,22 +91,29 @@ __all__ = [
     "register_social_worker",
     "register_volunteer",
     "reject_organization",
+    "reject_qualification",
     "reject_resident",
     "reject_volunteer",
+    "remove_avoidance",
     "resume_volunteer",
     "reveal_contacts",
     "revoke_membership",
+    "revoke_qualification",
     "set_address",
+    "set_availability",
     "set_identity",
     "set_name",
     "set_phone",
     "submit_organization",
     "suspend_volunteer",
     "take_volunteer",
+    "tell_ending",
     "verify_organization",
+    "verify_qualification",
     "verify_resident",
     "verify_volunteer",
     "withdraw_consent",
+    "withdraw_qualification",
     "withdraw_request",
     "withdraw_volunteer",
 ]

@@ -14,7 +14,7 @@ from models.database import Db, Seen, Statement
 from models.labels import label
 from models.people.rules import VOLUNTEER_STEPS, VolunteerRegistration
 from models.people.tables import GuardianConsent, Volunteer
-from models.problems import InvalidTransition, NotFound
+from models.problems import Forbidden, InvalidTransition, NotFound
 
 consent, volunteer = table(GuardianConsent), table(Volunteer)
 
@@ -44,6 +44,14 @@ async def load(db: Db, id: UUID) -> asyncpg.Record:
     row = await db.one(ONE, id=id)
     if row is None:
         raise NotFound(what="该志愿者")
+    return row
+
+
+async def own(db: Db, id: UUID) -> asyncpg.Record:
+    """One's own registration, locked. Raises NotFound, Forbidden."""
+    row = await load(db, id)
+    if row["person_id"] != db.actor.person:
+        raise Forbidden()
     return row
 
 

@@ -17,16 +17,17 @@ from models.database import Db, Statement
 from models.people.actions.interests import no_conflict
 from models.people.actions.persons import ACTS, PRESENT
 from models.people.actions.places import a_community
-from models.people.actions.registrations import CONSENTED, lacks_consent, load, move, moved
+from models.people.actions.registrations import CONSENTED, lacks_consent, load, move, moved, own
 from models.people.identity import ADULT, CAPABLE, age, birthday, is_minor, read_birth_date
 from models.people.problems import AlreadyRegistered, ConflictOfInterest, GuardianConsentMissing, OwnCase, TooYoung
 from models.people.rules import VOLUNTEER_STEPS, VolunteerRegistration
 from models.people.scopes import MAY
+from models.people.skills import Skill
 from models.people.tables import Person, Volunteer
 from models.problems import Forbidden, InvalidInput, InvalidTransition, StaleVersion, refuses
 from models.rules_text import clean
 
-person, volunteer = table(Person), table(Volunteer)
+person, volunteer, skill = table(Person), table(Volunteer), table(Skill)
 CODE = re.compile(r"[A-Z0-9][A-Z0-9_.-]{0,39}", re.ASCII)
 MOST = 20
 
@@ -98,11 +99,19 @@ EDIT = Statement(
 )
 
 
-def read_skills(given: list[str]) -> list[str]:
-    """Skills in people's own words: at most 20, each up to 20 characters, none twice. Raises InvalidInput."""
-    if len(given) > MOST:
-        raise InvalidInput(field="skills", reason=f"技能最多填写 {MOST} 项。")
-    return list(dict.fromkeys(clean(skill, "skills", most=20) for skill in given))
+KNOWN_SKILLS = Statement(
+    sa.select(sa.func.count()).where(skill.c.code == sa.any_(sa.bindparam("codes", type_=sa.ARRAY(sa.Text()))))
+)
+
+
+async def read_skills(db: Db, given: list[str]) -> list[str]:
+    """Codes of skills: at most 20, none twice. Raises InvalidInput for what is none."""
+    wanted = list(dict.fromkeys(given))
+    if len(wanted) > MOST:
+        raise InvalidInput(field="skills", reason=f"技能最多选择 {MOST} 项。")
+    if wanted and await db.value(KNOWN_SKILLS, codes=wanted) < len(wanted):
+        raise InvalidInput(field="skills", reason="技能不存在，请从技能目录中选择。")
+    return wanted
 
 
 def read_categories(given: list[str]) -> list[str]:
@@ -120,7 +129,7 @@ async def register_volunteer(db: Db, given: VolunteerInput) -> UUID:
     A minor waits for a guardian's consent first (I10), everybody for the community's staff. Who was refused or has
     left registers again under his number. Raises Forbidden, NotFound, InvalidInput, AlreadyRegistered, TooYoung.
     """
-    skills, categories = read_skills(given.skills), read_categories(given.categories)
+    skills, categories = await read_skills(db, given.skills), read_categories(given.categories)
     me = await db.one(PERSON, id=db.actor.person)
     if me is None:
         raise Forbidden()
@@ -209,7 +218,7 @@ async def resume_volunteer(db: Db, id: UUID) -> UUID:
 @refuses(InvalidTransition)
 async def withdraw_volunteer(db: Db, id: UUID) -> UUID:
     """The volunteer himself leaves; hours and number stay his."""
-    row = await _own(db, id)
+    row = await own(db, id)
     return await move(db, row, moved("withdraw", row["state"]), None, "volunteer.withdrawn")
 
 
@@ -225,13 +234,13 @@ async def edit_volunteer(
     no_matching: bool | None = None,
 ) -> UUID:
     """The volunteer himself changes what is not None. `no_matching` keeps him out of candidate lists. Raises StaleVersion."""
-    row = await _own(db, id)
+    row = await own(db, id)
     if row["version"] != version:
         raise StaleVersion(current=row["version"])
     await db.one(
         EDIT,
         id=id,
-        skills=row["skills"] if skills is None else read_skills(skills),
+        skills=row["skills"] if skills is None else await read_skills(db, skills),
         categories=row["categories"] if categories is None else read_categories(categories),
         no_matching=row["no_matching"] if no_matching is None else no_matching,
     )
@@ -248,12 +257,4 @@ async def _to_decide(db: Db, id: UUID) -> asyncpg.Record:
     if row["person_id"] == db.actor.person:
         raise OwnCase()
     await no_conflict(db, concerns=[row["person_id"]])
-    return row
-
-
-async def _own(db: Db, id: UUID) -> asyncpg.Record:
-    """One's own registration, locked. Raises NotFound, Forbidden."""
-    row = await load(db, id)
-    if row["person_id"] != db.actor.person:
-        raise Forbidden()
     return row
