@@ -19,7 +19,7 @@ from models.exchange.matching import Busy, Instance, Needs, Providers, Weights, 
 from models.exchange.rounds.days import Days
 from models.exchange.rounds.helpers import ALL, GENDERS, TONGUES, Helper, helpers, taken
 from models.exchange.rounds.reading import Row, Snapshot
-from models.exchange.rounds.states import OpenReason
+from models.exchange.rounds.states import MatchOpenReason
 from models.exchange.rounds.wants import Want, wants
 from models.exchange.weights import NAMES
 from models.exchange.weights import Weights as Points
@@ -43,7 +43,7 @@ class Gathered:
     wants: list[Want]
     helpers: list[Helper]
     districts: list[str]
-    left_out: list[tuple[Row, OpenReason]]
+    left_out: list[tuple[Row, MatchOpenReason]]
     weights: Points
     weights_version: int
 

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from models.access import Actor, Role
-from models.exchange.rounds.states import MatchRoundStatus, ProposalStatus
+from models.exchange.rounds.states import MatchProposalStatus, MatchRoundStatus
 from models.exchange.rules import PROVIDERS, STAFF, TRIAGERS
 from models.labels import label
 from models.problems import Forbidden, InvalidInput, InvalidTransition
@@ -41,7 +41,7 @@ TRIES = 2
 VISIBLE_FROM = 5
 """Figures over fewer needs than this are for whoever may see the needs (I30)."""
 
-S = TypeVar("S", MatchRoundStatus, ProposalStatus)
+S = TypeVar("S", MatchRoundStatus, MatchProposalStatus)
 
 
 def step(steps: dict[tuple[str, S], S], name: str, status: S) -> S:

@@ -114,7 +114,7 @@ labelled(
 )
 
 
-class ProposalStatus(enum.StrEnum):
+class MatchProposalStatus(enum.StrEnum):
     """Where a proposal of a round stands."""
 
     OPEN = "OPEN"
@@ -125,8 +125,8 @@ class ProposalStatus(enum.StrEnum):
     WITHDRAWN = "WITHDRAWN"
 
 
-P = ProposalStatus
-PROPOSAL_STEPS: dict[tuple[str, ProposalStatus], ProposalStatus] = {
+P = MatchProposalStatus
+PROPOSAL_STEPS: dict[tuple[str, MatchProposalStatus], MatchProposalStatus] = {
     ("accept", P.OPEN): P.ACCEPTED,
     ("decline", P.OPEN): P.DECLINED,
     ("lapse", P.OPEN): P.LAPSED,
@@ -135,7 +135,7 @@ PROPOSAL_STEPS: dict[tuple[str, ProposalStatus], ProposalStatus] = {
 }
 
 labelled(
-    ProposalStatus,
+    MatchProposalStatus,
     {
         P.OPEN: "待答复",
         P.ACCEPTED: "已接受",
@@ -158,7 +158,7 @@ labelled(
 )
 
 
-class DeclineReason(enum.StrEnum):
+class MatchDeclineReason(enum.StrEnum):
     """Why whoever was to serve said no."""
 
     NO_TIME = "NO_TIME"
@@ -169,26 +169,26 @@ class DeclineReason(enum.StrEnum):
 
 
 labelled(
-    DeclineReason,
+    MatchDeclineReason,
     {
-        DeclineReason.NO_TIME: "时间不便",
-        DeclineReason.TOO_FAR: "路太远",
-        DeclineReason.NOT_ABLE: "做不了这项服务",
-        DeclineReason.ENOUGH: "近期服务已够多",
-        DeclineReason.OTHER: "其他",
+        MatchDeclineReason.NO_TIME: "时间不便",
+        MatchDeclineReason.TOO_FAR: "路太远",
+        MatchDeclineReason.NOT_ABLE: "做不了这项服务",
+        MatchDeclineReason.ENOUGH: "近期服务已够多",
+        MatchDeclineReason.OTHER: "其他",
     },
     description="Why whoever was to serve said no to a proposal. No free text: a reason is about the helper, not about whom he would have met.",
     describe={
-        DeclineReason.NO_TIME: "The time does not suit.",
-        DeclineReason.TOO_FAR: "It is too far.",
-        DeclineReason.NOT_ABLE: "He cannot do this kind of service.",
-        DeclineReason.ENOUGH: "He serves enough as it is.",
-        DeclineReason.OTHER: "Anything else.",
+        MatchDeclineReason.NO_TIME: "The time does not suit.",
+        MatchDeclineReason.TOO_FAR: "It is too far.",
+        MatchDeclineReason.NOT_ABLE: "He cannot do this kind of service.",
+        MatchDeclineReason.ENOUGH: "He serves enough as it is.",
+        MatchDeclineReason.OTHER: "Anything else.",
     },
 )
 
 
-class OpenReason(enum.StrEnum):
+class MatchOpenReason(enum.StrEnum):
     """Why a round left a need open: the first rule after which nobody was left."""
 
     NOBODY_IN_REACH = "NOBODY_IN_REACH"
@@ -203,9 +203,9 @@ class OpenReason(enum.StrEnum):
     NOT_AUTOMATIC = "NOT_AUTOMATIC"
 
 
-O = OpenReason  # noqa: E741
+O = MatchOpenReason  # noqa: E741
 labelled(
-    OpenReason,
+    MatchOpenReason,
     {
         O.NOBODY_IN_REACH: "服务半径内没有人",
         O.NO_SKILL: "没有人会这项服务",

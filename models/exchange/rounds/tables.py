@@ -16,14 +16,14 @@ from sqlmodel import Field
 
 from models.base import Table, check, choice, chosen, count, flag, instant, key, km, text, to
 from models.exchange.rounds.states import (
-    DeclineReason,
+    MatchDeclineReason,
     MatchFailure,
+    MatchOpenReason,
+    MatchProposalStatus,
     MatchRoundStatus,
     MatchStage,
-    OpenReason,
     Part,
     Plan,
-    ProposalStatus,
 )
 
 AREA = "area ~ '^([0-9]{4}|[0-9]{6}|[0-9]{9}|[0-9]{12}|[0-9]{15})$'"
@@ -166,8 +166,8 @@ class MatchProposal(Table, table=True):
 
     __tablename__ = "match_proposal"
     __table_args__ = (
-        chosen("status", ProposalStatus),
-        chosen("decline_reason", DeclineReason),
+        chosen("status", MatchProposalStatus),
+        chosen("decline_reason", MatchDeclineReason),
         check("area", "area ~ '^([0-9]{12}|[0-9]{15})$'"),
         check("provider", "num_nonnulls(organization_id, person_id) = 1"),
         check("priority", "priority BETWEEN 1 AND 4"),
@@ -234,8 +234,8 @@ class MatchProposal(Table, table=True):
     wishes: int = Field(sa_type=sa.SmallInteger)
     """1 where a gender was asked for, 2 more where a language was (`ranking.terms`)."""
     weights_version: int
-    status: ProposalStatus = choice(ProposalStatus, default=ProposalStatus.OPEN)
-    decline_reason: DeclineReason | None = choice(DeclineReason, optional=True)
+    status: MatchProposalStatus = choice(MatchProposalStatus, default=MatchProposalStatus.OPEN)
+    decline_reason: MatchDeclineReason | None = choice(MatchDeclineReason, optional=True)
     commitment_id: UUID | None = to("commitment.id", optional=True, index=False)
     valid_until: datetime = instant()
     answered_at: datetime | None = instant(optional=True)
@@ -250,7 +250,7 @@ class MatchOpen(Table, table=True):
     __tablename__ = "match_open"
     __table_args__ = (
         sa.UniqueConstraint("round_id", "need_id"),
-        chosen("reason", OpenReason),
+        chosen("reason", MatchOpenReason),
         check("area", "area ~ '^([0-9]{12}|[0-9]{15})$'"),
         sa.Index("ix_match_open_round_reason", "round_id", "reason", "id"),
         sa.Index("ix_match_open_need_id", "need_id"),
@@ -263,4 +263,4 @@ class MatchOpen(Table, table=True):
     priority: int = count()
     wanted: int
     """Helpers that it wanted."""
-    reason: OpenReason = choice(OpenReason)
+    reason: MatchOpenReason = choice(MatchOpenReason)

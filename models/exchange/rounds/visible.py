@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from models.access import NOBODY, STAFF_ROLES, VIEWER_ROLES, Role, Viewer, visible, within
 from models.base import table
 from models.exchange.rounds.rules import VISIBLE_FROM
-from models.exchange.rounds.states import ProposalStatus
+from models.exchange.rounds.states import MatchProposalStatus
 from models.exchange.tables import Need
 from models.exchange.visible import ancestors, in_scope, is_any, normal, own
 from models.people.tables import Resident
@@ -71,7 +71,7 @@ def still(row: Any, viewer: Viewer, *conditions: Any) -> Where:
             sa.func.avoids(asked.c.subject_id, row.person_id, asked.c.category_code, type_=sa.Boolean()), sa.false()
         ),
     )
-    together = sa.or_(sa.not_(is_any(row.status, (ProposalStatus.OPEN,))), sa.not_(apart))
+    together = sa.or_(sa.not_(is_any(row.status, (MatchProposalStatus.OPEN,))), sa.not_(apart))
     return sa.exists(
         sa.select(ONE).select_from(asked).where(asked.c.id == row.need_id, normal(asked.c), together, *conditions)
     )
@@ -91,7 +91,7 @@ def match_proposal(row: Any, viewer: Viewer) -> Where:
         mine = sa.exists(
             sa.select(ONE).select_from(asked).where(asked.c.id == row.need_id, own(asked.c, viewer, residents))
         )
-        return sa.and_(is_any(row.status, (ProposalStatus.ACCEPTED,)), mine)
+        return sa.and_(is_any(row.status, (MatchProposalStatus.ACCEPTED,)), mine)
     return still(row, viewer) if role is Role.ADMIN else NOBODY
 
 

@@ -16,7 +16,7 @@ from uuid import UUID
 from models.exchange.kinds import Unit
 from models.exchange.rounds.days import DAY, Days
 from models.exchange.rounds.reading import Row, Snapshot
-from models.exchange.rounds.states import OpenReason
+from models.exchange.rounds.states import MatchOpenReason
 from models.exchange.rules import LONGEST_SLOT
 from models.vault import NO_ONE
 
@@ -49,7 +49,7 @@ class Want:
 
 def wants(
     snapshot: Snapshot, days: Days, spans: Iterable[tuple[int, int]]
-) -> tuple[list[Want], list[tuple[Row, OpenReason]]]:
+) -> tuple[list[Want], list[tuple[Row, MatchOpenReason]]]:
     """The needs to plan, and those that are left out, with the reason. `spans`: when helpers have time."""
     options: dict[UUID, list[Row]] = defaultdict(list)
     for row in snapshot.options:
@@ -58,12 +58,12 @@ def wants(
     found, out = [], []
     for need in snapshot.needs:
         if need["refused"]:
-            out.append((need, OpenReason.NOT_AUTOMATIC))
+            out.append((need, MatchOpenReason.NOT_AUTOMATIC))
             continue
         duration, starts = _times(need, options[need["id"]], days, popular)
         starts = tuple(_kept(start, duration, need, days) for start in starts)
         if need["x"] is None or not any(start is not None for start in starts):
-            out.append((need, OpenReason.NOT_IN_HORIZON))
+            out.append((need, MatchOpenReason.NOT_IN_HORIZON))
             continue
         # of what is counted in visits or hours one is planned at a time; helpers are wanted together
         quantity = need["remaining"] if need["unit"] == Unit.HELPER else 1

@@ -22,12 +22,12 @@ from models.exchange.rounds.helpers import ANYBODY, Helper
 from models.exchange.rounds.solving import Answered
 from models.exchange.rounds.states import (
     ROUND_STEPS,
+    MatchOpenReason,
+    MatchProposalStatus,
     MatchRoundStatus,
     MatchStage,
-    OpenReason,
     Part,
     Plan,
-    ProposalStatus,
 )
 from models.exchange.rounds.tables import MatchProposal, MatchRound
 from models.exchange.visible import is_any
@@ -47,8 +47,10 @@ LOCK_MINE = Statement(
 )
 SUPERSEDE = Statement(
     sa.update(proposal)
-    .where(is_any(proposal.c.status, (ProposalStatus.OPEN,)), under(proposal.c.area, bound("area", sa.Text())))
-    .values(status=ProposalStatus.SUPERSEDED.value, answered_at=bound("now", INSTANT), version=proposal.c.version + 1)
+    .where(is_any(proposal.c.status, (MatchProposalStatus.OPEN,)), under(proposal.c.area, bound("area", sa.Text())))
+    .values(
+        status=MatchProposalStatus.SUPERSEDED.value, answered_at=bound("now", INSTANT), version=proposal.c.version + 1
+    )
     .returning(proposal.c.id, proposal.c.area, proposal.c.round_id)
 )
 FINISH = Statement(
@@ -206,7 +208,7 @@ def _open(id: UUID, gathered: Gathered, answer: Answered) -> Iterator[tuple[Any,
     for n, reason in answer.open.items():
         want = gathered.wants[n]
         # who avoids whom is nobody's business: it looks as if they were taken
-        shown = OpenReason.ALL_TAKEN if reason == "REFUSED" else OpenReason(reason)
+        shown = MatchOpenReason.ALL_TAKEN if reason == "REFUSED" else MatchOpenReason(reason)
         yield id, want.id, want.row["area"], want.row["priority"], want.quantity, shown
     for row, why in gathered.left_out:
         yield id, row["id"], row["area"], row["priority"], row["remaining"], why

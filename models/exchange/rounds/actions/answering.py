@@ -30,7 +30,7 @@ from models.exchange.problems import (
 )
 from models.exchange.rounds import rules
 from models.exchange.rounds.problems import ProposalLapsed
-from models.exchange.rounds.states import PROPOSAL_STEPS, DeclineReason, ProposalStatus
+from models.exchange.rounds.states import PROPOSAL_STEPS, MatchDeclineReason, MatchProposalStatus
 from models.exchange.rounds.tables import MatchProposal
 from models.people.problems import ConflictOfInterest
 from models.problems import InvalidTransition, Kept, NotFound, refuses
@@ -90,7 +90,7 @@ async def accept_proposal(db: Db, proposal: UUID, *, volunteer: UUID | None = No
     commitment's id.
     """
     row = await locked_proposal(db, proposal)
-    status = rules.step(PROPOSAL_STEPS, "accept", ProposalStatus(row["status"]))
+    status = rules.step(PROPOSAL_STEPS, "accept", MatchProposalStatus(row["status"]))
     if row["valid_until"] <= db.now:
         raise ProposalLapsed()
     told = len(db.events)
@@ -99,7 +99,7 @@ async def accept_proposal(db: Db, proposal: UUID, *, volunteer: UUID | None = No
             made = await _placed(db, row)
     except OVER as problem:
         del db.events[told:]
-        await _answered(db, row, ProposalStatus.SUPERSEDED)
+        await _answered(db, row, MatchProposalStatus.SUPERSEDED)
         raise Kept(problem) from None
     await accept_commitment(db, made, volunteer=volunteer)
     await _answered(db, row, status, commitment=made)
@@ -114,7 +114,7 @@ async def _placed(db: Db, row: Row) -> UUID:
 
 @may(rules.MAY["proposal.decline"])
 @refuses(InvalidTransition)
-async def decline_proposal(db: Db, proposal: UUID, reason: DeclineReason) -> UUID:
+async def decline_proposal(db: Db, proposal: UUID, reason: MatchDeclineReason) -> UUID:
     """Says no to what a round proposed, with a reason."""
     return await _answer(db, proposal, "decline", reason)
 
@@ -126,9 +126,9 @@ async def withdraw_proposal(db: Db, proposal: UUID) -> UUID:
     return await _answer(db, proposal, "withdraw", None)
 
 
-async def _answer(db: Db, id: UUID, step: str, why: DeclineReason | None) -> UUID:
+async def _answer(db: Db, id: UUID, step: str, why: MatchDeclineReason | None) -> UUID:
     row = await locked_proposal(db, id)
-    status = rules.step(PROPOSAL_STEPS, step, ProposalStatus(row["status"]))
+    status = rules.step(PROPOSAL_STEPS, step, MatchProposalStatus(row["status"]))
     await _answered(db, row, status, why=why)
     return id
 
@@ -136,10 +136,10 @@ async def _answer(db: Db, id: UUID, step: str, why: DeclineReason | None) -> UUI
 async def _answered(
     db: Db,
     row: Row,
-    status: ProposalStatus,
+    status: MatchProposalStatus,
     *,
     commitment: UUID | None = None,
-    why: DeclineReason | None = None,
+    why: MatchDeclineReason | None = None,
 ) -> None:
     """Writes where a locked proposal has come to, and tells of it."""
     await db.value(ANSWER, id=row["id"], status=status, commitment=commitment, why=why)

@@ -16,9 +16,9 @@ from models.exchange.rounds.actions.starting import END_ROUND
 from models.exchange.rounds.states import (
     ROUND_STEPS,
     MatchFailure,
+    MatchProposalStatus,
     MatchRoundStatus,
     MatchStage,
-    ProposalStatus,
 )
 from models.exchange.rounds.tables import MatchProposal, MatchRound
 from models.exchange.states import CLAIMABLE
@@ -27,7 +27,7 @@ from models.exchange.visible import is_any, normal
 
 BATCH = 200
 match_round, proposal, need = table(MatchRound), table(MatchProposal), table(Need)
-R, P = MatchRoundStatus, ProposalStatus
+R, P = MatchRoundStatus, MatchProposalStatus
 
 LOST = Statement(
     sa.select(match_round.c.id, match_round.c.area, match_round.c.status, match_round.c.tries)
@@ -54,7 +54,7 @@ QUEUE_AGAIN = Statement(
 )
 
 
-def _ended(which: sa.Select[tuple[object, ...]], status: ProposalStatus) -> Statement:
+def _ended(which: sa.Select[tuple[object, ...]], status: MatchProposalStatus) -> Statement:
     """Writes that some open proposals are over, a batch at a time; what somebody answers just now waits."""
     few = which.limit(BATCH).with_for_update(key_share=True, skip_locked=True, of=proposal)
     changed = sa.update(proposal).where(proposal.c.id.in_(few))

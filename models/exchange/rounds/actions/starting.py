@@ -20,9 +20,9 @@ from models.exchange.rounds.problems import RoundUnderWay
 from models.exchange.rounds.states import (
     ROUND_STEPS,
     UNDER_WAY,
+    MatchProposalStatus,
     MatchRoundStatus,
     MatchStage,
-    ProposalStatus,
 )
 from models.exchange.rounds.tables import MatchProposal, MatchRound
 from models.exchange.visible import is_any
@@ -81,8 +81,10 @@ END_ROUND = Statement(
 )
 WITHDRAW_ALL = Statement(
     sa.update(proposal)
-    .where(proposal.c.round_id == bound("id", sa.Uuid()), is_any(proposal.c.status, (ProposalStatus.OPEN,)))
-    .values(status=ProposalStatus.WITHDRAWN.value, answered_at=bound("now", INSTANT), version=proposal.c.version + 1)
+    .where(proposal.c.round_id == bound("id", sa.Uuid()), is_any(proposal.c.status, (MatchProposalStatus.OPEN,)))
+    .values(
+        status=MatchProposalStatus.WITHDRAWN.value, answered_at=bound("now", INSTANT), version=proposal.c.version + 1
+    )
     .returning(proposal.c.id)
 )
 
