@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 from resolvers.activity import ActivityMutation, ActivityQuery
 from resolvers.audit import AuditQuery
 from resolvers.exchange import ExchangeMutation, ExchangeQuery
+from resolvers.exchange.rounds import RoundMutation, RoundQuery
 from resolvers.files import FilesMutation, FilesQuery
 from resolvers.funds import FundsMutation, FundsQuery
 from resolvers.identity import IdentityMutation, IdentityQuery
@@ -35,6 +36,7 @@ class Query(
     IdentityQuery,
     AccountsQuery,
     ExchangeQuery,
+    RoundQuery,
     ActivityQuery,
     FundsQuery,
     FilesQuery,
@@ -57,6 +59,7 @@ class Mutation(
     WechatMutation,
     ExchangeMutation,
     ActivityMutation,
+    RoundMutation,
     FundsMutation,
     FilesMutation,
     PrivacyMutation,
