@@ -7,7 +7,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from resolvers.activity import ActivityMutation, ActivityQuery
 from resolvers.audit import AuditQuery
-from resolvers.exchange import ExchangeMutation, ExchangeQuery
+from resolvers.exchange import ExchangeMutation, ExchangeQuery, OfferBatchQuery, OfferMutation
 from resolvers.exchange.rounds import RoundMutation, RoundQuery
 from resolvers.files import FilesMutation, FilesQuery
 from resolvers.funds import FundsMutation, FundsQuery
@@ -19,6 +19,7 @@ from resolvers.people import PeopleMutation, PeopleQuery
 from resolvers.people.break_glass import BreakGlassMutation, BreakGlassQuery
 from resolvers.people.interests import InterestMutation, InterestQuery
 from resolvers.people.joining import JoiningMutation, JoiningQuery
+from resolvers.people.volunteering import VolunteeringMutation, VolunteeringQuery
 from resolvers.privacy import PrivacyMutation, PrivacyQuery
 from resolvers.reports import ReportsQuery
 from resolvers.scalars import SCALARS
@@ -31,11 +32,13 @@ class Query(
     TerritoryQuery,
     PeopleQuery,
     JoiningQuery,
+    VolunteeringQuery,
     InterestQuery,
     BreakGlassQuery,
     IdentityQuery,
     AccountsQuery,
     ExchangeQuery,
+    OfferBatchQuery,
     RoundQuery,
     ActivityQuery,
     FundsQuery,
@@ -52,12 +55,14 @@ class Query(
 class Mutation(
     PeopleMutation,
     JoiningMutation,
+    VolunteeringMutation,
     InterestMutation,
     BreakGlassMutation,
     IdentityMutation,
     AccountsMutation,
     WechatMutation,
     ExchangeMutation,
+    OfferMutation,
     ActivityMutation,
     RoundMutation,
     FundsMutation,

@@ -14,9 +14,11 @@ from models import clock
 from models.access import STAFF_ROLES, Actor, Role, within
 from models.base import table
 from models.database import Statement
+from models.people.conflicts import unconcerned
 from models.people.holding import holds
 from models.people.organization_rules import ORGANIZATION_STEPS, LegalStatus, MembershipRequestState
 from models.people.organizations import Membership, OrganizationVolunteer
+from models.people.qualifications import QUALIFICATION_STEPS
 from models.people.rules import VOLUNTEER_STEPS, PersonState, VolunteerRegistration
 from models.people.scopes import GRANTS, MAY
 from models.people.tables import ContactGrant, Person, Resident, Volunteer
@@ -132,6 +134,33 @@ def may_move_volunteer(row: Any, viewer: Any, step: str) -> sa.ColumnElement[boo
     if viewer.role not in MAY["volunteer.decide"]:
         return NO
     return sa.func.coalesce(sa.and_(possible, covered(viewer, row.area), row.person_id != viewer.person), NO)
+
+
+def explained(score: Any, completed: Any, no_shows: Any, late_cancels: Any) -> Any:
+    """How reliable somebody is, as a sentence for him (PIPL art. 24)."""
+    said: Any = sa.literal_column(
+        "'近一年履约 %s 次，未到 %s 次，服务前 24 小时内取消 %s 次，守约分 %s（满分 1，新志愿者从 0.80 起）。'"
+    )
+    return sa.func.format(said, completed, no_shows, late_cancels, sa.func.round(sa.cast(score, sa.Numeric()), 2))
+
+
+def may_decide_qualification(row: Any, view: Any, step: str) -> sa.ColumnElement[bool]:
+    """Whether the asker may verify, reject or revoke a qualification now: of his community's, not of somebody close."""
+    viewer = view.actor
+    if viewer.role not in MAY["qualification.decide"]:
+        return NO
+    there = view.rows(Volunteer).c
+    here = sa.exists(
+        sa.select(sa.literal_column("1")).where(there.person_id == row.person_id, covered(viewer, there.area))
+    )
+    possible = row.status == sa.any_(_from(QUALIFICATION_STEPS, step))
+    return sa.func.coalesce(sa.and_(possible, here, *unconcerned(view, [row.person_id])), NO)
+
+
+def may_withdraw_qualification(row: Any, viewer: Any) -> sa.ColumnElement[bool]:
+    """Whether the asker may take a qualification back now: his own."""
+    possible = row.status == sa.any_(_from(QUALIFICATION_STEPS, "withdraw"))
+    return sa.func.coalesce(sa.and_(possible, row.person_id == viewer.person), NO)
 
 
 def may_verify_resident(row: Any, viewer: Any) -> sa.ColumnElement[bool]:

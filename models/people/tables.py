@@ -32,7 +32,7 @@ from models.base import (
     to,
 )
 from models.events import Xid8
-from models.people.availability import LEAST_RADIUS_KM, MOST_RADIUS_KM, MOST_WEEKLY_CAP, RADIUS_KM, WEEKLY_CAP
+from models.people.availability import LEAST_RADIUS_KM, MOST_RADIUS_KM, MOST_WEEKLY_CAP, RADIUS_KM, WEEKLY_CAP, Language
 from models.people.rules import (
     AccessPurpose,
     ContactField,
@@ -242,8 +242,8 @@ class Volunteer(Table, table=True):
     radius_km: float = Field(default=RADIUS_KM, sa_type=sa.REAL, sa_column_kwargs={"server_default": sa.text("3")})
     weekly_cap: int = count(WEEKLY_CAP)
     """How many commitments of one week (ISO, Shanghai) are proposed to him. What he claims himself is not bound by it."""
-    languages: list[str] = several()
-    """`Language`, besides Mandarin."""
+    languages: list[Language] = several()
+    """Besides Mandarin."""
     reliability: float = Field(default=0.8, sa_type=sa.REAL, sa_column_kwargs={"server_default": sa.text("0.8")})
     """0 to 1, out of the three counts below (`models/people/reliability.py`). For himself and staff."""
     completed: int = count(0)

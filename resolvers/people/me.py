@@ -8,6 +8,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 import strawberry
+from sqlmodel import desc
 
 from models.access import Role
 from models.identity.accounts import visible as _accounts  # noqa: F401 - whether his account is disabled
@@ -17,6 +18,7 @@ from models.identity.wechat import visible as _  # noqa: F401 - whether a WeChat
 from models.identity.wechat.tables import WechatIdentity
 from models.people import actions, tables, visible
 from models.people import organizations as units
+from models.people.avoidances import Avoidance as Avoidances
 from models.people.holding import on_these_days
 from models.people.queries import plain
 from models.people.rules import Gender, IdType, PhoneWhose
@@ -30,6 +32,7 @@ from resolvers.verbs import Call, mutation
 if TYPE_CHECKING:
     from resolvers.identity.accounts import UserAccount
     from resolvers.identity.types import Capacity
+    from resolvers.people.volunteering import Avoidance
 
 
 @strawberry.type(description="The capacity in which the caller is signed in.")
@@ -118,6 +121,12 @@ class Me:
         limit=50,
         where=held,
         description="The capacities that he may act in today: one of them for each sign-in, by `signInSwitch` or `signInRefresh`.",
+    )
+    avoidances: list[Annotated[Avoidance, strawberry.lazy("resolvers.people.volunteering")]] = w.many(
+        match=lambda item, parent: item.person_id == parent.id,
+        order=(desc(Avoidances.created_at),),
+        limit=100,
+        description="Whom and what he does not want to be matched with, the newest first. Nobody else reads it.",
     )
     account: Annotated[UserAccount, strawberry.lazy("resolvers.identity.accounts")] | None = w.one(
         "id", target="person_id", description="How he signs in with a password; null for one who does not."

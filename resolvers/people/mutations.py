@@ -33,7 +33,7 @@ Guardian = Annotated[
 class VolunteerRegisterInput:
     community: strawberry.ID = strawberry.field(description="The community or village to register in: a division.")
     skills: list[str] = strawberry.field(
-        default_factory=list, description="What he can do, in his own words: at most 20, each up to 20 characters."
+        default_factory=list, description="Codes of what he can do, out of `skills`: at most 20."
     )
     categories: list[str] = strawberry.field(
         default_factory=list, description="Codes of the service categories that he would serve in: at most 20."
@@ -48,7 +48,7 @@ class VolunteerRegisterInput:
 
 @strawberry.input(description="What of a volunteer's registration is to change. What is not given stays.")
 class VolunteerEditInput:
-    skills: strawberry.Maybe[list[str]] = strawberry.field(description="What he can do, in his own words.")
+    skills: strawberry.Maybe[list[str]] = strawberry.field(description="Codes of what he can do, out of `skills`.")
     categories: strawberry.Maybe[list[str]] = strawberry.field(description="Codes of service categories.")
     no_matching: strawberry.Maybe[bool] = strawberry.field(
         description="True if he does not wish to stand in candidate lists, from the next query on."

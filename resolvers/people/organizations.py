@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
@@ -22,6 +22,7 @@ from models.people.queries import (
 from resolvers.common import Connection, Node
 from resolvers.engine import words as w
 from resolvers.enums import shown
+from resolvers.finding import TextRange, highlights
 from resolvers.people.arguments import Reason, Version
 from resolvers.people.types import Person, Volunteer
 from resolvers.territory import Division, Grid
@@ -53,6 +54,11 @@ class OrganizationCan:
 @strawberry.type(description="An organization: registered, merely filed, or internal to a community. 组织。")
 class Organization(Node):
     name: str = w.column(units.Organization.name, description="Its name.")
+
+    @w.computed(units.Organization.name, description="What of the name was found by a search, in order.")
+    def name_highlights(row: Any, search: str) -> list[TextRange]:
+        return highlights(row.name, search)
+
     pinyin: str = w.column(units.Organization.pinyin, description="The name's pinyin, to sort by.")
     kind: OrganizationKind = w.column(units.Organization.kind, description="What sort it is.")
     legal_status: LegalStatus = w.column(units.Organization.legal_status, description="How it stands before the law.")

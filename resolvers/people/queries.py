@@ -20,6 +20,7 @@ from models.territory.queries import under
 from resolvers.common import Connection
 from resolvers.engine import words as w
 from resolvers.enums import shown
+from resolvers.finding import searched
 from resolvers.people.contacts import ContactReveal, PersonSearch, PiiAccess
 from resolvers.people.me import Me
 from resolvers.people.organizations import Membership, Organization
@@ -84,7 +85,7 @@ class VolunteerFilter:
         description="Who would serve in the category of this code.",
     )
     skill: str | None = w.where(
-        lambda row, value: value == sa.any_(row.skills), description="Who named exactly this skill."
+        lambda row, value: value == sa.any_(row.skills), description="Who has the skill of this code."
     )
     volunteer_no: str | None = w.where(lambda row, value: row.volunteer_no == value, description="Of this number.")
 
@@ -127,6 +128,7 @@ class OrganizationFilter:
     name_contains: str | None = w.where(
         lambda row, value: sa.func.strpos(row.name, value) > 0, description="With this text in the name."
     )
+    search: str | None = searched("In the name, or its community's.")
     mine: bool | None = w.where(
         lambda row, value, view: sa.func.coalesce(row.contact_id == view.actor.person, sa.false()) == value,
         description="That the caller applied for himself, or others.",

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated
 
 import sqlalchemy as sa
 import strawberry
+from sqlmodel import desc
 
 from models.access import STAFF_ROLES, Role
 from models.people import tables, visible
+from models.people.availability import Language
+from models.people.availability import VolunteerAbsence as VolunteerAbsences
+from models.people.availability import VolunteerWindow as VolunteerWindows
 from models.people.care import CareTier, ResidentTag
 from models.people.identity import ADULT
+from models.people.qualifications import Qualification as Qualifications
 from models.people.queries import (
     covered,
+    explained,
     may_edit_care,
     may_move_resident,
     may_move_volunteer,
@@ -23,15 +30,19 @@ from models.people.queries import (
 from models.people.rules import Gender, IdType, PersonState, PhoneWhose, SocialWorkerLevel, VolunteerRegistration
 from models.people.scopes import MAY
 from models.vault import Kind
-from resolvers.common import Node
+from resolvers.common import Node, Position
 from resolvers.engine import words as w
 from resolvers.enums import shown
 from resolvers.territory import Division, Grid
+
+if TYPE_CHECKING:
+    from resolvers.people.volunteering import Qualification
 
 for values in (
     CareTier,
     Gender,
     IdType,
+    Language,
     PersonState,
     PhoneWhose,
     ResidentTag,
@@ -200,6 +211,45 @@ class VolunteerCan:
     )
 
 
+def own_or_local(row: w.Row, view: w.View, value: w.Row) -> w.Row:
+    """What the volunteer himself and the staff of his community see; NULL for others."""
+    own = row.person_id == view.actor.person
+    if view.actor.role in STAFF_ROLES:
+        return sa.case((sa.or_(own, covered(view.actor, row.area)), value))
+    return sa.case((own, value))
+
+
+@w.entity(VolunteerWindows)
+@strawberry.type(description="Hours of a weekday on which a volunteer can help, every week, by the clock of Shanghai.")
+class VolunteerWindow:
+    weekday: int = w.column(VolunteerWindows.weekday, description="1 is Monday, 7 Sunday.")
+    from_minute: int = w.column(
+        VolunteerWindows.from_minute, description="From this minute of the day on: 540 is 9:00."
+    )
+    to_minute: int = w.column(VolunteerWindows.to_minute, description="To this minute, which is no longer part of it.")
+
+
+@w.entity(VolunteerAbsences)
+@strawberry.type(description="Days on which a volunteer cannot help, both included. 请假。")
+class VolunteerAbsence:
+    starts_on: date = w.column(VolunteerAbsences.starts_on, description="The first day.")
+    ends_on: date = w.column(VolunteerAbsences.ends_on, description="The last day.")
+
+
+@strawberry.type(
+    description="How reliably a volunteer comes to what he has taken on, out of the last 365 days. A newcomer begins as if eight of ten had gone well. 守约。"
+)
+class Reliability:
+    score: float = w.named("score", description="0 to 1: (8 + completed) / (10 + completed + noShows + lateCancels).")
+    completed: int = w.named("completed", description="Commitments that he completed, and sessions that he served in.")
+    no_shows: int = w.named("no_shows", description="Those to which he did not come, unexcused.")
+    late_cancels: int = w.named("late_cancels", description="Those that he called off less than 24 hours before.")
+    sentence: str = w.expression(
+        lambda row: explained(row.score, row.completed, row.no_shows, row.late_cancels),
+        description="The same as a sentence in Chinese.",
+    )
+
+
 @w.entity(tables.Volunteer, "volunteer")
 @strawberry.type(description="A person's registration as a volunteer. 志愿者。")
 class Volunteer(Node):
@@ -213,7 +263,7 @@ class Volunteer(Node):
     division: Division = w.one(
         tables.Volunteer.area, target="code", description="The community that he is registered in."
     )
-    skills: list[str] = w.column(tables.Volunteer.skills, description="What he can do, in his own words.")
+    skills: list[str] = w.column(tables.Volunteer.skills, description="Codes of what he says he can do: see `skills`.")
     categories: list[str] = w.column(
         tables.Volunteer.categories, description="Codes of the service categories that he would serve in."
     )
@@ -223,6 +273,51 @@ class Volunteer(Node):
     no_matching: bool | None = w.expression(
         lambda row, view: own_or_staff(row, view, row.no_matching),
         description="Whether he does not wish to stand in candidate lists; for himself and staff.",
+    )
+    languages: list[Language] = w.column(
+        tables.Volunteer.languages, description="What he speaks besides Mandarin, which is taken for granted."
+    )
+    windows: list[VolunteerWindow] = w.many(
+        match=lambda item, parent: item.person_id == parent.person_id,
+        order=(VolunteerWindows.weekday, VolunteerWindows.from_minute),
+        limit=50,
+        description="His week, from Monday on; empty for callers other than himself and his community's staff.",
+    )
+    absences: list[VolunteerAbsence] = w.many(
+        match=lambda item, parent: item.person_id == parent.person_id,
+        order=(VolunteerAbsences.starts_on,),
+        limit=50,
+        description="When he is away, in order; for the same people as the windows.",
+    )
+    radius_km: float | None = w.expression(
+        lambda row, view: own_or_local(row, view, row.radius_km),
+        description="How far he goes, in km; for the same people, null for others.",
+    )
+    weekly_cap: int | None = w.expression(
+        lambda row, view: own_or_local(row, view, row.weekly_cap),
+        description="How many commitments of one week, Monday to Sunday, are proposed to him; for the same people.",
+    )
+    point: Position | None = w.inside(
+        lambda row, view: {
+            name: sa.case((sa.and_(row.own_point, row.person_id == view.actor.person), getattr(row, name)))
+            for name in ("x", "y")
+        },
+        present="x",
+        description="Where he sets out from, as he chose it; for himself. Null where it is his community's service centre.",
+    )
+    reliability: Reliability | None = w.inside(
+        lambda row, view: {
+            "score": own_or_local(row, view, row.reliability),
+            **{name: getattr(row, name) for name in ("completed", "no_shows", "late_cancels")},
+        },
+        present="score",
+        description="How reliably he comes to what he has taken on; for himself and his community's staff, null for others.",
+    )
+    qualifications: list[Annotated[Qualification, strawberry.lazy("resolvers.people.volunteering")]] = w.many(
+        match=lambda item, parent: item.person_id == parent.person_id,
+        order=(desc(Qualifications.created_at),),
+        limit=30,
+        description="His papers, the last added first: for himself and his community's staff; the verified ones for an organization that took him.",
     )
     created_at: datetime = w.column(tables.Volunteer.created_at, description="When he first registered.")
     version: int = w.column(tables.Volunteer.version, description="The version to give when editing.")
