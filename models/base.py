@@ -108,6 +108,12 @@ def found_by(table: str) -> sa.Index:
     return sa.Index(f"ix_{table}_grams", "grams", postgresql_using="gin", postgresql_with=small)
 
 
+def placed(table: str) -> sa.Index:
+    """An index of a table's positions: the nearest to a place come out of it first."""
+    point = "point((x)::double precision, (y)::double precision)"
+    return sa.Index(f"ix_{table}_point", sa.text(point), postgresql_using="gist")
+
+
 def flag(default: bool = False) -> Any:
     """Yes or no, never unknown."""
     return Field(default=default, sa_column_kwargs={"server_default": sa.text("true" if default else "false")})
@@ -164,6 +170,7 @@ __all__ = [
     "instant",
     "key",
     "km",
+    "placed",
     "sealed",
     "several",
     "table",

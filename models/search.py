@@ -199,3 +199,54 @@ def _letters(run: str) -> list[set[int]]:
     else:
         spoken = {_three(run[i : i + 3]) for i in range(len(run) - 2)}
     return [spoken, initials] if VOWELS & set(run) else [initials, spoken]
+
+
+def found_in(text: str, sought: str) -> list[tuple[int, int]]:
+    """What of a text was found by a search: [start, end) in UTF-16 code units, as JavaScript counts, in order, apart.
+
+    A word is looked for as it stands, and letters also as pinyin and as initials of the characters. Raises InvalidInput.
+    """
+    ways(sought)
+    letters = [(letter, place) for place, character in enumerate(text) for letter in plain(character)]
+    marked = [False] * len(text)
+    for word in words(sought):
+        runs = ["".join(run) for _, run in itertools.groupby(word, lambda c: c.isascii() and c.isalnum())]
+        for part in dict.fromkeys((word, *runs)):
+            for start in range(len(letters)):
+                for place in _match(letters[start:], part):
+                    marked[place] = True
+    out: list[tuple[int, int]] = []
+    at = 0
+    for character, found in zip(text, marked, strict=True):
+        after = at + (2 if ord(character) > 0xFFFF else 1)
+        if found:
+            out = [*out[:-1], (out[-1][0], after)] if out and out[-1][1] == at else [*out, (at, after)]
+        at = after
+    return out
+
+
+def _match(letters: list[tuple[str, int]], word: Word) -> Iterable[int]:
+    """The places that a word takes from the first of these letters on: as it stands, as initials, or as pinyin."""
+    if "".join(letter for letter, _ in letters[: len(word)]) == word:
+        return [place for _, place in letters[: len(word)]]
+    if len(word) == 1 or not word.isascii():
+        return []
+    said = [_said(letter) for letter, _ in letters[: len(word)]]
+    if len(said) == len(word) and all(
+        any(s.startswith(letter) for s in sayings) for letter, sayings in zip(word, said, strict=True)
+    ):
+        return [place for _, place in letters[: len(word)]]
+    taken = _spelt(said, word)
+    return [place for _, place in letters[:taken]]
+
+
+def _spelt(said: list[tuple[str, ...]], rest: str) -> int:
+    """How many characters' pinyin spell a word, the last one perhaps in part; 0 where they do not."""
+    if not said:
+        return 0
+    for saying in said[0]:
+        if saying.startswith(rest):
+            return 1
+        if rest.startswith(saying) and (more := _spelt(said[1:], rest[len(saying) :])):
+            return 1 + more
+    return 0

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 import strawberry
 
 from models.problems import InvalidInput
+from models.territory import geo
 from resolvers.engine import words as w
 
 T = TypeVar("T")
@@ -93,3 +94,30 @@ class MoneyInput:
         if not 0 < fen <= 10**13:
             raise InvalidInput(field=field, reason="金额必须大于零，且不超过一千亿元。")
         return int(fen)
+
+
+@strawberry.type(description="A place in the city, in degrees, WGS 84.")
+class Position:
+    latitude: float = w.expression(
+        lambda row: degrees(geo.LATITUDE, row.y, geo.KM_NORTH), description="Degrees north, to 0.0001: about 10 m."
+    )
+    longitude: float = w.expression(
+        lambda row: degrees(geo.LONGITUDE, row.x, geo.KM_EAST), description="Degrees east, to 0.0001: about 10 m."
+    )
+
+
+def degrees(zero: float, km: Any, km_in_one: float) -> Any:
+    """A coordinate on the city's plane in degrees: `geo.in_degrees`."""
+    exact: Any = sa.literal_column(str(zero)) + sa.cast(km, sa.Numeric()) / sa.literal_column(f"{km_in_one:.6f}")
+    return sa.cast(sa.func.round(exact, sa.literal_column("4")), sa.Double())
+
+
+def position(x: str = "x", y: str = "y", **kw: Any) -> Any:
+    """A Position over two columns of the row, in km; null where they are."""
+    return w.inside(lambda row, view: {"x": getattr(row, x), "y": getattr(row, y)}, present="x", **kw)
+
+
+@strawberry.input(description="A position in degrees, WGS 84.")
+class PositionInput:
+    latitude: float = strawberry.field(description="Degrees north, -90 to 90.")
+    longitude: float = strawberry.field(description="Degrees east, -180 to 180.")

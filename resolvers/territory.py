@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import enum
 from datetime import date
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import sqlalchemy as sa
 import strawberry
 
 from models.labels import labelled
 from models.territory import tables, visible
+from models.territory.near import points_by_distance, within
 from models.territory.queries import under
-from models.territory.rules import DivisionLevel, Measure
-from resolvers.common import Connection, Node
+from models.territory.rules import DivisionLevel, Measure, ServicePointKind
+from resolvers.common import Connection, Node, Position, position
 from resolvers.engine import words as w
 from resolvers.enums import shown
+from resolvers.finding import (
+    DISTANCE,
+    NearInput,
+    TextRange,
+    by_distance,
+    distance_km,
+    highlights,
+    near,
+    searched,
+)
 
 if TYPE_CHECKING:
     from resolvers.people import Organization, Person
 
 shown(DivisionLevel)
 shown(Measure)
+shown(ServicePointKind)
 
 
 @w.entity(tables.DivisionCount)
@@ -41,6 +53,7 @@ class Building(Node):
     name: str = w.column(tables.Building.name, description="Its name or number within the grid.")
     grid: Grid = w.one(tables.Building.grid_id, description="The grid that it lies in.")
     community: Division = w.one(tables.Building.community_id, description="The community that it lies in.")
+    position: Position | None = position(description="Where it stands; null while nobody has said.")
 
 
 @w.entity(tables.Grid, "grid")
@@ -56,6 +69,7 @@ class Grid(Node):
     buildings: list[Building] = w.many(
         tables.Building.grid_id, order=(tables.Building.name,), limit=50, description="Its buildings, by name."
     )
+    position: Position | None = position(description="Its middle; null while nobody has said.")
     valid_from: date = w.column(tables.Grid.valid_from, description="The first day on which it is valid.")
     valid_to: date | None = w.column(
         tables.Grid.valid_to, description="The last day on which it is valid; null while nobody knows of one."
@@ -114,6 +128,63 @@ class GridFilter:
     )
 
 
+class ServicePointOrder(enum.StrEnum):
+    """In which order service points come."""
+
+    NAME = "NAME"
+    NEAREST = "NEAREST"
+
+
+labelled(
+    ServicePointOrder,
+    {ServicePointOrder.NAME: "按名称拼音", ServicePointOrder.NEAREST: "最近在前"},
+    description="In which order service points come.",
+    describe={
+        ServicePointOrder.NAME: "By the pinyin of the name.",
+        ServicePointOrder.NEAREST: "The nearest to `filter.near` first, which has to be given.",
+    },
+)
+shown(ServicePointOrder)
+
+
+@strawberry.input(description="Which service points. What is not given does not narrow.")
+class ServicePointFilter:
+    kind: list[ServicePointKind] | None = w.where(
+        lambda row, value: row.kind == sa.any_(value), description="Of one of these kinds."
+    )
+    under: str | None = w.where(lambda row, value: under(row.area, value), description="In the division of this code.")
+    valid_on: date | None = w.where(
+        lambda row, value: sa.and_(row.valid_from <= value, sa.or_(row.valid_to.is_(None), row.valid_to >= value)),
+        description="There on this day.",
+    )
+    search: str | None = searched("In the name, or its community's.")
+    near: NearInput | None = near(lambda row, near, view: within(row, near), "So near.")
+
+
+@w.entity(tables.ServicePoint, "service_point")
+@strawberry.type(description="A place where people are helped or can help, open to everybody. 服务点。")
+class ServicePoint(Node):
+    name: str = w.column(tables.ServicePoint.name, description="Its name.")
+
+    @w.computed(tables.ServicePoint.name, description="What of the name was found by a search, in order.")
+    def name_highlights(row: Any, search: str) -> list[TextRange]:
+        return highlights(row.name, search)
+
+    pinyin: str = w.column(tables.ServicePoint.pinyin, description="The name's pinyin, to sort by.")
+    kind: ServicePointKind = w.column(tables.ServicePoint.kind, description="What it is for.")
+    community: Division = w.one(tables.ServicePoint.community_id, description="The community that it lies in.")
+    position: Position | None = position(description="Where it is.")
+    address: str = w.column(tables.ServicePoint.address, description="Its address, as it stands on the door.")
+    opening: str = w.column(tables.ServicePoint.opening, description="When it is open, in Chinese.")
+    distance_km: float | None = distance_km(
+        "In a list whose filter has `near`: how far it is, in kilometres to 0.1; null elsewhere."
+    )
+    valid_from: date = w.column(tables.ServicePoint.valid_from, description="The first day on which it was there.")
+    valid_to: date | None = w.column(
+        tables.ServicePoint.valid_to, description="The last day on which it is there; null while nobody knows of one."
+    )
+
+
 @w.entity(tables.Division, "division")
 @strawberry.type(description="An administrative division: city, district, street, community or village. 行政区划。")
 class Division(Node):
@@ -155,6 +226,16 @@ class Division(Node):
         tables.Division.valid_to, description="The last day on which it is valid; null while nobody knows of one."
     )
     as_of: date = w.column(tables.Division.as_of, description="The day of the list that it stands in.")
+    position: Position | None = position(
+        description="Of a community or village: where its service centre is; null for wider divisions, and while nobody has said."
+    )
+    service_points: list[ServicePoint] = w.many(
+        tables.ServicePoint.community_id,
+        order=(tables.ServicePoint.name,),
+        limit=50,
+        default=20,
+        description="The service points of a community, by name; none for wider divisions.",
+    )
 
 
 @strawberry.type
@@ -170,6 +251,13 @@ class TerritoryQuery:
         order=(tables.Grid.code,), filter=GridFilter, description="Grids by pages, by code."
     )
     building: Building | None = w.by_id(description="The building of an id.")
+    service_point: ServicePoint | None = w.by_id(description="The service point of an id.")
+    service_points: Connection[ServicePoint] = w.connection(
+        order={ServicePointOrder.NAME: (tables.ServicePoint.pinyin,), ServicePointOrder.NEAREST: (DISTANCE,)},
+        filter=ServicePointFilter,
+        measure=by_distance(points_by_distance),
+        description="Service points by pages.",
+    )
 
 
-__all__ = ["Building", "Division", "DivisionCount", "Grid", "TerritoryQuery", "visible"]
+__all__ = ["Building", "Division", "DivisionCount", "Grid", "ServicePoint", "TerritoryQuery", "visible"]

@@ -30,6 +30,7 @@ from models.base import (
     instant,
     key,
     km,
+    placed,
     sealed,
     several,
     text,
@@ -323,6 +324,7 @@ class Offer(Table, table=True):
             postgresql_where=sa.text("external_id IS NOT NULL"),
         ),
         found_by("offer"),
+        placed("offer"),
         sa.Index("ix_offer_newest", sa.text("created_at DESC"), sa.text("id DESC"), "status"),
         sa.Index(
             "ix_offer_organization_newest",

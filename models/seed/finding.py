@@ -8,7 +8,12 @@ import asyncpg
 
 from models import search
 
-FOUND = {"need": ("title", "category_code"), "offer": ("title", "category_code"), "organization": ("name", None)}
+FOUND = {
+    "need": ("title", "category_code"),
+    "offer": ("title", "category_code"),
+    "organization": ("name", None),
+    "service_point": ("name", None),
+}
 """The column of each table's words, and that of its category."""
 COMMUNITY_DIGITS = 12
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models.base import Table, check, choice, chosen, count, grams, key, km, text, to
+from models.base import Table, check, choice, chosen, count, found_by, grams, key, km, placed, text, to
 from models.territory.rules import DivisionLevel, Measure, ServicePointKind
 
 VALID = "valid_to IS NULL OR valid_from <= valid_to"
@@ -36,6 +36,7 @@ class Division(Table, table=True):
         check("parent", "(parent_id IS NULL) = (level = 'CITY')"),
         check("valid", VALID),
         check("position", BOTH),
+        placed("division"),
         sa.Index("ix_division_parent_id_code", "parent_id", "code"),
         sa.Index("ix_division_level_code", "level", "code"),
         sa.Index("ix_division_pinyin_id", "pinyin", "id"),
@@ -110,6 +111,8 @@ class ServicePoint(Table, table=True):
         chosen("kind", ServicePointKind),
         check("area", "area ~ '^([0-9]{12}|[0-9]{15})$'"),
         check("valid", VALID),
+        placed("service_point"),
+        found_by("service_point"),
         sa.Index("ix_service_point_community_id_name", "community_id", "name"),
         sa.Index("ix_service_point_pinyin_id", "pinyin", "id"),
         sa.Index("ix_service_point_area", "area"),
@@ -128,6 +131,8 @@ class ServicePoint(Table, table=True):
     """When it is open, in words."""
     valid_from: date
     valid_to: date | None = None
+    grams: list[int] = grams()
+    """The keys of its name and of its community's."""
 
 
 class DivisionCount(Table, table=True):

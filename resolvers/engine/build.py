@@ -62,7 +62,7 @@ def _wrong(schema: GraphQLSchema, rules: Rules, has_rule: set[str]) -> Iterator[
                 for prefix, times in collections.Counter(e.prefix for e in entities).items():
                     if times > 1:
                         yield f"{where}: the prefix {prefix} leads to {times} types"
-            if isinstance(word, words.Report):
+            if isinstance(word, words.Report | words.Listing):
                 for argument, of in field.args.items():
                     yield from _bound(f"{where}({argument})", of.type)
             if isinstance(word, words.Change) != (type_ is schema.subscription_type):
@@ -142,7 +142,10 @@ def _items(
         yield f"{where}: the items have no table"
         return
     table = entity.table
+    measure = word.measure.name if isinstance(word, words.Connection) and word.measure else None
     for name in dict.fromkeys([word.on, *[name for order in orders for name, _ in order]]):
+        if name == measure:
+            continue
         if name is not None and name not in table.c:
             yield f"{where}: {table.name} has no column {name}"
         elif name is not None and name != word.on:
@@ -157,6 +160,8 @@ def _filter(where: str, type_: GraphQLNamedType) -> Iterator[str]:
     for name, field in type_.fields.items():
         if not isinstance(words.word_of(field), words.Where):
             yield f"{where}: {type_.name}.{name} has no condition"
+        elif words.word_of(field).reads is not None:
+            continue  # each parameter says what it is bound as
         yield from _bound(f"{where}: {type_.name}.{name}", field.type)
 
 

@@ -2,11 +2,17 @@
 
 The page is limited before it is joined, ordered where it is aggregated, and fenced (`OFFSET 0`) where its items are
 both counted and joined: PostgreSQL would otherwise pull the sub-select up and compute every item twice.
+
+Two lists are found otherwise. One that is *sought* (a search) is looked for among the first rows in its order, and only
+if these do not fill the page in an index that knows of no order: each of the two is quick where the other is slow, and
+nobody has to know beforehand how common a word is. One that is ordered by a *measure* (a distance) is the first rows of
+each of its branches, put together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -143,14 +149,34 @@ def filters(
             if word.null is not None:
                 out.append(c.checked(word.null(row)))
             continue
-        value = c.argument(field, node, ("filter", key), sql_type(part.type), plans.converter(part.type))
+        value = (
+            c.argument(field, node, ("filter", key), sql_type(part.type), plans.converter(part.type))
+            if word.reads is None
+            else read(c, field, node, key, word.reads)
+        )
         out.append(c.checked(word.build(row, value, c.view)))
     return out
+
+
+def read(c: Compiler, field: GraphQLField, node: Any, key: str, reads: Mapping[str, words.Reading]) -> Any:
+    """The parameters that are made of a filter's field."""
+
+    def one(name: str, reading: words.Reading) -> Any:
+        path = ("filter",) if reading.whole else ("filter", key)
+        return c.argument(field, node, path, reading.type, reading.make, tag=(key, name))
+
+    return SimpleNamespace(**{name: one(name, reading) for name, reading in reads.items()})
 
 
 def _aggregated(name: str, column: str, order: str) -> Any:
     parts = sa.func.string_agg(sa.literal_column(f"{name}.{column}", TEXT), sa.text(f"',' ORDER BY {order}"))
     return sa.func.coalesce(parts, literal(""), type_=TEXT)
+
+
+FIRST = 1_500
+"""So many rows in the order of a list are looked through for what is sought before its own index is asked: 2 to 3 ms."""
+MEASURE = sa.Double()
+"""What a measure is."""
 
 
 class _Page:
@@ -180,6 +206,12 @@ class _Page:
         order = self.given.get("order")
         self.tag = None if order is None else getattr(order, "name", order)
         self.order = word.orders[self.tag]
+        self.filter: dict[str, Any] = self.given.get("filter") or {}
+        self.measure = word.measure if word.measure is not None and self.filter.get(word.measure.of) else None
+        self.by_measure = word.measure is not None and any(name == word.measure.name for name, _ in self.order)
+        if self.by_measure and self.measure is None:
+            assert word.measure is not None
+            raise BadInput(word.measure.wanted)
         if self.given.get("first") is not None and self.given.get("last") is not None:
             raise BadInput("first 与 last 不能同时使用。")
         self.back = self.given.get("last") is not None
@@ -197,14 +229,22 @@ class _Page:
 
     def _cursor_cells(self, name: str) -> list[Any]:
         """The values of a cursor, as parameters."""
-        columns = [_table(self.item).c[n] for n, _ in self.order]
-        types = tuple(plans.python_type(column) for column in columns)
+        kinds = [MEASURE if self._measured(n) else _table(self.item).c[n].type for n, _ in self.order]
+        types = tuple(kind.python_type for kind in kinds)
         return [
-            self.c.argument(
-                self.field, self.node, (name,), column.type, plans.a_cursor_cell(self.tag or "", types, i), tag=i
-            )
-            for i, column in enumerate(columns)
+            self.c.argument(self.field, self.node, (name,), kind, plans.a_cursor_cell(self.tag or "", types, i), tag=i)
+            for i, kind in enumerate(kinds)
         ]
+
+    def _measured(self, name: str) -> bool:
+        return self.word.measure is not None and name == self.word.measure.name
+
+    @property
+    def filter_type(self) -> GraphQLInputObjectType:
+        """The type of the list's filter."""
+        found = get_named_type(self.field.args["filter"].type)
+        assert isinstance(found, GraphQLInputObjectType)
+        return found
 
     def write(self) -> Parts:
         """The connection's text."""
@@ -239,16 +279,21 @@ class _Page:
 
     def _rows(self, table: sa.Table, *, paged: bool) -> tuple[Any, list[Any]]:
         """An alias of the list's table, and the conditions on it."""
-        c = self.c
-        alias = c.alias(table)
-        conditions = [*of_parent(c, alias, self.word, self.scope)]
-        if self.given.get("filter") is not None:
-            filter_type = get_named_type(self.field.args["filter"].type)
-            assert isinstance(filter_type, GraphQLInputObjectType)
-            conditions += filters(c, self.field, self.node, filter_type, self.given["filter"], alias.c)
-        if paged:
-            conditions += [self._beyond(alias, cells, name == "before") for name, cells in self.cursors.items()]
-        return alias, [*conditions, *c.seen(alias, table)]
+        alias = self.c.alias(table)
+        return alias, [*self._bounds(alias, paged=paged), *self._conditions(alias, table)]
+
+    def _bounds(self, alias: Any, *, paged: bool) -> list[Any]:
+        """What ties rows to their parent, and where the page begins."""
+        beyond = [self._beyond(alias.c, cells, name == "before") for name, cells in self.cursors.items() if paged]
+        return [*of_parent(self.c, alias, self.word, self.scope), *beyond]
+
+    def _conditions(self, alias: Any, table: sa.Table, but: str = "") -> list[Any]:
+        """What the filter asks for, `but` for one of its fields, and what may be seen."""
+        if not self.filter:
+            return [*self.c.seen(alias, table)]
+        given = {name: value for name, value in self.filter.items() if name != but}
+        asked = filters(self.c, self.field, self.node, self.filter_type, given, alias.c)
+        return [*asked, *self.c.seen(alias, table)]
 
     def _total(self, counted: tuple[Any, list[Any]] | None) -> Parts:
         assert counted is not None
@@ -256,9 +301,9 @@ class _Page:
         select = sa.select(text(sa.func.count())).select_from(alias).where(*conditions)
         return [within(select, self.scope).scalar_subquery()]
 
-    def _beyond(self, alias: Any, cells: list[Any], flip: bool) -> Any:
+    def _beyond(self, row: Any, cells: list[Any], flip: bool) -> Any:
         """Rows after (or before) a cursor: one row comparison where every column runs the same way, so that an index serves."""
-        columns = [alias.c[n] for n, _ in self.order]
+        columns = [row[n] for n, _ in self.order]
         downs = [down != flip for _, down in self.order]
         if len(set(downs)) == 1:
             left, right = sa.tuple_(*columns), sa.tuple_(*cells)
@@ -282,18 +327,79 @@ class _Page:
     def _page(self, table: sa.Table, more: bool) -> None:
         """The page: its rows limited, before anything is joined; numbered where one row more is read than shown."""
         c = self.c
-        alias, conditions = self._rows(table, paged=True)
-        order = [alias.c[n].desc() if down != self.back else alias.c[n].asc() for n, down in self.order]
         self.numbered = more
-        numbered = [sa.func.row_number().over(order_by=order).label("rn_")] if more else []
         limit = self.limit + number(1) if more else self.limit
-        page = sa.select(*alias.c, *numbered).where(*conditions).order_by(*order).limit(limit)
+        if self.measure is not None:
+            rows, conditions = self._branched(table, self.measure, limit), []
+        elif self.scope is None and self._is_sought():
+            rows, conditions = self._sought(table, limit), []
+        else:
+            rows, conditions = self._rows(table, paged=True)
+        order = self._ordered(rows.c)
+        numbered = [sa.func.row_number().over(order_by=order).label("rn_")] if more else []
+        page = sa.select(*rows.c, *numbered).where(*conditions).order_by(*order).limit(limit)
         self.page = within(page, self.scope).subquery(c.name("p"))
         c.made.add(self.page.name)
         self.source = From(self.page)
         self.row = Scope(self.page.c, self.source, self.page)
         self.q = c.name("q")
         self.inside = self.page.c.rn_ <= self.limit if more else None
+
+    def _ordered(self, row: Any) -> list[Any]:
+        return [row[n].desc() if down != self.back else row[n].asc() for n, down in self.order]
+
+    def _is_sought(self) -> bool:
+        """Whether something is asked for that an index of its own finds."""
+        fields = self.filter_type.fields if self.filter else {}
+        return any(
+            self.filter.get(part.out_name or name) is not None and words.word_of(part).sought
+            for name, part in fields.items()
+        )
+
+    def _sought(self, table: sa.Table, limit: Any) -> Any:
+        """The rows of a page that is sought: those among the first in order; or, if they are too few, all that there are."""
+        c = self.c
+        alias = c.alias(table)
+        first = sa.select(*alias.c).where(*self._bounds(alias, paged=True)).order_by(*self._ordered(alias.c))
+        first = first.limit(number(FIRST)).subquery(c.name("f"))
+        c.made.add(first.name)
+        quick = (
+            sa.select(*first.c).where(*self._conditions(first, table)).order_by(*self._ordered(first.c)).limit(limit)
+        )
+        found = quick.cte(c.name("w"), nesting=True)
+        enough = sa.select(sa.func.count()).select_from(found).scalar_subquery() >= limit
+        alias, conditions = self._rows(table, paged=True)
+        # fenced: the order must not tempt into reading the list in it
+        every = sa.select(*alias.c).where(sa.not_(enough), *conditions).offset(number(0)).subquery(c.name("s"))
+        either = sa.union_all(
+            sa.select(*found.c).where(enough), sa.select(*every.c).order_by(*self._ordered(every.c)).limit(limit)
+        )
+        return self._named(either)
+
+    def _branched(self, table: sa.Table, measure: words.Measure, limit: Any) -> Any:
+        """The rows of a page with a measure: the first of each of its branches."""
+        c = self.c
+        reads = words.word_of(self.filter_type.fields[measure.of]).reads
+        asked = read(c, self.field, self.node, measure.of, reads)
+        parts = []
+        for place in range(len(measure.branches(c.alias(table).c, asked, c.view))):
+            alias = c.alias(table)
+            branch = measure.branches(alias.c, asked, c.view)[place]
+            value = c.checked(branch.measure).label(measure.name)
+            row = {**{column.name: column for column in alias.c}, measure.name: value.element}
+            source = alias if branch.beside is None else branch.beside.join(alias, sa.and_(*map(c.checked, branch.on)))
+            tied = map(c.checked, branch.on) if branch.beside is None else ()
+            beyond = [self._beyond(row, cells, name == "before") for name, cells in self.cursors.items()]
+            part = sa.select(*alias.c, value).select_from(source)
+            part = part.where(*of_parent(c, alias, self.word, self.scope), *tied, *beyond)
+            part = part.where(*self._conditions(alias, table, but=measure.of))
+            parts.append(within(part.order_by(*self._ordered(row)).limit(limit), self.scope))
+        return self._named(sa.union_all(*parts))
+
+    def _named(self, rows: Any) -> Any:
+        found = rows.subquery(self.c.name("u"))
+        self.c.made.add(found.name)
+        return found
 
     def _by(self, forward: bool) -> str:
         """The order of the list, or the contrary one, over what the inner select carries out."""

@@ -99,6 +99,8 @@ class Connection(Word):
     orders: Mapping[str | None, Order]
     where: Callable[[Row, View], Any] | None
     match: Callable[[Row, Row, View], Any] | None = None
+    measure: Measure | None = None
+    """Orders that name it are by it; its value stands in the page's rows when its filter is given."""
     maximum: int = 100
     default: int = 20
 
@@ -122,6 +124,19 @@ class Report(Word):
     rows: Callable[..., sa.Select[Any]]
     size: int
     """How many rows it is counted as."""
+    check: Callable[[Mapping[str, Any]], None] | None = None
+    """Raises BadInput for arguments, by their Python names, that are wrong."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Listing(Word):
+    """A short list whose rows are no table's: of a SELECT written by hand, over a row or, at a root, over nothing."""
+
+    rows: Callable[..., sa.Select[Any]]
+    limit: int
+    default: int
+    shows: bool
+    """Whether its answers are noted, as a sample: what is listed is seen by somebody."""
     check: Callable[[Mapping[str, Any]], None] | None = None
     """Raises BadInput for arguments, by their Python names, that are wrong."""
 
@@ -197,12 +212,54 @@ class Subject(Word):
     """The thing that a change is about, as it is when it is told."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """A parameter that Python makes of what a filter's field was given, or of the whole filter."""
+
+    type: Any
+    """What it is bound as."""
+    make: Callable[[Any], Any]
+    """Raises BadInput for what cannot be."""
+    whole: bool = False
+    """Whether it is made of the filter's other fields, too: a mapping by their GraphQL names."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Where(Word):
     """The condition that an input field of a filter stands for."""
 
     build: Callable[..., Any]
     null: Callable[[Row], Any] | None = None
+    reads: Mapping[str, Reading] | None = None
+    """The parameters that `build` is given in place of the value, as attributes of one object."""
+    sought: bool = False
+    """Whether an index of its own finds the rows that meet it, in no order: see `pages`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Branch:
+    """Rows of a list in the order of a measure: those that are joined to `beside`, or all of the table's."""
+
+    measure: Any
+    """What they are ordered by, smallest first."""
+    beside: Any = None
+    """A FROM, in the order of the measure itself."""
+    on: tuple[Any, ...] = ()
+    """What ties a row to it, and what parts these rows from the other branches'."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    """What a list may be ordered by though no column holds it: made of what a field of the filter was given."""
+
+    name: str
+    """What it is called in the rows of the page."""
+    of: str
+    """The GraphQL name of the filter's field."""
+    branches: Callable[[Row, Any, View], Sequence[Branch]]
+    """(a row, that field's parameters, view) -> where the rows are found; each row in one of them."""
+    wanted: str
+    """What is said when the order is asked for without it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -244,6 +301,7 @@ ARGUMENTS = {
     "before": "Only items before this cursor.",
     "filter": "Only items that meet every condition given here.",
     "order": "In which order.",
+    "search": "What was searched for, as the list's filter was given it.",
     "id": "The id, as another answer gave it.",
     "name": "Only the one of this name.",
     "since": "The cursor of the last change that arrived: everything after it comes first, and then what happens.",
@@ -352,9 +410,11 @@ def connection(
     filter: Any = None,
     where: Callable[..., Any] | None = None,
     match: Callable[..., Any] | None = None,
+    measure: Measure | None = None,
     **kw: Any,
 ) -> Any:
-    """A list by pages. `order`: columns, or for each value of an enumeration its columns (the first is the default)."""
+    """A list by pages. `order`: columns, or for each value of an enumeration its columns (the first is the default); the
+    name of a `measure` may stand among them."""
     arguments: dict[str, tuple[Any, Any]] = {
         name: (int | None if name in ("first", "last") else str | None, strawberry.UNSET)
         for name in ("first", "after", "last", "before")
@@ -373,6 +433,7 @@ def connection(
         orders,
         _viewed(where) if where else None,
         _viewed(match, 2) if match else None,
+        measure,
     )
     return _field(word, arguments, **kw)
 
@@ -416,6 +477,27 @@ def report(
     return _field(Report(rows, size, check), arguments, **kw)
 
 
+def listing(
+    rows: Callable[..., sa.Select[Any]],
+    arguments: Mapping[str, tuple[Any, Any]] | None = None,
+    *,
+    limit: int,
+    default: int | None = None,
+    shows: bool = False,
+    check: Callable[[Mapping[str, Any]], None] | None = None,
+    **kw: Any,
+) -> Any:
+    """A short list of what is no row of a table: `rows(parent, view, first=…)` gives a SELECT with ORDER BY.
+
+    `parent` is the row that it hangs on, None at a root; with a `default` it takes `first`, bound like the other
+    arguments, up to `limit`. `shows`: requests tell `Engine.shown` of what was listed.
+    """
+    known = dict(arguments or {})
+    if default is not None:
+        known = {"first": (int, default), **known}
+    return _field(Listing(rows, limit, limit if default is None else default, shows, check), known, **kw)
+
+
 def constant(value: Callable[..., Any], arguments: Mapping[str, tuple[Any, Any]] | None = None, **kw: Any) -> Any:
     """A root field whose data is known without the database; `value(**arguments)` gives dicts keyed by GraphQL names."""
     return _field(Constant(value), arguments, **kw)
@@ -436,9 +518,25 @@ def computed(*needs: Any, **kw: Any) -> Callable[[Callable[..., T]], T]:
     return wrap
 
 
-def where(build: Callable[..., Any], null: Callable[[Row], Any] | None = None, **kw: Any) -> Any:
-    """An input field of a filter: `status: list[Status] | None = where(lambda row, value: row.status == any_(value))`."""
-    return strawberry.field(default=strawberry.UNSET, metadata={Word: Where(_viewed(build, 2), null)}, **kw)
+def where(
+    build: Callable[..., Any],
+    null: Callable[[Row], Any] | None = None,
+    *,
+    reads: Mapping[str, Reading] | None = None,
+    sought: bool = False,
+    **kw: Any,
+) -> Any:
+    """An input field of a filter: `status: list[Status] | None = where(lambda row, value: row.status == any_(value))`.
+
+    With `reads`, `value` has their parameters as attributes: `where(lambda row, near: …near.x…, reads={"x": Reading(…)})`.
+    """
+    word = Where(_viewed(build, 2), null, reads, sought)
+    return strawberry.field(default=strawberry.UNSET, metadata={Word: word}, **kw)
+
+
+def measured(name: str, build: Callable[[Any], Any], **kw: Any) -> Any:
+    """A measure's value, where the row stands in a page that has it; null elsewhere. `build` makes of it what is shown."""
+    return expression(lambda row: build(getattr(row, name)) if hasattr(row, name) else sa.null(), **kw)
 
 
 def entity(table: Any, prefix: str | None = None) -> Callable[[type[T]], type[T]]:

@@ -20,11 +20,13 @@ from models.exchange.kinds import (
     SubmittedVia,
     Unit,
 )
+from models.exchange.near import need_is_near, offer_is_near
 from models.exchange.states import CommitmentStatus, NeedStatus, OfferStatus
 from models.labels import labelled
 from models.territory.queries import under
 from resolvers.engine import words as w
 from resolvers.enums import shown
+from resolvers.finding import NearInput, near, searched
 
 UNDER = "In the division of this code, or, for staff, the grid of this code."
 CATEGORY = "Of the service category of this code, or of one below it: `ELDERLY`."
@@ -36,16 +38,23 @@ class NeedOrder(enum.StrEnum):
     NEWEST = "NEWEST"
     URGENT_FIRST = "URGENT_FIRST"
     DUE_FIRST = "DUE_FIRST"
+    NEAREST = "NEAREST"
 
 
 labelled(
     NeedOrder,
-    {NeedOrder.NEWEST: "最新在前", NeedOrder.URGENT_FIRST: "最急在前", NeedOrder.DUE_FIRST: "最早到期在前"},
+    {
+        NeedOrder.NEWEST: "最新在前",
+        NeedOrder.URGENT_FIRST: "最急在前",
+        NeedOrder.DUE_FIRST: "最早到期在前",
+        NeedOrder.NEAREST: "最近在前",
+    },
     description="In which order needs come.",
     describe={
         NeedOrder.NEWEST: "The newest first.",
         NeedOrder.URGENT_FIRST: "The most urgent first, among them the one due soonest.",
         NeedOrder.DUE_FIRST: "The one due soonest first.",
+        NeedOrder.NEAREST: "The nearest to `filter.near` first, which has to be given.",
     },
 )
 
@@ -55,13 +64,18 @@ class OfferOrder(enum.StrEnum):
 
     NEWEST = "NEWEST"
     OLDEST = "OLDEST"
+    NEAREST = "NEAREST"
 
 
 labelled(
     OfferOrder,
-    {OfferOrder.NEWEST: "最新在前", OfferOrder.OLDEST: "最早在前"},
+    {OfferOrder.NEWEST: "最新在前", OfferOrder.OLDEST: "最早在前", OfferOrder.NEAREST: "最近在前"},
     description="In which order offers come.",
-    describe={OfferOrder.NEWEST: "The newest first.", OfferOrder.OLDEST: "The oldest first."},
+    describe={
+        OfferOrder.NEWEST: "The newest first.",
+        OfferOrder.OLDEST: "The oldest first.",
+        OfferOrder.NEAREST: "The nearest to `filter.near` first, which has to be given.",
+    },
 )
 
 
@@ -123,15 +137,10 @@ class NeedFilter:
         lambda row, value: row.created_at < value, description="Written down before this."
     )
     due_before: datetime | None = w.where(lambda row, value: row.due_at < value, description="Due before this.")
-    assigned_to_me: bool | None = w.where(
-        lambda row, value, view: sa.func.coalesce(row.assigned_to == view.actor.person, sa.false()) == value,
-        description="For a social worker: his own cases, or the others.",
-    )
-    quantity_left_min: int | None = w.where(
-        lambda row, value, view: q.need_left(row, view.actor.now) >= value, description="With at least so much left."
-    )
-    title_contains: str | None = w.where(
-        lambda row, value: sa.func.strpos(row.title, value) > 0, description="With this text in the title."
+    search: str | None = searched("In the title, the category's or the community's name.")
+    near: NearInput | None = near(
+        need_is_near,
+        "So near: for staff by the need's own point, for everybody else by the centre of its community.",
     )
 
 
@@ -165,6 +174,11 @@ class OfferFilter:
     )
     title_contains: str | None = w.where(
         lambda row, value: sa.func.strpos(row.title, value) > 0, description="With this text in the title."
+    )
+    search: str | None = searched("In the title, the category's or the provider's community's name.")
+    near: NearInput | None = near(
+        offer_is_near,
+        "So near: an organization's by where it is given, a volunteer's by the centre of his community.",
     )
 
 

@@ -32,6 +32,7 @@ from resolvers.attached import attached
 from resolvers.common import Connection, Node
 from resolvers.engine import words as w
 from resolvers.exchange.filters import CommitmentFilter, CommitmentOrder
+from resolvers.finding import TextRange, distance_km, highlights
 from resolvers.people import Organization, Person, Resident, SocialWorker, Volunteer
 from resolvers.territory import Division, Grid
 
@@ -140,6 +141,14 @@ def registered(column: str) -> Any:
 class Need(Node):
     no: str = w.column(tables.Need.no, description="Its number, to read out: `XQ` and nine digits.")
     title: str = w.column(tables.Need.title, description="What is needed, in a few words.")
+
+    @w.computed(tables.Need.title, description="What of the title was found by a search, in order.")
+    def title_highlights(row: Any, search: str) -> list[TextRange]:
+        return highlights(row.title, search)
+
+    distance_km: float | None = distance_km(
+        "In a list whose filter has `near`: how far it is, in kilometres to 0.1, as that filter reckons; null elsewhere."
+    )
     note: str | None = w.sealed(
         Class.CARE,
         in_full("note"),
@@ -289,6 +298,14 @@ class OfferViewerCan:
 class Offer(Node):
     no: str = w.column(tables.Offer.no, description="Its number, to read out: `GJ` and nine digits.")
     title: str = w.column(tables.Offer.title, description="What is offered, in a few words.")
+
+    @w.computed(tables.Offer.title, description="What of the title was found by a search, in order.")
+    def title_highlights(row: Any, search: str) -> list[TextRange]:
+        return highlights(row.title, search)
+
+    distance_km: float | None = distance_km(
+        "In a list whose filter has `near`: how far it is, in kilometres to 0.1; null elsewhere."
+    )
     note: str | None = w.column(tables.Offer.note, description="Particulars.")
     provider: Provider | None = w.variant(
         {tables.Offer.organization_id: "Organization", tables.Offer.person_id: "Person"},

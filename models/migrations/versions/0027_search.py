@@ -1,4 +1,5 @@
-"""What needs, offers and organizations are found by: keys of their words, of their category's and of their place's name.
+"""What needs, offers, organizations and service points are found by: keys of their words, of their category's and of
+their place's name; and points, to find what is near.
 
 The keys are made in Python (`models.search`); what is there already gets them here. `grams_of` puts a row's own keys
 together with those of its category and its community, so that no verb has to read their names.
@@ -16,7 +17,14 @@ branch_labels = None
 depends_on = None
 
 NAMED = {"division": "code", "service_category": "code"}
-FOUND = {"need": ("title", "category_code"), "offer": ("title", "category_code"), "organization": ("name", "NULL")}
+FOUND = {
+    "need": ("title", "category_code"),
+    "offer": ("title", "category_code"),
+    "organization": ("name", "NULL"),
+    "service_point": ("name", "NULL"),
+}
+PLACED = ("division", "service_point", "offer")
+POINT = "point((x)::double precision, (y)::double precision)"
 GRAMS_OF = """
 CREATE FUNCTION grams_of(own integer[], category text, area text) RETURNS integer[] LANGUAGE sql STABLE PARALLEL SAFE
 RETURN own || coalesce((SELECT c.grams FROM service_category c WHERE c.code = grams_of.category), '{}')
@@ -43,6 +51,8 @@ def upgrade() -> None:
         write(connection, table, [(r.id, search.grams(r.text)) for r in rows], f"grams_of(own, {category}, area)")
     for table in FOUND:
         op.create_index(f"ix_{table}_grams", table, ["grams"], postgresql_using="gin", postgresql_with=PENDING)
+    for table in PLACED:
+        op.create_index(f"ix_{table}_point", table, [sa.text(POINT)], postgresql_using="gist")
 
 
 def write(connection: sa.Connection, table: str, rows: list[tuple[object, object]], value: str) -> None:
@@ -53,6 +63,8 @@ def write(connection: sa.Connection, table: str, rows: list[tuple[object, object
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
+    for table in PLACED:
+        op.drop_index(f"ix_{table}_point", table)
     for table in FOUND:
         op.drop_index(f"ix_{table}_grams", table)
     op.execute("DROP FUNCTION grams_of")

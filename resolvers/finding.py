@@ -1,0 +1,143 @@
+"""What lists are looked through for: words, and what is near. The same for every area."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+import strawberry
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from models import search
+from models.problems import InvalidInput
+from models.territory import geo
+from resolvers.engine import words as w
+from resolvers.engine.plans import BadInput, storable
+
+SEARCH = (
+    "With these words, in any order: at least one character each, in Chinese (traditional or simplified), pinyin"
+    " (`peizhen`, from three letters on, or the first two letters of a character's) or initials (`pz`). Signs part words;"
+    " wildcards are signs. At most 50 characters and 8 words."
+)
+MOST_KM, LEAST_KM, MOST_MINUTES = 50.0, 0.1, 120
+DEFAULT_MINUTES = 15
+
+
+@functools.lru_cache(maxsize=2_000)
+def _ways(text: str) -> list[search.Way]:
+    return search.ways(storable(text))
+
+
+def _way(place: int) -> Callable[[Any], list[int]]:
+    """The keys of one way of reading what is searched for, with those of the place and category beside it."""
+
+    def make(given: Mapping[str, Any]) -> list[int]:
+        try:
+            found = _ways(given["search"])
+        except InvalidInput as no:
+            raise BadInput(no.reason) from None
+        if place >= len(found):
+            return [search.NEVER]
+        area, category = given.get("under"), given.get("category")
+        narrowed = search.place_keys(area)[-1:] if area and len(area) in (6, 9, 12, 15) else []
+        return [*found[place], *narrowed, *([search.narrowing("category", category)] if category else [])]
+
+    return make
+
+
+KEYS = ARRAY(sa.Integer())
+
+
+def searched(description: str) -> Any:
+    """The field `search` of a filter, over a table with `grams`."""
+    return w.where(
+        lambda row, ways: sa.or_(*(row.grams.contains(way) for way in vars(ways).values())),
+        reads={f"way{i}": w.Reading(KEYS, _way(i), whole=True) for i in range(search.WAYS)},
+        sought=True,
+        description=f"{description} {SEARCH}",
+    )
+
+
+@strawberry.type(description="A part of a text.")
+class TextRange:
+    start: int = strawberry.field(
+        description="Where it begins: how many UTF-16 code units come before it, as JavaScript counts."
+    )
+    end: int = strawberry.field(description="Where it ends, counted the same way: `text.slice(start, end)`.")
+
+
+def highlights(text: str, sought: str) -> list[TextRange]:
+    """What to highlight of a text for a search. Raises BadInput."""
+    try:
+        return [TextRange(start=start, end=end) for start, end in search.found_in(text, storable(sought))]
+    except InvalidInput as no:
+        raise BadInput(no.reason) from None
+
+
+@strawberry.input(description="Where from, and how far. Give at most one of the two distances; a 15-minute walk, else.")
+class NearInput:
+    latitude: float = strawberry.field(description="Degrees north, WGS 84; in the city.")
+    longitude: float = strawberry.field(description="Degrees east, WGS 84; in the city.")
+    within_km: float | None = strawberry.field(
+        default=strawberry.UNSET, description="As the crow flies, in kilometres: 0.1 to 50."
+    )
+    within_walk_minutes: int | None = strawberry.field(
+        default=strawberry.UNSET, description="Minutes on foot, 1 to 120: 15 minutes are 1 km (GB 50180-2018)."
+    )
+
+
+def _place(given: Mapping[str, Any]) -> tuple[float, float]:
+    if not geo.in_city(given["latitude"], given["longitude"]):
+        raise BadInput("位置不在沈阳市范围内。")
+    return geo.on_plane(given["latitude"], given["longitude"])
+
+
+def _reach(given: Mapping[str, Any]) -> float:
+    km, minutes = given.get("withinKm"), given.get("withinWalkMinutes")
+    if km is not None and minutes is not None:
+        raise BadInput("公里数和步行分钟数只能填一个。")
+    if km is not None:
+        if not LEAST_KM <= km <= MOST_KM:
+            raise BadInput("距离须在 0.1 至 50 公里之间。")
+        return float(km)
+    walked = DEFAULT_MINUTES if minutes is None else minutes
+    if not 1 <= walked <= MOST_MINUTES:
+        raise BadInput("步行时间须在 1 至 120 分钟之间。")
+    return walked * geo.WALK_KM
+
+
+READS = {
+    "x": w.Reading(sa.Double(), lambda given: _place(given)[0]),
+    "y": w.Reading(sa.Double(), lambda given: _place(given)[1]),
+    "km": w.Reading(sa.Double(), _reach),
+}
+
+
+def near(build: Callable[[Any, Any, Any], Any], description: str) -> Any:
+    """The field `near` of a filter: `build(row, near, view)` says whether a row is."""
+    return w.where(build, reads=READS, description=description)
+
+
+def by_distance(found: Callable[[Any, Any, Any], Sequence[tuple[Any, Any, tuple[Any, ...]]]]) -> w.Measure:
+    """The measure of a list whose filter has `near`; `found` as in `models.exchange.near`."""
+    return w.Measure(
+        DISTANCE,
+        "near",
+        lambda row, near, view: [w.Branch(km, beside, on) for km, beside, on in found(row, near, view)],
+        "按距离排序须给出位置（filter.near）。",
+    )
+
+
+DISTANCE = "km_off"
+
+
+def distance_km(description: str) -> Any:
+    """The field `distanceKm` of what a list by distance is of."""
+    one = sa.literal_column("1")
+    return w.measured(
+        DISTANCE,
+        lambda km: sa.cast(sa.func.round(sa.cast(km, sa.Numeric()), one), sa.Double()),
+        description=description,
+    )
