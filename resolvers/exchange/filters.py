@@ -137,6 +137,16 @@ class NeedFilter:
         lambda row, value: row.created_at < value, description="Written down before this."
     )
     due_before: datetime | None = w.where(lambda row, value: row.due_at < value, description="Due before this.")
+    assigned_to_me: bool | None = w.where(
+        lambda row, value, view: sa.func.coalesce(row.assigned_to == view.actor.person, sa.false()) == value,
+        description="For a social worker: his own cases, or the others.",
+    )
+    quantity_left_min: int | None = w.where(
+        lambda row, value, view: q.need_left(row, view.actor.now) >= value, description="With at least so much left."
+    )
+    title_contains: str | None = w.where(
+        lambda row, value: sa.func.strpos(row.title, value) > 0, description="With this text in the title."
+    )
     search: str | None = searched("In the title, the category's or the community's name.")
     near: NearInput | None = near(
         need_is_near,
