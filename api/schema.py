@@ -15,6 +15,7 @@ from resolvers.identity import IdentityMutation, IdentityQuery
 from resolvers.identity.accounts import AccountsMutation, AccountsQuery
 from resolvers.identity.wechat import WechatMutation
 from resolvers.live import Subscription
+from resolvers.party import PartyQuery
 from resolvers.people import PeopleMutation, PeopleQuery
 from resolvers.people.break_glass import BreakGlassMutation, BreakGlassQuery
 from resolvers.people.interests import InterestMutation, InterestQuery
@@ -30,6 +31,7 @@ from resolvers.territory import TerritoryQuery
 @strawberry.type(description="Everything that can be read. What the caller may not see is absent.")
 class Query(
     TerritoryQuery,
+    PartyQuery,
     PeopleQuery,
     JoiningQuery,
     VolunteeringQuery,

@@ -9,7 +9,9 @@ a year which is not announced yet may still move by some days: it is counted whe
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 
 FIXED = frozenset({(1, 1), (5, 1), (5, 2), (10, 1), (10, 2), (10, 3)})
 """元旦, 劳动节 and 国庆节, as (month, day)."""
@@ -43,9 +45,13 @@ def is_working_day(on: date) -> bool:
     return on.weekday() < 5 and (on.month, on.day) not in FIXED and on not in MOVING
 
 
-def after_working_days(at: datetime, days: int) -> datetime:
-    """The same time of day, so many working days later. `at` with Shanghai's offset: its day counts, and is day 0."""
+def after_working_days(at: datetime, days: int, entered: Mapping[date, bool] = MappingProxyType({})) -> datetime:
+    """The same time of day, so many working days later. `at` with Shanghai's offset: its day counts, and is day 0.
+
+    `entered`: whether days are worked, as an administrator entered them; they go before what is known here.
+    """
     while days:
         at += timedelta(days=1)
-        days -= is_working_day(at.date())
+        day = at.date()
+        days -= entered[day] if day in entered else is_working_day(day)
     return at

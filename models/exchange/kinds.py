@@ -181,6 +181,37 @@ labelled(
 )
 
 
+ACCESS = (Hint.NO_LIFT, Hint.STEPS_AT_DOOR, Hint.NARROW_DOOR, Hint.BARRIER_FREE, Hint.NO_PARKING)
+"""How one gets in: of the hints, these are for whoever asks to give; the others are the staff's choice."""
+
+
+class Missing(enum.StrEnum):
+    """What somebody lacks to serve a need. Stored nowhere; the SQL function `need_misses` says the same words."""
+
+    SKILL = "SKILL"
+    CERTIFICATE = "CERTIFICATE"
+    LANGUAGE = "LANGUAGE"
+    GENDER = "GENDER"
+
+
+labelled(
+    Missing,
+    {
+        Missing.SKILL: "所需技能",
+        Missing.CERTIFICATE: "所需资质证书",
+        Missing.LANGUAGE: "手语",
+        Missing.GENDER: "受助人要求的性别",
+    },
+    description="What somebody lacks to serve a need.",
+    describe={
+        Missing.SKILL: "The skill that it takes.",
+        Missing.CERTIFICATE: "A certificate that it, or its category, takes, verified and valid.",
+        Missing.LANGUAGE: "Sign language.",
+        Missing.GENDER: "The gender that the beneficiary insists on.",
+    },
+)
+
+
 class SubmittedVia(enum.StrEnum):
     """How a need came in."""
 

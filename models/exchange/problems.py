@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from models.exchange.kinds import Missing
 from models.problems import Problem, Retry
 
 
@@ -56,6 +57,48 @@ class OfferDoesNotFit(Problem):
     retry = Retry.CHANGE_INPUT
     reason: str
     """What does not fit, in a phrase."""
+
+
+@dataclasses.dataclass(eq=False)
+class NotQualified(Problem):
+    """Whoever would serve lacks what the need requires of him: a skill, a certificate, sign language, or the gender that
+    the beneficiary insists on."""
+
+    says = "不符合该需求的要求：{missing}。"
+    missing: Missing
+    """What he lacks."""
+
+
+@dataclasses.dataclass(eq=False)
+class OtherAppointment(Problem):
+    """Others serve the need at another of its appointments: all serve it at the same."""
+
+    says = "其他人已选定该需求的第 {number} 个时段，请选择同一时段。"
+    retry = Retry.CHANGE_INPUT
+    number: int
+    """Which of the appointments was chosen, counted from 1."""
+
+
+@dataclasses.dataclass(eq=False)
+class CashNeed(Problem):
+    """Nobody claims a need of money, nor is it shown to the public: a fund pays (Charity Law art. 124)."""
+
+    says = "资金救助需求不开放认领，请转介基金会办理。"
+
+
+@dataclasses.dataclass(eq=False)
+class NotForParty(Problem):
+    """A party unit takes on livelihood items of its own area, nothing else."""
+
+    says = "党组织只能认领本辖区的民生实事。"
+
+
+@dataclasses.dataclass(eq=False)
+class EvidenceMissing(Problem):
+    """A livelihood item is settled with evidence: a written result, or at least one attachment. 销号."""
+
+    says = "销号须填写办理结果或上传佐证材料。"
+    retry = Retry.CHANGE_INPUT
 
 
 @dataclasses.dataclass(eq=False)

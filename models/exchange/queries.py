@@ -8,14 +8,15 @@ answered in time, whoever looks, so that what is left is right for everybody fro
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, cast
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, array
 
-from models.access import NOBODY, STAFF_ROLES, Role
+from models.access import FUND_ROLES, NOBODY, STAFF_ROLES, Role, within
 from models.exchange import rules
-from models.exchange.kinds import Fulfilment, Origin
+from models.exchange.kinds import Fulfilment, Kind, Origin
+from models.exchange.offering import FOUNDATION_KINDS
 from models.exchange.states import (
     CLAIMABLE,
     COMMITMENT_STEPS,
@@ -28,12 +29,13 @@ from models.exchange.states import (
     NeedStatus,
     OfferStatus,
 )
-from models.exchange.tables import Commitment, Need
+from models.exchange.tables import Commitment, Need, NeedFoundation
 from models.exchange.visible import (
     COMMUNITY_DIGITS,
     FUNDED,
+    PROVIDING,
     Where,
-    ancestors,
+    by,
     is_any,
     normal,
     own,
@@ -85,60 +87,6 @@ def in_category(column: Any, code: Any) -> Any:
     return sa.and_(column >= code, column < code.concat("/"))
 
 
-def fits(offer: Any, need: Any, *, searched: str) -> Any:
-    """Whether an offer can serve a need (`rules.misfit`). `searched`: which of the two is looked for, by its index."""
-    above = sa.cast(array([sa.func.split_part(need.category_code, ".", 1), need.category_code]), ARRAY(sa.Text()))
-    category = (
-        in_category(need.category_code, offer.category_code)
-        if searched == "need"
-        else offer.category_code == sa.any_(above)
-    )
-    return sa.and_(
-        offer.kind == need.kind,
-        offer.unit == need.unit,
-        category,
-        serves(offer, need.area),
-        sa.or_(
-            need.window_from.is_(None),
-            sa.and_(offer.window_from < need.window_to, need.window_from < offer.window_to),
-        ),
-    )
-
-
-def serves(offer: Any, code: Any) -> Any:
-    """Whether an offer is meant for a division or grid, or for something around it."""
-    return offer.service_areas.overlap(ancestors(code))
-
-
-def unmatched(need: Any, offer: Any, now: Any) -> Any:
-    """Whether whom a need is for, or the volunteer who offers, is not to be matched by the machine (PIPL art. 24, 31)."""
-    return sa.func.matching_refused(need.beneficiary_id, offer.person_id, now, type_=sa.Boolean())
-
-
-def matching_offers(offer: Any, need: Any, view: Any) -> Any:
-    """Published offers with something left that can serve a need which may still be claimed, of and for the willing."""
-    now = view.actor.now
-    return sa.and_(
-        is_any(offer.status, (OfferStatus.PUBLISHED,)),
-        fits(offer, need, searched="offer"),
-        is_any(need.status, CLAIMABLE),
-        sa.case((offer.window_to <= now, 0), (unmatched(need, offer, now), 0), else_=offer_left(offer, now)) > 0,
-    )
-
-
-def matching_needs(need: Any, offer: Any, view: Any) -> Any:
-    """Open needs with something left that a published offer can serve, of and for the willing."""
-    now = view.actor.now
-    return sa.and_(
-        is_any(need.status, CLAIMABLE),
-        normal(need),
-        fits(offer, need, searched="need"),
-        is_any(offer.status, (OfferStatus.PUBLISHED,)),
-        # not a condition of its own: an index on the due time would be read for nearly every open need
-        sa.case((need.due_at <= now, 0), (unmatched(need, offer, now), 0), else_=need_left(need, now)) > 0,
-    )
-
-
 def surely(*conditions: Any) -> Where:
     """Whether all of some conditions are true; where one is unknown, they are not."""
     return sa.func.coalesce(sa.and_(*conditions), sa.false(), type_=sa.Boolean())
@@ -168,7 +116,9 @@ def _need_conditions(step: str, row: Any, view: Any) -> list[Any]:
         case "edit":
             return [is_any(row.status, tuple(s for s, roles in rules.EDITABLE.items() if role in roles))]
         case "claim":
-            open_ = [is_any(row.status, CLAIMABLE), row.due_at > now, need_left(row, now) > 0, normal(row)]
+            open_ = [*_claimable(row, now), normal(row)]
+            if role is Role.PARTY_SECRETARY:
+                open_ += [is_any(row.kind, (Kind.LIVELIHOOD_ITEM,)), within(row.area, view.actor)]
             mine = view.rows(Commitment)
             again = served(row.id, view.actor, mine, is_any(mine.c.status, LIVE))
             return [*open_, sa.not_(again), *_may_serve(row, view)]
@@ -180,9 +130,11 @@ def _need_conditions(step: str, row: Any, view: Any) -> list[Any]:
         case "ask_foundation":
             return [is_any(row.status, FUNDED), normal(row)]
         case "propose":
-            return [is_any(row.status, CLAIMABLE), row.due_at > now, need_left(row, now) > 0]
+            return _claimable(row, now)
+        case "split":
+            return [is_any(row.status, rules.sources(NEED_STEPS, step)), need_left(row, now) == row.qty_total]
         case "close":
-            ready = is_any(row.status, (NeedStatus.DELIVERED, NeedStatus.IN_PROGRESS))
+            ready = sa.or_(is_any(row.status, (NeedStatus.DELIVERED, NeedStatus.IN_PROGRESS)), _paid(row, view))
             disputed = _has(row, view, (CommitmentStatus.DISPUTED,))
             return [ready, row.qty_committed == row.qty_delivered, sa.not_(disputed)]
         case "reopen":
@@ -191,6 +143,32 @@ def _need_conditions(step: str, row: Any, view: Any) -> list[Any]:
         case "cancel":
             return [is_any(row.status, rules.sources(NEED_STEPS, step)), sa.not_(_has(row, view, UNCLEAR))]
     return [is_any(row.status, rules.sources(NEED_STEPS, step))]
+
+
+def _claimable(row: Any, now: Any) -> list[Any]:
+    """A need of anything but money that takes commitments; a livelihood item does when it is overdue, too."""
+    in_time = sa.or_(row.due_at > now, is_any(row.kind, (Kind.LIVELIHOOD_ITEM,)))
+    return [
+        is_any(row.status, CLAIMABLE),
+        in_time,
+        need_left(row, now) > 0,
+        sa.not_(is_any(row.kind, (Kind.CASH_AID,))),
+    ]
+
+
+def _paid(row: Any, view: Any) -> Any:
+    """Whether a need of money may be closed: a foundation was asked to pay for it."""
+    asked = view.rows(NeedFoundation).c
+    aid = is_any(row.status, rules.sources(NEED_STEPS, "aid"))
+    by_fund = sa.exists(sa.select(sa.literal_column("1")).where(asked.need_id == row.id))
+    return sa.and_(is_any(row.kind, (Kind.CASH_AID,)), aid, by_fund)
+
+
+def misses(row: Any, person: Any, on_day: Any) -> Any:
+    """What somebody lacks to serve a need, as a `Missing`; NULL where it is nothing."""
+    insists = sa.case((row.gender_required, row.gender_preference))
+    required = (row.skill_code, row.certificate, row.category_code, row.language, insists)
+    return sa.func.need_misses(person, *required, on_day, type_=sa.Text())
 
 
 def _may_serve(row: Any, view: Any) -> list[Any]:
@@ -203,7 +181,8 @@ def _may_serve(row: Any, view: Any) -> list[Any]:
             mine.person_id == view.actor.person, is_any(mine.state, (VolunteerRegistration.ACTIVE,))
         )
     )
-    return [active, sa.not_(surely(own(row, view.actor, view.rows(Resident))))]
+    able = misses(row, view.actor.person, today(view.actor)).is_(None)
+    return [active, able, sa.not_(surely(own(row, view.actor, view.rows(Resident))))]
 
 
 def _has(row: Any, view: Any, statuses: tuple[CommitmentStatus, ...]) -> Any:
@@ -220,6 +199,8 @@ def offer_can(step: str) -> Can:
             return NOBODY
         if actor.role is Role.NGO_STAFF:
             mine = row.organization_id == actor.organization
+        elif actor.role in FUND_ROLES:
+            mine = sa.and_(row.organization_id == actor.organization, is_any(row.kind, FOUNDATION_KINDS))
         elif actor.role is Role.VOLUNTEER:
             mine = row.person_id == actor.person
         else:
@@ -227,9 +208,16 @@ def offer_can(step: str) -> Can:
         states = rules.OFFER_EDITABLE if step == "edit" else rules.sources(OFFER_STEPS, step)
         reviewing = step in ("publish", "reject")
         others = unconcerned(view, [row.person_id], [row.organization_id]) if reviewing else []
-        return surely(mine, is_any(row.status, states), *others)
+        lasts = [] if step in ("reject", "resubmit") else [_lasts(step, row, actor.now)]
+        return surely(mine, is_any(row.status, states), *lasts, *others)
 
     return can
+
+
+def _lasts(step: str, row: Any, now: Any) -> Any:
+    """Whether an offer's window is not over: then it is EXPIRED, or of no use to be reviewed; drafts may be edited."""
+    before = is_any(row.status, (OfferStatus.DRAFT, OfferStatus.PENDING_REVIEW))
+    return sa.or_(row.window_to > now, before) if step in ("edit", "withdraw") else row.window_to > now
 
 
 def commitment_can(step: str) -> Can:
@@ -240,7 +228,7 @@ def commitment_can(step: str) -> Can:
         if role not in rules.MAY[f"commitment.{step}"]:
             return NOBODY
         now = view.actor.now
-        conditions = [is_any(row.status, rules.sources(COMMITMENT_STEPS, step))]
+        conditions = [is_any(row.status, rules.sources(COMMITMENT_STEPS, "start" if step == "report" else step))]
         if step in ("accept", "decline"):
             conditions.append(row.hold_until > now)
         if step == "accept":
@@ -253,6 +241,14 @@ def commitment_can(step: str) -> Can:
         if step in rules.UNRELATED and role in STAFF_ROLES:
             sides = unconcerned(view, [row.volunteer_person_id, row.subject_id], [row.organization_id])
             conditions.append(sa.or_(row.volunteer_person_id.is_not_distinct_from(view.actor.person), sa.and_(*sides)))
+        if step == "report":
+            wanted = view.rows(Need).c
+            item = sa.exists(
+                sa.select(sa.literal_column("1")).where(
+                    wanted.id == row.need_id, is_any(wanted.kind, (Kind.LIVELIHOOD_ITEM,))
+                )
+            )
+            conditions += [item, by(row, view.actor)]
         if step == "no_show":
             conditions.append(sa.or_(row.slot_from.is_(None), row.slot_from <= now))
         return surely(*conditions)
@@ -265,7 +261,7 @@ def in_full(row: Any, view: Any) -> sa.ColumnElement[bool]:
     role = view.actor.role
     if role is Role.RESIDENT:
         return _own(row, view)
-    if role in rules.PROVIDERS:
+    if role in rules.SERVING:
         return trusted(row, view.actor, view.rows(Commitment))
     return sa.true() if role in STAFF_ROLES else NOBODY
 
@@ -273,6 +269,62 @@ def in_full(row: Any, view: Any) -> sa.ColumnElement[bool]:
 def hints(row: Any, view: Any) -> Any:
     """What whoever helps should know: for volunteers, who decide by it whether they can; for its parties and staff."""
     return row.hints if view.actor.role is Role.VOLUNTEER else sa.case((in_full(row, view), row.hints))
+
+
+def duration(row: Any) -> Any:
+    """How many minutes the help takes: as it was said, or as long as the appointment, or an hour."""
+    minutes = sa.cast(sa.extract("epoch", row.window_to - row.window_from) / 60, sa.Integer())
+    short = sa.and_(row.options == 0, row.window_to - row.window_from <= _hours(rules.LONGEST_SLOT))
+    return sa.func.coalesce(row.duration_minutes, sa.case((short, minutes)), 60)
+
+
+def _hours(length: timedelta) -> Any:
+    return sa.literal_column(f"interval '{int(length.total_seconds() // 3600)} hours'")
+
+
+def may_be_duplicate(other: Any, row: Any, view: Any) -> Any:
+    """Whether staff should look whether two needs are one: for the same resident or place, of the same category, neither
+    of them ended, written down within 14 days of each other, and not made of one another."""
+    if view.actor.role not in STAFF_ROLES:
+        return NOBODY
+    fortnight = sa.literal_column("interval '14 days'")
+    same = sa.case(
+        (row.beneficiary_id.is_not(None), other.beneficiary_id == row.beneficiary_id),
+        else_=sa.and_(other.beneficiary_id.is_(None), other.area == row.area),
+    )
+    apart = sa.and_(
+        other.id != row.id,
+        other.parent_id.is_distinct_from(row.id),
+        row.parent_id.is_distinct_from(other.id),
+        sa.or_(other.parent_id.is_(None), other.parent_id.is_distinct_from(row.parent_id)),
+    )
+    going_on = sa.not_(is_any(other.status, (*ENDED, NeedStatus.DRAFT)))
+    return sa.and_(
+        other.community_id == row.community_id,
+        surely(same),
+        other.category_code == row.category_code,
+        other.kind == row.kind,
+        other.created_at.between(row.created_at - fortnight, row.created_at + fortnight),
+        going_on,
+        apart,
+    )
+
+
+def helped_before(volunteer: Any, row: Any, view: Any) -> Any:
+    """Whether a volunteer is who last served the same resident in the same category: continuity, for parties and staff."""
+    last = sa.func.previous_helper(row.id, type_=sa.Uuid())
+    return sa.and_(in_full(row, view), volunteer.person_id == last)
+
+
+def answer_overdue(row: Any, now: Any) -> Where:
+    """Whether the community should have answered by now, and has not (条例 art. 13)."""
+    return sa.and_(is_any(row.status, TRIAGE), row.answer_due_at < now)
+
+
+def overdue(row: Any, now: Any) -> Where:
+    """Whether a livelihood item's deadline has passed, and it is not settled."""
+    going_on = is_any(row.status, (NeedStatus.OPEN, NeedStatus.IN_PROGRESS, NeedStatus.DELIVERED))
+    return sa.and_(is_any(row.kind, (Kind.LIVELIHOOD_ITEM,)), going_on, row.due_at < now)
 
 
 def funds_for(fund: Any, asked: Any, view: Any) -> Any:
@@ -320,9 +372,16 @@ def awaiting_answer(row: Any, view: Any) -> sa.ColumnElement[bool]:
     return is_any(row.status, TRIAGE) if view.actor.role in STAFF_ROLES else NOBODY
 
 
+def external_id(row: Any, view: Any) -> Any:
+    """An organization's own number for an offer: for its people."""
+    role = view.actor.role
+    mine = row.organization_id == view.actor.organization if role in PROVIDING else NOBODY
+    return sa.case((mine, row.external_id))
+
+
 def my_offers(row: Any, view: Any) -> sa.ColumnElement[bool]:
     """The asker's own offers, or his organization's."""
-    if view.actor.role is Role.NGO_STAFF:
+    if view.actor.role in PROVIDING:
         return cast(Where, row.organization_id == view.actor.organization)
     return cast(Where, row.person_id == view.actor.person)
 
@@ -332,7 +391,7 @@ def my_commitments(row: Any, view: Any) -> sa.ColumnElement[bool]:
     actor = view.actor
     if actor.role is Role.NGO_STAFF:
         return cast(Where, row.organization_id == actor.organization)
-    if actor.role is Role.RESIDENT:
+    if actor.role in (Role.RESIDENT, Role.PARTY_SECRETARY):
         return sa.true()
     if actor.role is Role.SOCIAL_WORKER:
         workers = view.rows(SocialWorker)

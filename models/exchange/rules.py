@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from models.access import Role
+from models.access import FUND_ROLES, Role
 from models.clock import EARLIEST, LATEST
-from models.exchange.kinds import Fulfilment, Hint, Kind, Origin, Side, Unit
+from models.exchange.kinds import ACCESS, Fulfilment, GenderPreference, Hint, Kind, Origin, Side, Unit
 from models.exchange.states import NeedStatus, OfferStatus, Status
 from models.labels import label
 from models.problems import InvalidInput, InvalidTransition
@@ -24,6 +24,8 @@ DUE_DAYS = 30
 """When a need is due that names neither a window nor a day."""
 GRANT_AFTER = timedelta(hours=24)
 """How long after the service a provider may still ask for the contact."""
+LATE = timedelta(hours=24)
+"""How long before the service one still calls it off in time."""
 LONGEST_SLOT = timedelta(hours=24)
 """A window up to this long is an appointment and books its volunteer; a longer one is a period to choose from."""
 LONGEST_WINDOW = timedelta(days=400)
@@ -33,7 +35,11 @@ MOST = 10_000
 TRIAGERS = frozenset({Role.COMMUNITY_STAFF, Role.SOCIAL_WORKER})
 STAFF = frozenset({*TRIAGERS, Role.GRID_OFFICER})
 PROVIDERS = frozenset({Role.VOLUNTEER, Role.NGO_STAFF})
+SERVING = PROVIDERS | {Role.PARTY_SECRETARY}
+"""Who claims: a party secretary for his unit, livelihood items only."""
 ASKERS = frozenset({Role.RESIDENT, *STAFF})
+OFFERERS = PROVIDERS | (FUND_ROLES - {Role.FUND_REPORTER})
+"""Who offers something: a volunteer himself, an organization's staff, and for a foundation whoever handles its money."""
 
 MAY: dict[str, frozenset[Role]] = {
     "need.submit": ASKERS,
@@ -48,18 +54,23 @@ MAY: dict[str, frozenset[Role]] = {
     "need.name_staff": TRIAGERS,
     "need.assign": frozenset({Role.COMMUNITY_STAFF}),
     "need.ask_foundation": TRIAGERS,
-    "need.claim": PROVIDERS,
+    "need.claim": SERVING,
     "need.propose": TRIAGERS,
-    "offer.submit": PROVIDERS,
-    "offer.edit": PROVIDERS,
-    "offer.pause": PROVIDERS,
-    "offer.resume": PROVIDERS,
-    "offer.withdraw": PROVIDERS,
+    "need.split": TRIAGERS,
+    "need.merge": TRIAGERS,
+    "offer.submit": OFFERERS,
+    "offer.edit": OFFERERS,
+    "offer.resubmit": OFFERERS,
+    "offer.pause": OFFERERS,
+    "offer.resume": OFFERERS,
+    "offer.withdraw": OFFERERS,
+    "offer.upsert": frozenset({Role.NGO_STAFF}),
     "offer.publish": frozenset({Role.COMMUNITY_STAFF, Role.ADMIN}),
     "offer.reject": frozenset({Role.COMMUNITY_STAFF, Role.ADMIN}),
-    "commitment.accept": frozenset({Role.RESIDENT, *PROVIDERS, *TRIAGERS}),
-    "commitment.decline": frozenset({Role.RESIDENT, *PROVIDERS, *TRIAGERS}),
-    "commitment.cancel": frozenset({Role.RESIDENT, *PROVIDERS, *TRIAGERS}),
+    "commitment.accept": frozenset({Role.RESIDENT, *SERVING, *TRIAGERS}),
+    "commitment.decline": frozenset({Role.RESIDENT, *SERVING, *TRIAGERS}),
+    "commitment.cancel": frozenset({Role.RESIDENT, *SERVING, *TRIAGERS}),
+    "commitment.report": SERVING,
     "commitment.confirm": TRIAGERS,
     "commitment.no_show": frozenset({Role.RESIDENT, *TRIAGERS}),
     "commitment.complete": frozenset({Role.RESIDENT, *TRIAGERS}),
@@ -78,6 +89,7 @@ UNRELATED = BY_OTHERS | {"accept"}
 SIDES: dict[Role, Side] = {
     Role.VOLUNTEER: Side.PROVIDER,
     Role.NGO_STAFF: Side.PROVIDER,
+    Role.PARTY_SECRETARY: Side.PROVIDER,
     Role.RESIDENT: Side.BENEFICIARY,
     Role.SOCIAL_WORKER: Side.STAFF,
     Role.GRID_OFFICER: Side.STAFF,
@@ -129,24 +141,9 @@ def lies_in(code: str, category: str) -> bool:
     return code == category or code.startswith(category + ".")
 
 
-def misfit(offer: Mapping[str, Any], need: Mapping[str, Any]) -> str | None:
-    """Why an offer cannot serve a need, in a phrase; None when it can. `queries.fits` says the same in SQL.
-
-    An offer of all 为老 serves a need of 陪诊; not the other way round.
-    """
-    if offer["kind"] != need["kind"]:
-        return "种类不同"
-    if offer["unit"] != need["unit"]:
-        return "计量单位不同"
-    if not lies_in(need["category_code"], offer["category_code"]):
-        return "服务类别不同"
-    if not any(need["area"].startswith(area) for area in offer["service_areas"]):
-        return "不在服务区域内"
-    if need["window_from"] is not None and not (
-        offer["window_from"] < need["window_to"] and need["window_from"] < offer["window_to"]
-    ):
-        return "服务时间不重叠"
-    return None
+def late(slot_from: datetime | None, now: datetime) -> bool:
+    """Whether an appointment is called off so late that nobody else is found easily: within 24 hours of its beginning."""
+    return slot_from is not None and now > slot_from - LATE
 
 
 def slot(start: datetime | None, end: datetime | None) -> tuple[datetime, datetime] | None:
@@ -165,6 +162,20 @@ def urgency(given: int) -> int:
     """1 to 4. Raises InvalidInput outside."""
     if not 1 <= given <= 4:
         raise InvalidInput(field="urgency", reason="紧急程度须在 1 至 4 之间，4 为最急。")
+    return given
+
+
+def vulnerability(given: int) -> int:
+    """0 to 3. Raises InvalidInput outside."""
+    if not 0 <= given <= 3:
+        raise InvalidInput(field="vulnerability", reason="困难程度须在 0 至 3 之间。")
+    return given
+
+
+def duration(given: int | None) -> int | None:
+    """Minutes that the help takes: 10 to 1,440 (a day); None where it is the length of the appointment, or an hour."""
+    if given is not None and not 10 <= given <= 1440:
+        raise InvalidInput(field="durationMinutes", reason="服务时长须在 10 分钟至 24 小时之间。")
     return given
 
 
@@ -223,12 +234,39 @@ def hints(given: Iterable[Hint]) -> list[Hint]:
     return [hint for hint in Hint if hint in chosen]
 
 
+def of_staff(role: Role, field: str, given: int) -> int:
+    """What only staff say of somebody, by what they found; 0 is nothing said. Raises InvalidInput for others."""
+    if given and role not in STAFF:
+        raise InvalidInput(field=field, reason="困难程度由社区工作人员填写。")
+    return given
+
+
+def gender_bar(required: bool, preference: GenderPreference) -> bool:
+    """Whether the wish for a gender is a bar. Raises InvalidInput where there is none to insist on."""
+    if required and preference is GenderPreference.ANY:
+        raise InvalidInput(field="genderRequired", reason="请先选择希望的性别。")
+    return required
+
+
+def said_hints(role: Role, given: Iterable[Hint]) -> list[Hint]:
+    """The hints that somebody of a role gives: how one gets in is for whoever asks to say, the rest for staff.
+
+    Raises InvalidInput.
+    """
+    chosen = hints(given)
+    if role not in STAFF and not set(chosen) <= set(ACCESS):
+        raise InvalidInput(field="hints", reason="除出入条件外，服务提示由社区工作人员填写。")
+    return chosen
+
+
 CHECKS: dict[str, Callable[[Any], Any]] = {
     "title": title,
     "note": note,
     "qty_total": quantity,
     "urgency": urgency,
     "hints": hints,
+    "vulnerability": vulnerability,
+    "duration_minutes": duration,
 }
 """What each editable field must be, by its column; what is not named here is a choice or is checked beside others."""
 
@@ -249,5 +287,20 @@ OFFER_EDITABLE: tuple[OfferStatus, ...] = (
     OfferStatus.PAUSED,
 )
 """Where its provider may still change an offer."""
-REVIEWED = frozenset({"title", "note", "category_id", "service_areas"})
-"""What of an offer stays as it was reviewed, once it is published."""
+REVIEWED = {
+    "title": "title",
+    "note": "note",
+    "category_id": "category",
+    "service_areas": "areas",
+    "x": "position",
+    "y": "position",
+    "radius_km": "radiusKm",
+    "skills": "skills",
+    "certificates": "certificates",
+    "languages": "languages",
+    "venue_address": "venue",
+    "venue_seats": "venue",
+    "venue_equipment": "venue",
+    "venue_access": "venue",
+}
+"""What of an offer stays as it was reviewed, once it is published, and the field that it comes from."""

@@ -143,6 +143,11 @@ OFFER_STEPS: dict[tuple[str, OfferStatus], OfferStatus] = {
     # A provider may also take back what is not published yet.
     ("withdraw", O.DRAFT): O.WITHDRAWN,
     ("withdraw", O.PENDING_REVIEW): O.WITHDRAWN,
+    # Changed in what was reviewed, or with a new window, it is looked at again; what is promised holds meanwhile.
+    ("resubmit", O.PUBLISHED): O.PENDING_REVIEW,
+    ("resubmit", O.PAUSED): O.PENDING_REVIEW,
+    ("resubmit", O.EXPIRED): O.PENDING_REVIEW,
+    ("resubmit", O.REJECTED): O.PENDING_REVIEW,
 }
 
 labelled(

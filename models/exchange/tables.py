@@ -39,6 +39,8 @@ from models.base import (
 from models.exchange.kinds import GenderPreference, Hint, Kind, Origin, Sensitivity, Side, SubmittedVia, Unit
 from models.exchange.states import LIVE, CommitmentStatus, NeedStatus, OfferStatus
 from models.exchange.venues import VenueAccess, VenueEquipment
+from models.people.availability import Language
+from models.people.qualifications import QualificationType
 
 LIVE_SQL = "status IN (" + ", ".join(f"'{s.value}'" for s in LIVE) + ")"
 HINTS = ", ".join(f"'{hint}'" for hint in Hint)
@@ -110,8 +112,8 @@ class Need(Table, table=True):
         check("window", "(window_from IS NULL) = (window_to IS NULL) AND window_from < window_to"),
         check("second_person", "verified_by <> requester_id"),
         check("position", "num_nonnulls(x, y) <> 1"),
-        check("language", "language IN ('MANDARIN', 'KOREAN', 'MONGOLIAN', 'SIGN')"),
-        check("certificate", "certificate ~ '^[A-Z][A-Z_]*$'"),
+        chosen("language", Language),
+        chosen("certificate", QualificationType),
         check("gender_required", "NOT gender_required OR gender_preference <> 'ANY'"),
         check("vulnerability", "vulnerability BETWEEN 0 AND 3"),
         check("duration", "duration_minutes BETWEEN 1 AND 1440"),
@@ -203,12 +205,12 @@ class Need(Table, table=True):
     x: float | None = km(optional=True)
     """Where it is, roughly: its grid's point, or else its community's; never a door's."""
     y: float | None = km(optional=True)
-    skill_code: str | None = text(optional=True)
+    skill_code: str | None = Field(default=None, sa_type=sa.Text, foreign_key="skill.code", nullable=True)
     """What whoever helps must be able to do."""
-    certificate: str | None = text(optional=True)
-    """What he must be certified as: `QualificationType`."""
-    language: str = text(default="MANDARIN")
-    """What is spoken with him: `Language`."""
+    certificate: QualificationType | None = choice(QualificationType, optional=True)
+    """What he must be certified as."""
+    language: Language = choice(Language, default=Language.MANDARIN)
+    """What is spoken with him."""
     gender_required: bool = flag()
     """Whether the wish for a gender is a bar."""
     vulnerability: int = count(0)
@@ -391,10 +393,10 @@ class Offer(Table, table=True):
     """How many tasks in a week, by Shanghai's days; None: as many as there is quantity."""
     skills: list[str] = several()
     """Codes of the skills that whoever serves has."""
-    certificates: list[str] = several()
-    """`QualificationType`: what whoever serves is certified as."""
-    languages: list[str] = several()
-    """`Language`, besides Mandarin."""
+    certificates: list[QualificationType] = several()
+    """What whoever serves is certified as."""
+    languages: list[Language] = several()
+    """Besides Mandarin."""
     external_id: str | None = text(optional=True)
     """The organization's own number for it, by which `upsert_offers` finds it."""
     venue_address: str | None = text(optional=True)
@@ -519,7 +521,7 @@ class Commitment(Table, table=True):
     version: int = count(1)
     party_unit_id: UUID | None = to("party_unit.id", optional=True, index=False)
     """The party unit that took a livelihood item on, where one did; who answers for it is `volunteer_person_id`."""
-    option_id: UUID | None = to("need_option.id", optional=True, index=False)
+    option_id: UUID | None = to("need_option.id", optional=True, index=False, ondelete="SET NULL")
     """Which of the need's appointments it is for."""
     late: bool = flag()
     """Whether it was called off less than 24 h before the service, or during it."""

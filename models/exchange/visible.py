@@ -14,13 +14,26 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, array
 
-from models.access import FUND_ROLES, NOBODY, STAFF_ROLES, VIEWER_ROLES, Role, Viewer, public, visible, within
+from models.access import (
+    FUND_ROLES,
+    NOBODY,
+    STAFF_ROLES,
+    STRANGERS,
+    VIEWER_ROLES,
+    Role,
+    Viewer,
+    public,
+    seen,
+    visible,
+    within,
+)
 from models.base import table
-from models.exchange.kinds import Sensitivity
+from models.exchange.kinds import Kind, Sensitivity
 from models.exchange.offered import OfferBatch
 from models.exchange.states import CLAIMABLE, NeedStatus, OfferStatus
 from models.exchange.tables import Commitment, Need, NeedFoundation, NeedStaff, Offer
 from models.people.tables import Resident
+from models.territory.tables import PartyUnit
 
 Where = sa.ColumnElement[bool]
 
@@ -64,8 +77,9 @@ def normal(row: Any) -> Where:
 
 
 def listed(row: Any) -> Where:
-    """Whether a need stands in the public list."""
-    return sa.and_(normal(row), is_any(row.status, CLAIMABLE))
+    """Whether a need stands in the public list. One of money never does: nobody gives to it (Charity Law art. 124)."""
+    money: Any = sa.literal_column(f"'{Kind.CASH_AID.value}'")
+    return sa.and_(normal(row), is_any(row.status, CLAIMABLE), row.kind != money)
 
 
 def own(row: Any, viewer: Viewer, residents: Any) -> Where:
@@ -80,12 +94,18 @@ def served(need_id: Any, viewer: Viewer, commitments: Any, *narrowed: Where) -> 
     """Whether the asker, or his organization, is or was a provider for a need. `commitments`: a FROM; `narrowed`:
     conditions on its rows."""
     c = commitments.c
-    side = (
-        c.organization_id == viewer.organization
-        if viewer.role is Role.NGO_STAFF
-        else (c.volunteer_person_id == viewer.person)
-    )
-    return sa.exists(sa.select(sa.literal_column("1")).where(c.need_id == need_id, side, *narrowed))
+    return sa.exists(sa.select(sa.literal_column("1")).where(c.need_id == need_id, by(c, viewer), *narrowed))
+
+
+def by(row: Any, viewer: Viewer) -> Where:
+    """Whether a commitment is the asker's, his organization's, or his party unit's."""
+    if viewer.role is Role.NGO_STAFF:
+        return cast(Where, row.organization_id == viewer.organization)
+    if viewer.role is Role.PARTY_SECRETARY:
+        units = table(PartyUnit).alias()
+        ours = sa.select(units.c.id).where(units.c.area == viewer.area).scalar_subquery()
+        return cast(Where, row.party_unit_id == ours)
+    return cast(Where, row.volunteer_person_id == viewer.person)
 
 
 def trusted(row: Any, viewer: Viewer, commitments: Any) -> Where:
@@ -115,7 +135,7 @@ def need(row: Any, viewer: Viewer) -> Where:
         return sa.and_(normal(row), asked_for(row.id, viewer))
     if role is Role.RESIDENT:
         return sa.or_(listed(row), own(row, viewer, table(Resident).alias()))
-    if role in (Role.VOLUNTEER, Role.NGO_STAFF):
+    if role in (Role.VOLUNTEER, Role.NGO_STAFF, Role.PARTY_SECRETARY):
         return sa.or_(listed(row), sa.and_(normal(row), served(row.id, viewer, table(Commitment).alias())))
     return listed(row)
 
@@ -147,8 +167,7 @@ def need_foundation(row: Any, viewer: Viewer) -> Where:
     return sa.exists(sa.select(sa.literal_column("1")).where(asked.c.id == row.need_id, in_scope(asked.c.area, viewer)))
 
 
-@visible("offer")
-def offer(row: Any, viewer: Viewer) -> Where:
+def _offer(row: Any, viewer: Viewer) -> Where:
     """Published ones are for all; money is asked of a foundation by staff, so that it stands in no public list."""
     role = viewer.role
     published = sa.and_(is_any(row.status, (OfferStatus.PUBLISHED,)), row.kind != sa.literal_column("'CASH_AID'"))
@@ -166,21 +185,27 @@ def offer(row: Any, viewer: Viewer) -> Where:
     return published
 
 
+visible("offer")(_offer)
+
+
 @visible("offer_occurrence", implies=("offer_id",))
 def offer_occurrence(row: Any, viewer: Viewer) -> Where:
     of = table(Offer).alias()
-    return sa.exists(sa.select(sa.literal_column("1")).where(of.c.id == row.offer_id, offer(of.c, viewer)))
+    return sa.exists(sa.select(sa.literal_column("1")).where(of.c.id == row.offer_id, _offer(of.c, viewer)))
 
 
-@visible("offer_batch")
-def offer_batch(row: Any, viewer: Viewer) -> Where:
+def _batch(row: Any, viewer: Viewer) -> Where:
+    """An organization's people see what was sent for it."""
     return cast(Where, row.organization_id == viewer.organization) if viewer.role in PROVIDING else NOBODY
+
+
+visible("offer_batch")(_batch)
 
 
 @visible("offer_batch_item", implies=("batch_id",))
 def offer_batch_item(row: Any, viewer: Viewer) -> Where:
     of = table(OfferBatch).alias()
-    return sa.exists(sa.select(sa.literal_column("1")).where(of.c.id == row.batch_id, offer_batch(of.c, viewer)))
+    return sa.exists(sa.select(sa.literal_column("1")).where(of.c.id == row.batch_id, _batch(of.c, viewer)))
 
 
 def ancestors(area: Any) -> Any:
@@ -200,10 +225,8 @@ def commitment(row: Any, viewer: Viewer) -> Where:
     role = viewer.role
     if role in STAFF_ROLES:
         return sa.and_(in_scope(row.area, viewer), sa.or_(normal(row), named(row.need_id, viewer)))
-    if role is Role.VOLUNTEER:
-        return sa.and_(row.volunteer_person_id == viewer.person, normal(row))
-    if role is Role.NGO_STAFF:
-        return sa.and_(row.organization_id == viewer.organization, normal(row))
+    if role in (Role.VOLUNTEER, Role.NGO_STAFF, Role.PARTY_SECRETARY):
+        return sa.and_(by(row, viewer), normal(row))
     if role is Role.RESIDENT:
         asked, residents = table(Need).alias(), table(Resident).alias()
         return sa.exists(
@@ -215,3 +238,12 @@ def commitment(row: Any, viewer: Viewer) -> Where:
 @visible("booking")
 def booking(row: Any, viewer: Viewer) -> Where:
     return row.person_id == viewer.person if viewer.role is Role.VOLUNTEER else NOBODY
+
+
+@visible("need_option", implies=("need_id",))
+def need_option(row: Any, viewer: Viewer) -> Where:
+    """With their need, for whoever is registered as something: when somebody waits at home is not for everybody."""
+    if viewer.role in STRANGERS:
+        return NOBODY
+    of = table(Need).alias()
+    return sa.exists(sa.select(sa.literal_column("1")).where(of.c.id == row.need_id, *seen(of, "need", viewer)))

@@ -8,6 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 import strawberry
 
+from models.exchange import matches
 from models.exchange import queries as q
 from models.exchange.kinds import (
     Fulfilment,
@@ -137,6 +138,17 @@ class NeedFilter:
         lambda row, value: row.created_at < value, description="Written down before this."
     )
     due_before: datetime | None = w.where(lambda row, value: row.due_at < value, description="Due before this.")
+    answer_overdue: bool | None = w.where(
+        lambda row, value, view: q.answer_overdue(row, view.actor.now) == value,
+        description="Which the community should have answered by now, and has not; or the others.",
+    )
+    overdue: bool | None = w.where(
+        lambda row, value, view: q.overdue(row, view.actor.now) == value,
+        description="Livelihood items whose deadline has passed and which are not settled; or all else.",
+    )
+    series: strawberry.ID | None = w.where(
+        lambda row, value: row.series_id == value, description="Of the series that began with this need."
+    )
     assigned_to_me: bool | None = w.where(
         lambda row, value, view: sa.func.coalesce(row.assigned_to == view.actor.person, sa.false()) == value,
         description="For a social worker: his own cases, or the others.",
@@ -172,12 +184,12 @@ class OfferFilter:
         lambda row, value: under(row.area, value), description="Whose provider is at home there: a division's code."
     )
     serves: str | None = w.where(
-        lambda row, value: q.serves(row, value),
+        lambda row, value: matches.serves(row, value),
         description="That serve this division or grid, by its code.",
     )
     available_at: datetime | None = w.where(
-        lambda row, value: sa.and_(row.window_from <= value, row.window_to > value),
-        description="That can be given at this time.",
+        lambda row, value: matches.given_at(row, value),
+        description="That can be given at this time: within their window, and where they repeat in one of their times.",
     )
     quantity_left_min: int | None = w.where(
         lambda row, value, view: q.offer_left(row, view.actor.now) >= value, description="With at least so much left."

@@ -10,6 +10,9 @@ import strawberry
 
 from models.exchange import actions
 from models.exchange.kinds import GenderPreference, Hint, Kind, Sensitivity, SubmittedVia, Unit
+from models.people.availability import Language
+from models.people.qualifications import QualificationType
+from resolvers.exchange.appointments import AppointmentInput, windows
 from resolvers.verbs import Call
 
 
@@ -46,6 +49,37 @@ class NeedInput:
         default=None, description="For staff: how it came in. Null: at the counter, or on a grid officer's round."
     )
     draft: bool = strawberry.field(default=False, description="True keeps it as a draft, for `needSubmitDraft`.")
+    skill: str | None = strawberry.field(
+        default=None, description="The code of a skill that whoever helps must have; null: none in particular."
+    )
+    certificate: QualificationType | None = strawberry.field(
+        default=None, description="What whoever helps must be certified as; null: nothing."
+    )
+    language: Language = strawberry.field(
+        default=Language.MANDARIN, description="What is spoken; SIGN is a requirement, others are wishes."
+    )
+    gender_required: bool = strawberry.field(
+        default=False, description="Whether `genderPreference` is insisted on: then nobody else serves it."
+    )
+    vulnerability: int = strawberry.field(
+        default=0, description="For staff: 0 none to 3 special difficulty; from 2 on it comes one step earlier."
+    )
+    duration_minutes: int | None = strawberry.field(
+        default=None,
+        description="How long the help takes, 10 to 1,440 minutes; null: as long as the appointment, or an hour.",
+    )
+    hints: list[Hint] = strawberry.field(
+        default_factory=list,
+        description="How one gets in (`NO_LIFT`, `STEPS_AT_DOOR`, `NARROW_DOOR`, `BARRIER_FREE`, `NO_PARKING`); for staff, all that whoever helps should know or bring.",
+    )
+    options: list[AppointmentInput] = strawberry.field(
+        default_factory=list,
+        description="Up to three appointments to choose from, the one that suits best first, in place of a window.",
+    )
+    rrule: str | None = strawberry.field(
+        default=None,
+        description="How it repeats: a rule of RFC 5545 with FREQ DAILY, WEEKLY or MONTHLY, INTERVAL, BYDAY, BYMONTHDAY, and COUNT or UNTIL (`FREQ=WEEKLY;BYDAY=TU;COUNT=8`), on Shanghai's clock; the window is the first of 2 to 60 within 400 days. Each becomes a need of its own when it opens.",
+    )
 
     def read(self) -> actions.NeedInput:
         """The same, as the verbs take it."""
@@ -66,6 +100,15 @@ class NeedInput:
             grid=optional(self.grid, "grid", "grid"),
             submitted_via=self.submitted_via,
             draft=self.draft,
+            skill=self.skill,
+            certificate=self.certificate,
+            language=self.language,
+            gender_required=self.gender_required,
+            vulnerability=self.vulnerability,
+            duration_minutes=self.duration_minutes,
+            hints=tuple(self.hints),
+            options=tuple(windows(self.options)),
+            rrule=self.rrule,
         )
 
 
@@ -86,53 +129,25 @@ class NeedEditInput:
     hints: strawberry.Maybe[list[Hint]] = strawberry.field(
         description="For staff: all that whoever helps should know or bring."
     )
-
-
-@strawberry.input(description="What is offered, free of charge.")
-class OfferInput:
-    title: str = strawberry.field(description="What is offered, in 2 to 60 characters.")
-    category: strawberry.ID = strawberry.field(description="What kind of service it is.")
-    window_from: datetime = strawberry.field(description="From when it can be given.")
-    window_to: datetime = strawberry.field(description="Until when; at most 400 days later.")
-    kind: Kind = strawberry.field(default=Kind.SERVICE, description="What sort of thing is offered.")
-    note: str | None = strawberry.field(default=None, description="Particulars, up to 2,000 characters.")
-    quantity: int = strawberry.field(default=1, description="How much in all, 1 to 10,000.")
-    unit: Unit | None = strawberry.field(
-        default=None, description="What the quantity counts; null: what the kind counts."
+    skill: strawberry.Maybe[str | None] = strawberry.field(
+        description="The code of a skill that whoever helps must have; null: none in particular."
     )
-    areas: list[strawberry.ID] = strawberry.field(
-        default_factory=list, description="The divisions that it serves, at most 20; none: the provider's own area."
+    certificate: strawberry.Maybe[QualificationType | None] = strawberry.field(
+        description="What whoever helps must be certified as; null: nothing."
     )
-    draft: bool = strawberry.field(default=False, description="True keeps it as a draft, for `offerSubmitDraft`.")
-
-    def read(self) -> actions.OfferInput:
-        """The same, as the verbs take it."""
-        return actions.OfferInput(
-            title=self.title,
-            category=Call.id(self.category, "service_category", "category"),
-            window_from=self.window_from,
-            window_to=self.window_to,
-            kind=self.kind,
-            note=self.note,
-            quantity=self.quantity,
-            unit=self.unit,
-            areas=tuple(Call.id(area, "division", "areas") for area in self.areas),
-            draft=self.draft,
-        )
-
-
-@strawberry.input(description="What of an offer is to change. What is not given stays.")
-class OfferEditInput:
-    title: strawberry.Maybe[str] = strawberry.field(description="What is offered; not once it is published.")
-    note: strawberry.Maybe[str | None] = strawberry.field(description="Particulars; null takes them away.")
-    category: strawberry.Maybe[strawberry.ID] = strawberry.field(
-        description="What kind of service it is; not once it is published."
+    language: strawberry.Maybe[Language] = strawberry.field(description="What is spoken.")
+    gender_required: strawberry.Maybe[bool] = strawberry.field(
+        description="Whether the wish for a gender is insisted on."
     )
-    quantity: strawberry.Maybe[int] = strawberry.field(description="How much in all; not less than is promised.")
-    window_from: strawberry.Maybe[datetime] = strawberry.field(description="From when it can be given.")
-    window_to: strawberry.Maybe[datetime] = strawberry.field(description="Until when.")
-    areas: strawberry.Maybe[list[strawberry.ID]] = strawberry.field(
-        description="The divisions that it serves; not once it is published."
+    vulnerability: strawberry.Maybe[int] = strawberry.field(description="For staff: 0 none to 3 special difficulty.")
+    duration_minutes: strawberry.Maybe[int | None] = strawberry.field(
+        description="How long the help takes, in minutes; null: as long as the appointment, or an hour."
+    )
+    options: strawberry.Maybe[list[AppointmentInput]] = strawberry.field(
+        description="All appointments to choose from; none: its window is all that is said."
+    )
+    rrule: strawberry.Maybe[str | None] = strawberry.field(
+        description="How it repeats, until it has opened; null: not at all."
     )
 
 
@@ -152,6 +167,10 @@ class ProposalInput:
         default=None, description="When the service is to begin; null: as the need's window says."
     )
     slot_to: datetime | None = strawberry.field(default=None, description="When it is to end; given if `slotFrom` is.")
+    option: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="Which of the need's appointments it is for; null: the one that others chose, or the first.",
+    )
 
 
 def optional(given: str | None, kind: str, field: str) -> UUID | None:
@@ -159,7 +178,20 @@ def optional(given: str | None, kind: str, field: str) -> UUID | None:
     return Call.id(given, kind, field) if given is not None else None
 
 
-COLUMNS = {"quantity": "qty_total"}
+@strawberry.input(description="A part of a need that is split.")
+class NeedPartInput:
+    quantity: int = strawberry.field(description="How much of it; those of all parts make the whole.")
+    option: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="Which of the need's appointments this part is for; null: all of them stay open to it.",
+    )
+
+    def read(self) -> actions.PartInput:
+        """The same, as the verbs take it."""
+        return actions.PartInput(self.quantity, optional(self.option, "need_option", "parts"))
+
+
+COLUMNS = {"quantity": "qty_total", "skill": "skill_code", "options": "choices"}
 
 
 def changes(given: Any) -> dict[str, Any]:
@@ -171,6 +203,8 @@ def changes(given: Any) -> dict[str, Any]:
     }
     if "category" in out:
         out["category"] = Call.id(out["category"], "service_category", "category")
+    if "choices" in out:
+        out["choices"] = windows(out["choices"])
     if "areas" in out:
         out["areas"] = [Call.id(area, "division", "areas") for area in out["areas"]]
     return out

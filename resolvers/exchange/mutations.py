@@ -12,17 +12,15 @@ from models.exchange.kinds import Hint
 from resolvers.exchange.inputs import (
     NeedEditInput,
     NeedInput,
-    OfferEditInput,
-    OfferInput,
+    NeedPartInput,
     ProposalInput,
     changes,
     optional,
 )
-from resolvers.exchange.types import Commitment, Need, Offer
+from resolvers.exchange.types import Commitment, Need
 from resolvers.verbs import Call, mutation
 
 NeedId = Annotated[strawberry.ID, strawberry.argument(description="The need.")]
-OfferId = Annotated[strawberry.ID, strawberry.argument(description="The offer.")]
 CommitmentId = Annotated[strawberry.ID, strawberry.argument(description="The commitment.")]
 Reason = Annotated[str, strawberry.argument(description="Why: 2 to 200 characters, shown to whom it concerns.")]
 Version = Annotated[int, strawberry.argument(description="The version that was read.")]
@@ -103,16 +101,63 @@ class ExchangeMutation:
         actions.cancel_need,
         description="Take a need back. What was claimed is declined, what was agreed is cancelled.",
     )
-    async def need_cancel(call: Call, id: NeedId, reason: Reason) -> UUID:
-        return await actions.cancel_need(call.db, call.id(id, "need"), reason)
+    async def need_cancel(
+        call: Call,
+        id: NeedId,
+        reason: Reason,
+        following: Annotated[
+            bool, strawberry.argument(description="Of a series: whether all later ones are taken back with it.")
+        ] = False,
+    ) -> UUID:
+        return await actions.cancel_need(call.db, call.id(id, "need"), reason, following=following)
 
     @mutation(
         Need,
         actions.close_need,
         description="Community staff and social workers: close what was delivered, wholly or in part.",
     )
-    async def need_close(call: Call, id: NeedId) -> UUID:
-        return await actions.close_need(call.db, call.id(id, "need"))
+    async def need_close(
+        call: Call,
+        id: NeedId,
+        result: Annotated[
+            str | None,
+            strawberry.argument(
+                description="Of a livelihood item: what was done, up to 2,000 characters; may be left out where its provider wrote it, or something attached shows it."
+            ),
+        ] = None,
+    ) -> UUID:
+        return await actions.close_need(call.db, call.id(id, "need"), result=result)
+
+    @mutation(
+        Need,
+        actions.split_need,
+        description="Community staff and social workers: split a need of which nothing is promised into parts, in which it goes on.",
+    )
+    async def need_split(
+        call: Call,
+        id: NeedId,
+        parts: Annotated[
+            list[NeedPartInput],
+            strawberry.argument(description="2 to 20 parts, which together want as much as it does."),
+        ],
+    ) -> UUID:
+        return await actions.split_need(call.db, call.id(id, "need"), [part.read() for part in parts])
+
+    @mutation(
+        Need,
+        actions.merge_need,
+        description="Community staff and social workers: end a duplicate of which nothing is promised; the other one goes on.",
+    )
+    async def need_merge(
+        call: Call,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The duplicate.")],
+        into: Annotated[
+            strawberry.ID,
+            strawberry.argument(description="The one that goes on: for the same person, household or place."),
+        ],
+        reason: Reason,
+    ) -> UUID:
+        return await actions.merge_need(call.db, call.id(id, "need"), call.id(into, "need", "into"), reason)
 
     @mutation(
         Need,
@@ -179,7 +224,7 @@ class ExchangeMutation:
     @mutation(
         Commitment,
         actions.claim_need,
-        description="Claim some of a need for 24 hours: a volunteer for himself, an organization's staff for it. The beneficiary or the community accepts.",
+        description="Claim some of a need for 24 hours: a volunteer for himself, an organization's staff for it, a party secretary for his unit. The beneficiary or the community accepts.",
     )
     async def need_claim(
         call: Call,
@@ -189,6 +234,12 @@ class ExchangeMutation:
             strawberry.ID | None, strawberry.argument(description="Out of which of the provider's own offers, if any.")
         ] = None,
         volunteer: OwnVolunteer = None,
+        option: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(
+                description="Which of the need's appointments; null: the one that others chose, or the first."
+            ),
+        ] = None,
     ) -> UUID:
         return await actions.claim_need(
             call.db,
@@ -196,6 +247,7 @@ class ExchangeMutation:
             quantity,
             offer=optional(offer, "offer", "offer"),
             volunteer=optional(volunteer, "volunteer", "volunteer"),
+            option=optional(option, "need_option", "option"),
         )
 
     @mutation(
@@ -218,6 +270,7 @@ class ExchangeMutation:
             staff=optional(input.staff, "person", "staff"),
             social_worker=optional(input.social_worker, "social_worker", "socialWorker"),
             slot=(input.slot_from, input.slot_to),
+            option=optional(input.option, "need_option", "option"),
         )
 
     @mutation(
@@ -263,6 +316,23 @@ class ExchangeMutation:
     async def commitment_cancel(call: Call, id: CommitmentId, reason: Reason) -> UUID:
         return await actions.cancel_commitment(call.db, call.id(id, "commitment"), reason)
 
+    @mutation(
+        Commitment,
+        actions.report_commitment,
+        description="Whoever took a livelihood item on: it is done, as a written result or something attached to it shows.",
+    )
+    async def commitment_report(
+        call: Call,
+        id: CommitmentId,
+        result: Annotated[
+            str | None,
+            strawberry.argument(
+                description="What was done, up to 2,000 characters; null where an attachment shows it."
+            ),
+        ] = None,
+    ) -> UUID:
+        return await actions.report_commitment(call.db, call.id(id, "commitment"), result=result)
+
     @mutation(Commitment, actions.mark_no_show, description="Record that the provider did not come.")
     async def commitment_no_show(call: Call, id: CommitmentId) -> UUID:
         return await actions.mark_no_show(call.db, call.id(id, "commitment"))
@@ -299,46 +369,3 @@ class ExchangeMutation:
         reason: Reason,
     ) -> UUID:
         return await actions.resolve_commitment(call.db, call.id(id, "commitment"), delivered=delivered, reason=reason)
-
-    @mutation(
-        Offer,
-        actions.submit_offer,
-        description="Offer something free of charge: an organization's staff for it, a volunteer for himself. It waits for review.",
-    )
-    async def offer_submit(
-        call: Call, input: Annotated[OfferInput, strawberry.argument(description="What is offered.")]
-    ) -> UUID:
-        return await actions.submit_offer(call.db, input.read())
-
-    @mutation(Offer, actions.submit_offer_draft, description="Send a draft to the community's review.")
-    async def offer_submit_draft(call: Call, id: OfferId) -> UUID:
-        return await actions.submit_offer_draft(call.db, call.id(id, "offer"))
-
-    @mutation(Offer, actions.edit_offer, description="Change one's own offer.")
-    async def offer_edit(
-        call: Call,
-        id: OfferId,
-        version: Version,
-        input: Annotated[OfferEditInput, strawberry.argument(description="What changes.")],
-    ) -> UUID:
-        return await actions.edit_offer(call.db, call.id(id, "offer"), version, changes(input))
-
-    @mutation(Offer, actions.publish_offer, description="Community staff: an offer passed the review.")
-    async def offer_publish(call: Call, id: OfferId) -> UUID:
-        return await actions.publish_offer(call.db, call.id(id, "offer"))
-
-    @mutation(Offer, actions.reject_offer, description="Community staff: an offer did not pass the review.")
-    async def offer_reject(call: Call, id: OfferId, reason: Reason) -> UUID:
-        return await actions.reject_offer(call.db, call.id(id, "offer"), reason)
-
-    @mutation(Offer, actions.pause_offer, description="Not to be taken up for the time being; what is promised holds.")
-    async def offer_pause(call: Call, id: OfferId) -> UUID:
-        return await actions.pause_offer(call.db, call.id(id, "offer"))
-
-    @mutation(Offer, actions.resume_offer, description="To be taken up again.")
-    async def offer_resume(call: Call, id: OfferId) -> UUID:
-        return await actions.resume_offer(call.db, call.id(id, "offer"))
-
-    @mutation(Offer, actions.withdraw_offer, description="Take one's own offer back; what is promised holds.")
-    async def offer_withdraw(call: Call, id: OfferId) -> UUID:
-        return await actions.withdraw_offer(call.db, call.id(id, "offer"))

@@ -11,8 +11,8 @@ from sqlmodel import desc
 
 from models.access import STRANGERS
 from models.activity import tables as activity
+from models.exchange import matches, offered, tables
 from models.exchange import queries as q
-from models.exchange import tables
 from models.exchange.kinds import (
     Fulfilment,
     GenderPreference,
@@ -27,13 +27,19 @@ from models.exchange.kinds import (
 from models.exchange.states import CommitmentStatus, NeedStatus, OfferStatus
 from models.files import tables as files
 from models.funds.spending import Allocation as AllocationRow
+from models.people.availability import Language
+from models.people.qualifications import QualificationType
 from models.vault import Kind as Class
 from resolvers.attached import attached
-from resolvers.common import Connection, Node
+from resolvers.common import Connection, Node, Position, position
 from resolvers.engine import words as w
+from resolvers.exchange.appointments import NeedOption
 from resolvers.exchange.filters import CommitmentFilter, CommitmentOrder
+from resolvers.exchange.venues import OfferOccurrence, Venue
 from resolvers.finding import TextRange, distance_km, highlights
+from resolvers.party import PartyUnit
 from resolvers.people import Organization, Person, Resident, SocialWorker, Volunteer
+from resolvers.people.volunteering import Skill
 from resolvers.territory import Division, Grid
 
 if TYPE_CHECKING:
@@ -95,6 +101,8 @@ class NeedViewerCan:
     name_staff: bool = _need_can("name_staff", "`needNameStaff`.")
     assign: bool = _need_can("assign", "`needAssign`.")
     ask_foundation: bool = _need_can("ask_foundation", "`needAskFoundation`.")
+    split: bool = _need_can("split", "`needSplit`.")
+    merge: bool = _need_can("merge", "`needMerge`, into another one.")
 
 
 @w.entity(tables.NeedStaff, "need_staff")
@@ -214,6 +222,84 @@ class Need(Node):
     referred_to: str | None = w.expression(
         in_full("referred_to"), description="Whom it was referred to; null for callers who may not read it."
     )
+    skill: Skill | None = w.one(
+        tables.Need.skill_code,
+        target="code",
+        description="What whoever helps must be able to do; null: nothing in particular.",
+    )
+    certificate: QualificationType | None = w.column(
+        tables.Need.certificate, description="What whoever helps must be certified as; null: nothing."
+    )
+    language: Language | None = w.expression(
+        registered("language"), description="What is spoken; null for whoever is registered as nothing."
+    )
+    gender_required: bool | None = w.expression(
+        registered("gender_required"),
+        description="Whether the beneficiary insists on `genderPreference`; null for whoever is registered as nothing.",
+    )
+    vulnerability: int | None = w.expression(
+        in_full("vulnerability"),
+        description="0 none to 3 special difficulty, as staff found it; null for callers who may not read particulars.",
+    )
+    priority: int | None = w.expression(
+        in_full("priority"),
+        description="What comes first, 1 to 4: the urgency, and one step more from vulnerability 2 on; null for callers who may not read particulars.",
+    )
+    duration_minutes: int = w.expression(
+        lambda row: q.duration(row),
+        description="How long the help takes: as it was said, or as long as its appointment, or an hour.",
+    )
+    rrule: str | None = w.expression(
+        registered("rrule"), description="Of the first need of a series: how it repeats, by RFC 5545; null otherwise."
+    )
+    options: list[NeedOption] = w.many(
+        tables.NeedOption.need_id,
+        order=(tables.NeedOption.place,),
+        limit=3,
+        default=3,
+        description="The appointments to choose from, the one that suits best first; none where its window is all that is said, and for whoever is registered as nothing.",
+    )
+    parent: Need | None = w.one(
+        tables.Need.parent_id, description="The need that it is a part or a repetition of; null where it is neither."
+    )
+    parts: list[Need] = w.many(
+        tables.Need.parent_id,
+        order=(tables.Need.window_from,),
+        limit=100,
+        default=20,
+        description="Its parts or repetitions, by when they are wanted, as far as the caller may see them.",
+    )
+    merged_into: Need | None = w.one(
+        tables.Need.merged_into, description="The need that it turned out to be the same as; null otherwise."
+    )
+    possible_duplicates: list[Need] = w.many(
+        match=q.may_be_duplicate,
+        order=(desc(tables.Need.created_at),),
+        limit=20,
+        default=5,
+        description="For staff: needs that may be the same: for the same resident or grid, of the same category, not ended, written down within 14 days of it.",
+    )
+    previous_helpers: list[Volunteer] = w.many(
+        match=q.helped_before,
+        order=("id",),
+        limit=1,
+        default=1,
+        description="The volunteer who last completed something of the same category for the same resident, if the caller may see him; for the need's parties and staff.",
+    )
+    answer_overdue: bool = w.expression(
+        lambda row, view: q.answer_overdue(row, view.actor.now),
+        description="Whether the community should have answered it by now, and has not.",
+    )
+    overdue: bool = w.expression(
+        lambda row, view: q.overdue(row, view.actor.now),
+        description="Of a livelihood item: whether its deadline has passed and it is not settled.",
+    )
+    result: str | None = w.sealed(
+        Class.CARE,
+        in_full("result"),
+        subject=lambda row: row.subject_id,
+        description="Of a livelihood item: what staff wrote down when it was settled; null for callers who may not read it.",
+    )
     reopened: bool = w.column(tables.Need.reopened, description="Whether it was asked for again after closing.")
     opened_at: datetime | None = w.column(tables.Need.opened_at, description="When it was last opened.")
     closed_at: datetime | None = w.column(tables.Need.closed_at, description="When it came to an end.")
@@ -233,7 +319,7 @@ class Need(Node):
         description="The commitments to it that the caller may see.",
     )
     matching_offers: list[Offer] = w.many(
-        match=q.matching_offers,
+        match=matches.matching_offers,
         order=(desc(tables.Offer.created_at),),
         limit=50,
         default=10,
@@ -331,6 +417,53 @@ class Offer(Node):
         limit=20,
         description="The divisions that it serves, with everything in them.",
     )
+    rrule: str | None = w.column(
+        tables.Offer.rrule,
+        description="How it repeats from `windowFrom` on, as a rule of RFC 5545 without `RRULE:`; null: it is there all its window long.",
+    )
+    duration_minutes: int | None = w.column(
+        tables.Offer.duration_minutes, description="How long each time lasts, in minutes, where it repeats."
+    )
+    next_occurrences: list[OfferOccurrence] = w.many(
+        offered.OfferOccurrence.offer_id,
+        order=(offered.OfferOccurrence.starts_at,),
+        where=lambda item, view: item.ends_at > view.actor.now,
+        limit=100,
+        default=5,
+        description="The times in which it can be given that are not over, the next first; its window, where it does not repeat.",
+    )
+    min_notice_minutes: int = w.column(
+        tables.Offer.min_notice_minutes,
+        description="How many minutes before an appointment it must be asked for: a nearer one does not fit.",
+    )
+    parallel: int = w.column(tables.Offer.parallel, description="How many tasks it can serve at one instant.")
+    weekly_cap: int | None = w.column(
+        tables.Offer.weekly_cap,
+        description="How many tasks it serves in a week, Monday to Sunday in Shanghai; null: as many as there is quantity.",
+    )
+    position: Position | None = position(
+        description="Where it is given from: a venue's place, or an organization's. Null where it does not say, and of a volunteer's: where he sets out from is his own."
+    )
+    radius_km: float | None = w.column(
+        tables.Offer.radius_km,
+        description="How far from its position it reaches, in kilometres; null: wherever its areas are.",
+    )
+    skills: list[str] = w.column(tables.Offer.skills, description="Codes of what whoever serves is able to do.")
+    certificates: list[QualificationType] = w.column(
+        tables.Offer.certificates,
+        description="What whoever serves is certified as, as the review has seen it; of a volunteer nothing: his own verified qualifications count.",
+    )
+    languages: list[Language] = w.column(
+        tables.Offer.languages, description="What whoever serves speaks besides Mandarin."
+    )
+    external_id: str | None = w.expression(
+        q.external_id, description="The organization's own number for it; null for everybody else."
+    )
+    venue: Venue | None = w.inside(
+        lambda row: {name: getattr(row, f"venue_{name}") for name in ("address", "seats", "equipment", "access")},
+        present="address",
+        description="For a venue: the room; null for anything else.",
+    )
     cost_free: bool = w.column(tables.Offer.cost_free, description="Always true: nothing is taken from beneficiaries.")
     status: OfferStatus = w.column(tables.Offer.status, description="Where it stands.")
     reason: str | None = w.column(tables.Offer.reason, description="Why it was rejected.")
@@ -343,7 +476,7 @@ class Offer(Node):
         description="The commitments out of it that the caller may see.",
     )
     matching_needs: list[Need] = w.many(
-        match=q.matching_needs,
+        match=matches.matching_needs,
         order=(desc(tables.Need.urgency), tables.Need.due_at),
         limit=50,
         default=10,
@@ -369,6 +502,7 @@ class CommitmentViewerCan:
     complete: bool = _commitment_can("complete", "`commitmentComplete`.")
     dispute: bool = _commitment_can("dispute", "`commitmentDispute`.")
     resolve: bool = _commitment_can("void", "`commitmentResolve`.")
+    report: bool = _commitment_can("report", "`commitmentReport`.")
 
 
 @w.entity(tables.Commitment, "commitment")
@@ -436,6 +570,23 @@ class Commitment(Node):
         lambda row: row.reason,
         subject=lambda row: row.subject_id,
         description="Why it was declined, cancelled, disputed or decided as it was.",
+    )
+    party_unit: PartyUnit | None = w.one(
+        tables.Commitment.party_unit_id,
+        description="The party unit that took a livelihood item on; null where none did.",
+    )
+    option: NeedOption | None = w.one(
+        tables.Commitment.option_id, description="Which of the need's appointments it is for; null where it has none."
+    )
+    late: bool = w.column(
+        tables.Commitment.late,
+        description="Whether it was called off less than 24 hours before the service, or during it.",
+    )
+    result: str | None = w.sealed(
+        Class.CARE,
+        lambda row: row.result,
+        subject=lambda row: row.subject_id,
+        description="Of a livelihood item: what whoever took it on says was done.",
     )
     created_at: datetime = w.column(tables.Commitment.created_at, description="When the first move was made.")
     version: int = w.column(tables.Commitment.version, description="How often it has changed, from 1.")

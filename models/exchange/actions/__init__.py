@@ -13,10 +13,13 @@ from models.exchange.actions.commitments import (
     dispute_commitment,
     keep_open,
     mark_no_show,
+    report_commitment,
     resolve_commitment,
     start_service,
 )
 from models.exchange.actions.jobs import expire_needs, expire_offers, lapse_due_holds
+from models.exchange.actions.likenesses import PartInput, split_need
+from models.exchange.actions.merging import merge_need
 from models.exchange.actions.needs import (
     cancel_need,
     close_need,
@@ -29,7 +32,6 @@ from models.exchange.actions.needs import (
     verify_need,
 )
 from models.exchange.actions.offers import (
-    OfferInput,
     edit_offer,
     pause_offer,
     publish_offer,
@@ -39,10 +41,14 @@ from models.exchange.actions.offers import (
     submit_offer_draft,
     withdraw_offer,
 )
+from models.exchange.actions.offers_bulk import OfferUpsert, upsert_offers
+from models.exchange.offering import OfferInput
 
 __all__ = [
     "NeedInput",
     "OfferInput",
+    "OfferUpsert",
+    "PartInput",
     "accept_commitment",
     "ask_foundation",
     "assign_need",
@@ -62,6 +68,7 @@ __all__ = [
     "keep_open",
     "lapse_due_holds",
     "mark_no_show",
+    "merge_need",
     "name_staff",
     "open_need",
     "pause_offer",
@@ -71,14 +78,17 @@ __all__ = [
     "reject_need",
     "reject_offer",
     "reopen_need",
+    "report_commitment",
     "resolve_commitment",
     "resume_offer",
     "show_to_foundation",
+    "split_need",
     "start_service",
     "submit_draft",
     "submit_need",
     "submit_offer",
     "submit_offer_draft",
+    "upsert_offers",
     "verify_need",
     "withdraw_offer",
 ]

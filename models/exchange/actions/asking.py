@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,21 +14,26 @@ from sqlalchemy.dialects.postgresql import insert
 from models import clock, vault
 from models.access import Role, may, seen
 from models.base import table
+from models.calendar_days import answer_by
 from models.database import Db, Seen, Statement
-from models.exchange import rules
+from models.exchange import appointments, rules
 from models.exchange.actions.ground import Row, bound, care, insertion, locked_need, need
-from models.exchange.kinds import GenderPreference, Kind, Sensitivity, SubmittedVia, Unit
+from models.exchange.appointments import Window
+from models.exchange.kinds import GenderPreference, Hint, Kind, Sensitivity, SubmittedVia, Unit
 from models.exchange.states import NeedStatus
-from models.exchange.tables import NeedStaff, ServiceCategory
+from models.exchange.tables import NeedOption, NeedStaff, ServiceCategory
 from models.exchange.visible import is_any
+from models.people.availability import Language
 from models.people.holding import holds
 from models.people.organizations import Membership
+from models.people.qualifications import QualificationType
+from models.people.skills import Skill
 from models.people.tables import Resident
 from models.problems import Forbidden, InvalidInput, NotFound, refuses
 from models.territory.tables import Division, Grid
-from models.working_days import after_working_days
 
 category, staff, resident = table(ServiceCategory), table(NeedStaff), table(Resident)
+option, skill = table(NeedOption), table(Skill)
 grid, division, membership = table(Grid), table(Division), table(Membership)
 
 
@@ -51,6 +57,15 @@ class NeedInput:
     grid: UUID | None = None
     submitted_via: SubmittedVia | None = None
     draft: bool = False
+    skill: str | None = None
+    certificate: QualificationType | None = None
+    language: Language = Language.MANDARIN
+    gender_required: bool = False
+    vulnerability: int = 0
+    duration_minutes: int | None = None
+    hints: tuple[Hint, ...] = ()
+    options: tuple[Window, ...] = ()
+    rrule: str | None = None
 
 
 CATEGORY = Statement(sa.select(category.c.id, category.c.code).where(category.c.id == bound("id")))
@@ -72,6 +87,18 @@ COMMUNITY_OF_CODE = Statement(
         division.c.code.label("area"),
     ).where(division.c.code == bound("code"), sa.func.length(division.c.code) == 12)
 )
+A_SKILL = Statement(sa.select(sa.exists().where(skill.c.code == bound("code"))))
+POSITION = Statement(
+    sa.select(sa.func.coalesce(grid.c.x, division.c.x).label("x"), sa.func.coalesce(grid.c.y, division.c.y).label("y"))
+    .select_from(division.outerjoin(grid, grid.c.id == bound("grid", sa.Uuid())))
+    .where(division.c.id == bound("community"))
+)
+"""Where a need is: its grid's point, or else its community's."""
+OPTION = Statement(
+    sa.insert(option).values(
+        need_id=bound("need"), place=bound("place"), starts_at=bound("starts_at"), ends_at=bound("ends_at")
+    )
+)
 COLUMNS = (
     *(
         "title",
@@ -85,7 +112,8 @@ COLUMNS = (
         "requester_id",
     ),
     *("submitted_via", "community_id", "grid_id", "area", "unit", "qty_total", "window_from", "window_to", "due_at"),
-    *("answer_due_at", "urgency", "sensitivity", "gender_preference", "status", "created_at"),
+    *("answer_due_at", "urgency", "sensitivity", "gender_preference", "status", "created_at", "x", "y", "skill_code"),
+    *("certificate", "language", "gender_required", "vulnerability", "duration_minutes", "hints", "options", "rrule"),
 )
 INSERT = insertion(need, COLUMNS)
 NAME = Statement(
@@ -120,7 +148,7 @@ async def submit_need(db: Db, given: NeedInput) -> UUID:
     The community has to answer within three working days. A draft waits for `submit_draft`. Of a RESTRICTED need the
     staff who may see it are named at once: who wrote it down, or the community's longest-serving member of staff.
     """
-    window = rules.window(given.window_from, given.window_to, db.now)
+    choices, window, rrule = wanted_at(given, db.now)
     values: dict[str, Any] = {
         "title": rules.title(given.title),
         "kind": given.kind,
@@ -129,7 +157,7 @@ async def submit_need(db: Db, given: NeedInput) -> UUID:
         "window_from": window[0],
         "window_to": window[1],
         "due_at": rules.due(given.due_at or window[1] or db.now + timedelta(days=rules.DUE_DAYS), db.now, window[1]),
-        "answer_due_at": after_working_days(db.now.astimezone(clock.SHANGHAI), rules.ANSWER_DAYS),
+        "answer_due_at": await answer_by(db, rules.ANSWER_DAYS),
         "urgency": rules.urgency(given.urgency),
         "sensitivity": given.sensitivity,
         "gender_preference": given.gender_preference,
@@ -137,11 +165,22 @@ async def submit_need(db: Db, given: NeedInput) -> UUID:
         "requester_id": db.actor.person,
         "status": NeedStatus.DRAFT if given.draft else NeedStatus.SUBMITTED,
         "created_at": db.now,
+        "certificate": given.certificate,
+        "language": given.language,
+        "gender_required": rules.gender_bar(given.gender_required, given.gender_preference),
+        "vulnerability": rules.of_staff(db.actor.role, "vulnerability", rules.vulnerability(given.vulnerability)),
+        "duration_minutes": rules.duration(given.duration_minutes),
+        "hints": rules.said_hints(db.actor.role, given.hints),
+        "options": len(choices),
+        "rrule": rrule,
+        "skill_code": await the_skill(db, given.skill),
         **await the_category(db, given.category),
         **await _whose(db, given),
     }
+    values |= dict(await db.one(POSITION, community=values["community_id"], grid=values["grid_id"]) or {})
     note = await care(db, rules.note(given.note), values["subject_id"])
     made: UUID = await db.value(INSERT, note=note, **values)
+    await write_options(db, made, choices)
     if given.sensitivity is Sensitivity.RESTRICTED:
         await name_somebody(db, made, values["area"])
     if not given.draft:
@@ -163,6 +202,31 @@ async def the_category(db: Db, id: UUID) -> dict[str, Any]:
     if found is None:
         raise InvalidInput(field="category", reason="服务类别不存在。")
     return {"category_id": found["id"], "category_code": found["code"]}
+
+
+async def the_skill(db: Db, code: str | None) -> str | None:
+    """A skill's code. Raises InvalidInput for one that does not exist."""
+    if code is not None and not await db.value(A_SKILL, code=code):
+        raise InvalidInput(field="skill", reason="技能不存在。")
+    return code
+
+
+def wanted_at(
+    given: NeedInput, now: datetime
+) -> tuple[list[Window], tuple[datetime | None, datetime | None], str | None]:
+    """The appointments to choose from, the window that spans them or is all that was said, and how it repeats."""
+    choices = appointments.options(given.options, now)
+    if choices and (given.window_from is not None or given.window_to is not None or given.rrule is not None):
+        raise InvalidInput(field="options", reason="预约时段不能与服务时间或重复规则同时填写。")
+    window = appointments.span(choices) if choices else (given.window_from, given.window_to)
+    checked = rules.window(*window, now)
+    return choices, checked, None if given.rrule is None else appointments.repeated(given.rrule, checked)[0]
+
+
+async def write_options(db: Db, need: UUID, choices: Sequence[Window]) -> None:
+    """Writes the appointments that a need may be served at, in their order."""
+    for place, (start, end) in enumerate(choices):
+        await db.value(OPTION, need=need, place=place, starts_at=start, ends_at=end)
 
 
 async def _whose(db: Db, given: NeedInput) -> dict[str, Any]:

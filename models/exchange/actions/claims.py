@@ -15,32 +15,41 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from models import clock
 from models.access import Role, Viewer, may, seen
 from models.base import table
 from models.database import AsViewer, Db, Seen, Statement
 from models.exchange import rules
-from models.exchange.actions.ground import bound, commitment, need
-from models.exchange.actions.placing import UUID_, Provider, Slot, is_own, locked_offer_of, place, volunteer
-from models.exchange.kinds import Origin, Sensitivity
+from models.exchange.actions.choosing import Slot
+from models.exchange.actions.ground import bound, commitment, locked_need, need
+from models.exchange.actions.placing import UUID_, Provider, is_own, locked_offer_of, place, volunteer
+from models.exchange.kinds import Kind, Origin, Sensitivity
 from models.exchange.problems import (
     AlreadyCommitted,
+    CashNeed,
     NeedFullyCommitted,
+    NotForParty,
+    NotQualified,
     OfferDoesNotFit,
     OfferExhausted,
+    OtherAppointment,
     OwnNeed,
     RestrictedNeed,
     VolunteerInactive,
 )
+from models.exchange.queries import misses
 from models.exchange.states import CLAIMABLE, LIVE, CommitmentStatus
 from models.exchange.visible import is_any
 from models.people.organization_rules import VerifiedState
 from models.people.organizations import Organization, OrganizationVolunteer
 from models.people.rules import VolunteerRegistration
 from models.people.tables import SocialWorker
-from models.people.visible import ongoing, taken
+from models.people.visible import ongoing, taken, today
 from models.problems import InvalidInput, InvalidTransition, NotFound, refuses
+from models.territory.tables import PartyUnit
 
 organization, social_worker, took = table(Organization), table(SocialWorker), table(OrganizationVolunteer)
+unit = table(PartyUnit)
 ONE: Any = sa.literal_column("1")
 
 
@@ -73,10 +82,13 @@ def _claim(viewer: AsViewer) -> sa.ClauseElement:
         *seen(need, "need", viewer),
         is_any(need.c.status, CLAIMABLE),
         is_any(need.c.sensitivity, (Sensitivity.NORMAL,)),
-        need.c.due_at > viewer.now,
+        sa.or_(need.c.due_at > viewer.now, need.c.kind == sa.literal_column(f"'{Kind.LIVELIHOOD_ITEM.value}'")),
+        need.c.kind != sa.literal_column(f"'{Kind.CASH_AID.value}'"),
+        need.c.options == sa.literal_column("0"),
         need.c.qty_committed + qty <= need.c.qty_total,
         sa.not_(sa.exists(again)),
         sa.not_(is_own(serving)),
+        sa.or_(serving.is_(None), misses(need.c, serving, today(viewer)).is_(None)),
     ]
     if alone:
         active = is_any(volunteer.c.state, (VolunteerRegistration.ACTIVE,))
@@ -143,6 +155,11 @@ OF_ORGANIZATION = Seen(
         )
     )
 )
+UNIT = Statement(
+    sa.select(unit.c.id).where(
+        unit.c.area == bound("area", sa.Text()), sa.or_(unit.c.valid_to.is_(None), unit.c.valid_to >= bound("today"))
+    )
+)
 SOCIAL_WORKER = Statement(sa.select(social_worker.c.id).where(social_worker.c.id == bound("id")))
 
 
@@ -150,31 +167,41 @@ def _ours(viewer: Viewer) -> Any:
     return volunteer.c.person_id.in_(taken(viewer)) if viewer.role is Role.NGO_STAFF else sa.true()
 
 
-@may(rules.MAY["need.claim"])
-@refuses(
-    NeedFullyCommitted,
-    AlreadyCommitted,
-    OwnNeed,
-    VolunteerInactive,
-    OfferDoesNotFit,
-    OfferExhausted,
-    RestrictedNeed,
-    InvalidTransition,
+IN_THE_WAY = (
+    *(NeedFullyCommitted, AlreadyCommitted, OwnNeed, VolunteerInactive, NotQualified, OfferDoesNotFit, OfferExhausted),
+    *(RestrictedNeed, CashNeed, OtherAppointment, InvalidTransition),
 )
-async def claim_need(
-    db: Db, need: UUID, quantity: int = 1, *, offer: UUID | None = None, volunteer: UUID | None = None
-) -> UUID:
-    """Claims some of a need for 24 hours: a volunteer for himself, an organization's staff for it.
+"""What keeps somebody from serving a need."""
 
-    `offer`: out of which of the provider's own offers; `volunteer`: whom the organization names, of its own. Returns
-    the commitment's id; it waits for the beneficiary or the community to accept.
+
+@may(rules.MAY["need.claim"])
+@refuses(*IN_THE_WAY, NotForParty)
+async def claim_need(
+    db: Db,
+    need: UUID,
+    quantity: int = 1,
+    *,
+    offer: UUID | None = None,
+    volunteer: UUID | None = None,
+    option: UUID | None = None,
+) -> UUID:
+    """Claims some of a need for 24 hours: a volunteer for himself, an organization's staff for it, a party secretary for
+    his unit.
+
+    `offer`: out of which of the provider's own offers; `volunteer`: whom the organization names, of its own; `option`:
+    which of the need's appointments. Returns the commitment's id; it waits for the beneficiary or the community to
+    accept.
     """
     rules.quantity(quantity)
+    if db.actor.role is Role.PARTY_SECRETARY:
+        if offer is not None or volunteer is not None:
+            raise InvalidInput(field="offer" if offer else "volunteer", reason="党组织认领不需填写供给或志愿者。")
+        return await place(db, need, await _party(db, need), quantity, Origin.CLAIM, offer=None, option=option)
     alone = db.actor.role is Role.VOLUNTEER
     if volunteer is not None and alone:
         raise InvalidInput(field="volunteer", reason="志愿者只能为自己认领。")
     serving = db.actor.person if alone else await named_volunteer(db, volunteer)
-    if offer is None:
+    if offer is None and option is None:
         try:
             made = await db.one(CLAIM, need=need, qty=quantity, serving=serving)
         except asyncpg.UniqueViolationError:
@@ -183,20 +210,20 @@ async def claim_need(
             db.tell("commitment.proposed", made["id"], area=made["area"], need=need)
             return made["id"]  # type: ignore[no-any-return]
     provider = Provider(None if alone else db.actor.organization, db.actor.person if alone else None, serving)
-    return await place(db, need, provider, quantity, Origin.CLAIM, offer=offer)
+    return await place(db, need, provider, quantity, Origin.CLAIM, offer=offer, option=option)
+
+
+async def _party(db: Db, need: UUID) -> Provider:
+    """The unit that a secretary claims for, he answering for it. Raises NotForParty for what it does not take on."""
+    row = await locked_need(db, need)
+    unit = await db.value(UNIT, area=db.actor.area, today=clock.day(db.now))
+    if unit is None or row["kind"] != Kind.LIVELIHOOD_ITEM or not db.actor.covers(row["area"]):
+        raise NotForParty()
+    return Provider(None, None, db.actor.person, unit)
 
 
 @may(rules.MAY["need.propose"])
-@refuses(
-    NeedFullyCommitted,
-    AlreadyCommitted,
-    OwnNeed,
-    VolunteerInactive,
-    OfferDoesNotFit,
-    OfferExhausted,
-    RestrictedNeed,
-    InvalidTransition,
-)
+@refuses(*IN_THE_WAY)
 async def propose_commitment(
     db: Db,
     need: UUID,
@@ -208,6 +235,7 @@ async def propose_commitment(
     staff: UUID | None = None,
     social_worker: UUID | None = None,
     slot: Slot = (None, None),
+    option: UUID | None = None,
 ) -> UUID:
     """Proposes a provider for some of a need, for 24 hours; the provider accepts.
 
@@ -235,7 +263,15 @@ async def propose_commitment(
         raise VolunteerInactive()
     provider = Provider(organization, person, person if organization is None else serving)
     return await place(
-        db, need, provider, quantity, Origin.PROPOSAL, offer=offer, social_worker=social_worker, slot=agreed
+        db,
+        need,
+        provider,
+        quantity,
+        Origin.PROPOSAL,
+        offer=offer,
+        social_worker=social_worker,
+        slot=agreed,
+        option=option,
     )
 
 

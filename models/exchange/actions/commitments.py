@@ -33,8 +33,15 @@ from models.exchange.actions.ground import (
     write_commitment,
 )
 from models.exchange.actions.placing import IS_OWN
-from models.exchange.kinds import Origin, Side, SubmittedVia
-from models.exchange.problems import NotYourTurn, OverlappingBooking, OwnNeed, TooEarly, VolunteerInactive
+from models.exchange.kinds import Kind, Origin, Side, SubmittedVia
+from models.exchange.problems import (
+    EvidenceMissing,
+    NotYourTurn,
+    OverlappingBooking,
+    OwnNeed,
+    TooEarly,
+    VolunteerInactive,
+)
 from models.exchange.states import COMMITMENT_STEPS, CommitmentStatus, NeedStatus
 from models.exchange.tables import Booking
 from models.exchange.visible import is_any
@@ -43,7 +50,7 @@ from models.people.actions.interests import no_conflict
 from models.people.problems import ConflictOfInterest
 from models.people.reliability import reckon_reliability
 from models.people.tables import ContactGrant, Resident, SocialWorker
-from models.problems import Forbidden, InvalidTransition, refuses
+from models.problems import Forbidden, InvalidInput, InvalidTransition, refuses
 
 booking, resident, worker, grant = table(Booking), table(Resident), table(SocialWorker), table(ContactGrant)
 C = CommitmentStatus
@@ -74,6 +81,7 @@ KEEP_GRANTS = Statement(
     )
     .values(until=sa.func.greatest(grant.c.since, bound("until", INSTANT)))
 )
+EVIDENT = Statement(sa.select(sa.func.item_evident(bound("need", sa.Uuid()), type_=sa.Boolean())))
 UNJUDGED = Statement(
     sa.select(
         sa.exists().where(
@@ -164,7 +172,7 @@ async def cancel_commitment(db: Db, commitment: UUID, reason: str) -> UUID:
     why = rules.reason(reason)
     row, asked, status = await _step(db, commitment, "cancel")
     by = Side.PROVIDER if Side.PROVIDER in sides(db.actor, row) else rules.SIDES[db.actor.role]
-    await end(db, row, asked, status, reason=why, cancelled_by=by)
+    await end(db, row, asked, status, reason=why, cancelled_by=by, late=rules.late(row["slot_from"], db.now))
     return commitment
 
 
@@ -180,7 +188,7 @@ async def mark_no_show(db: Db, commitment: UUID) -> UUID:
 
 
 @may(rules.MAY["commitment.complete"])
-@refuses(InvalidTransition, ConflictOfInterest)
+@refuses(InvalidTransition, ConflictOfInterest, EvidenceMissing)
 async def complete_commitment(
     db: Db, commitment: UUID, *, rating: int | None = None, comment: str | None = None
 ) -> UUID:
@@ -206,7 +214,7 @@ async def dispute_commitment(db: Db, commitment: UUID, reason: str) -> UUID:
 
 
 @may(rules.MAY["commitment.uphold"] | rules.MAY["commitment.void"])
-@refuses(InvalidTransition, ConflictOfInterest)
+@refuses(InvalidTransition, ConflictOfInterest, EvidenceMissing)
 async def resolve_commitment(db: Db, commitment: UUID, *, delivered: bool, reason: str) -> UUID:
     """Decides a dispute: it was delivered, and is completed; or it was not, is void, and its quantity wanted again."""
     require(db.actor, rules.MAY["commitment.uphold" if delivered else "commitment.void"])
@@ -220,6 +228,32 @@ async def resolve_commitment(db: Db, commitment: UUID, *, delivered: bool, reaso
         await move_need(db, asked, "return")
     await end(db, row, asked, status, reason=why)
     return commitment
+
+
+@may(rules.MAY["commitment.report"])
+@refuses(InvalidTransition, EvidenceMissing)
+async def report_commitment(db: Db, commitment: UUID, *, result: str | None = None) -> UUID:
+    """Whoever took a livelihood item on says that it is done: a written result, or something attached to it, shows so.
+
+    Others are served in a session, whose check-ins deliver them.
+    """
+    words = rules.note(result, "result")
+    row, asked = await locked_commitment(db, commitment)
+    if Side.PROVIDER not in sides(db.actor, row):
+        raise Forbidden()
+    if asked["kind"] != Kind.LIVELIHOOD_ITEM:
+        raise InvalidInput(field="id", reason="只有民生实事由承接方填报办理结果。")
+    rules.step(COMMITMENT_STEPS, "start", standing(row, db))
+    await deliver(db, commitment, result=words)
+    await must_be_evident(db, asked)
+    return commitment
+
+
+async def must_be_evident(db: Db, asked: Row) -> None:
+    """Raises EvidenceMissing where a livelihood item shows no result: nothing written, nothing attached since it was
+    taken on."""
+    if asked["kind"] == Kind.LIVELIHOOD_ITEM and not await db.value(EVIDENT, need=asked["id"]):
+        raise EvidenceMissing()
 
 
 async def start_service(db: Db, commitment: UUID) -> None:
@@ -239,7 +273,7 @@ async def _start(db: Db, row: Row, asked: Row) -> None:
         await move_need(db, asked, "start")
 
 
-async def deliver(db: Db, commitment: UUID, quantity: int | None = None) -> None:
+async def deliver(db: Db, commitment: UUID, quantity: int | None = None, **changes: Any) -> None:
     """For the activity area, on the last check-out: so much of the commitment was delivered (all, unless said less).
 
     What was not delivered is returned to need and offer. A commitment that was confirmed but not started starts first;
@@ -253,7 +287,7 @@ async def deliver(db: Db, commitment: UUID, quantity: int | None = None) -> None
         row, asked = await locked_commitment(db, commitment, checked=False)
     status = rules.step(COMMITMENT_STEPS, "deliver", standing(row, db))
     given = row["qty"] if quantity is None else max(0, min(quantity, row["qty"]))
-    await write_commitment(db, row, status, delivered_at=db.now, qty_delivered=given)
+    await write_commitment(db, row, status, delivered_at=db.now, qty_delivered=given, **changes)
     await count(db, row, held=given - row["qty"], delivered=given)
     if asked["qty_delivered"] + given >= asked["qty_total"]:
         await move_need(db, asked, "deliver")
@@ -269,6 +303,7 @@ async def complete(db: Db, row: Row, status: CommitmentStatus, **changes: Any) -
 async def close_if_done(db: Db, asked: Row) -> None:
     """Closes a locked need that was delivered when nothing of it waits for a word any more."""
     if asked["status"] == NeedStatus.DELIVERED and not await db.value(UNJUDGED, need=asked["id"]):
+        await must_be_evident(db, asked)
         await move_need(db, asked, "close", closed_at=db.now)
 
 

@@ -87,8 +87,8 @@ def _written(rows: sa.Table, columns: Iterable[str], **more: Any) -> Statement:
     return Findable(sa.update(rows).where(of).values(**values, **more, grams=found_by(rows.c.area)))
 
 
-def _changed(rows: sa.Table, *counters: str) -> Statement:
-    more = {name: rows.c[name] + bound(name, sa.Integer()) for name in counters}
+def _changed(rows: sa.Table, *counters: str, **also: Any) -> Statement:
+    more = also | {name: rows.c[name] + bound(name, sa.Integer()) for name in counters}
     return Statement(sa.update(rows).where(rows.c.id == bound("of", sa.Uuid())).values(**more))
 
 
@@ -104,23 +104,40 @@ KEYS_OF = Statement(sa.select(*KEYS).where(commitment.c.id == bound("id")))
 NEED_COLUMNS = (
     *("title", "note", "category_id", "category_code", "qty_total", "window_from", "window_to", "due_at"),
     *("answer_due_at", "urgency", "sensitivity", "gender_preference", "status", "reason", "referred_to", "reopened"),
-    *("hints", "opened_at", "closed_at", "verified_by", "assigned_to"),
+    *("hints", "opened_at", "closed_at", "verified_by", "assigned_to", "skill_code", "certificate", "language"),
+    *("gender_required", "vulnerability", "duration_minutes", "options", "rrule", "series_id", "merged_into", "result"),
 )
 OFFER_COLUMNS = (
     *("title", "note", "category_id", "category_code", "qty_total", "window_from", "window_to", "service_areas"),
-    *("status", "reason", "reviewed_by"),
+    *("status", "reason", "reviewed_by", "rrule", "duration_minutes", "min_notice_minutes", "parallel", "weekly_cap"),
+    *("x", "y", "radius_km", "skills", "certificates", "languages", "external_id"),
+    *("venue_address", "venue_seats", "venue_equipment", "venue_access"),
 )
 COMMITMENT_COLUMNS = (
     *("volunteer_person_id", "social_worker_id", "qty_delivered", "status", "accepted_at", "confirmed_at"),
     *("confirmed_by", "open_until", "started_at", "delivered_at", "ended_at", "rating", "comment", "cancelled_by"),
-    "reason",
+    *("reason", "late", "result"),
 )
-CARE = frozenset({"note", "reason", "comment"})
+CARE = frozenset({"note", "reason", "comment", "result"})
 """What of a need or a commitment is sealed."""
 WRITE_NEED = _written(need, NEED_COLUMNS, version=need.c.version + 1)
 WRITE_OFFER = _written(offer, OFFER_COLUMNS, version=offer.c.version + 1)
 WRITE_COMMITMENT = _written(commitment, COMMITMENT_COLUMNS, version=commitment.c.version + 1)
-COUNT_NEED = _changed(need, "qty_committed", "qty_delivered")
+_nothing_ahead = need.c.qty_committed + bound("qty_committed", sa.Integer()) == (
+    need.c.qty_delivered + bound("qty_delivered", sa.Integer())
+)
+COUNT_NEED = _changed(
+    need, "qty_committed", "qty_delivered", option_place=sa.case((_nothing_ahead, sa.null()), else_=need.c.option_place)
+)
+"""When nothing is promised that is not delivered, the need's appointments may be chosen from again."""
+HOLD_NEED = Statement(
+    sa.update(need)
+    .where(need.c.id == bound("of", sa.Uuid()))
+    .values(
+        qty_committed=need.c.qty_committed + bound("qty", sa.Integer()),
+        option_place=sa.func.coalesce(need.c.option_place, bound("option_place", sa.Integer())),
+    )
+)
 COUNT_OFFER = _changed(offer, "qty_reserved", "qty_consumed")
 
 

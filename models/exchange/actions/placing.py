@@ -13,12 +13,16 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from models import clock
 from models.base import INSTANT, table
 from models.database import Db, Statement
 from models.exchange import rules
+from models.exchange.actions.choosing import Slot, appointment
+from models.exchange.actions.fitting import must_fit
 from models.exchange.actions.ground import (
     COUNT_NEED,
     COUNT_OFFER,
+    HOLD_NEED,
     LOCK_NEEDS,
     LOCK_OFFERS,
     UUIDS,
@@ -30,17 +34,19 @@ from models.exchange.actions.ground import (
     locked_offer,
     need,
 )
-from models.exchange.kinds import Origin, Sensitivity
+from models.exchange.kinds import Kind, Missing, Origin, Sensitivity
 from models.exchange.problems import (
     AlreadyCommitted,
+    CashNeed,
     NeedFullyCommitted,
+    NotQualified,
     OfferDoesNotFit,
-    OfferExhausted,
     OwnNeed,
     RestrictedNeed,
     VolunteerInactive,
 )
-from models.exchange.states import CLAIMABLE, LIVE, CommitmentStatus, NeedStatus, OfferStatus
+from models.exchange.queries import misses
+from models.exchange.states import CLAIMABLE, LIVE, CommitmentStatus, NeedStatus
 from models.exchange.tables import NeedStaff
 from models.exchange.visible import is_any
 from models.labels import label
@@ -50,17 +56,17 @@ from models.problems import InvalidTransition
 
 volunteer, resident, need_staff = table(Volunteer), table(Resident), table(NeedStaff)
 UUID_ = sa.Uuid()
-Slot = tuple[datetime | None, datetime | None]
 
 
 @dataclasses.dataclass(frozen=True)
 class Provider:
-    """Who is to serve: an organization, with or without one of its volunteers, or a person himself."""
+    """Who is to serve: an organization, with or without one of its volunteers, a party unit, or a person himself."""
 
     organization: UUID | None
     person: UUID | None
     serving: UUID | None
-    """The person who serves; of an organization, the one that it names."""
+    """The person who serves; of an organization, the one that it names; of a party unit, its secretary."""
+    party_unit: UUID | None = None
 
 
 def is_own(person: Any) -> Any:
@@ -69,6 +75,9 @@ def is_own(person: Any) -> Any:
     return sa.func.coalesce(sa.or_(need.c.requester_id == person, need.c.household == household), sa.false())
 
 
+MISSES = Statement(
+    sa.select(misses(need.c, bound("person", UUID_), bound("today", sa.Date()))).where(need.c.id == bound("id", UUID_))
+)
 IS_OWN = Statement(sa.select(is_own(bound("person", UUID_))).where(need.c.id == bound("id")))
 DUE_OF_OFFER = Statement(
     sa.select(commitment.c.need_id)
@@ -96,6 +105,7 @@ LIVE_ALREADY = Statement(
             commitment.c.offer_id.is_not_distinct_from(bound("offer", UUID_)),
             commitment.c.organization_id.is_not_distinct_from(bound("organization", UUID_)),
             commitment.c.person_id.is_not_distinct_from(bound("person", UUID_)),
+            commitment.c.party_unit_id.is_not_distinct_from(bound("party_unit", UUID_)),
             is_any(commitment.c.status, LIVE),
         )
     )
@@ -114,7 +124,7 @@ COLUMNS = (
         "slot_from",
         "slot_to",
     ),
-    "created_at",
+    *("created_at", "party_unit_id", "option_id"),
 )
 INSERT = insertion(commitment, COLUMNS)
 ACTIVE = Statement(
@@ -147,6 +157,7 @@ async def place(
     offer: UUID | None,
     social_worker: UUID | None = None,
     slot: Slot = (None, None),
+    option: UUID | None = None,
 ) -> UUID:
     """Makes a commitment with every row locked and every overdue hold written down, or says what is in the way."""
     if offer is None:
@@ -155,17 +166,19 @@ async def place(
     asked = await locked_need(db, id)
     must_be_claimable(asked, db.now)
     await must_be_eligible(db, asked, provider)
-    keys = {"organization": provider.organization, "person": provider.person}
+    chosen = await appointment(db, asked, option, slot)
+    keys = {"organization": provider.organization, "person": provider.person, "party_unit": provider.party_unit}
     if await db.value(LIVE_ALREADY, need=id, offer=offer, **keys):
         raise AlreadyCommitted()
     left = asked["qty_total"] - asked["qty_committed"]
     if quantity > left:
         raise NeedFullyCommitted(remaining=left)
     if given is not None:
-        must_fit(given, asked, provider, quantity, db.now)
+        if (given["organization_id"], given["person_id"]) != (provider.organization, provider.person):
+            raise OfferDoesNotFit(reason="不是该服务方的供给")
+        await must_fit(db, given, asked, chosen.slot, quantity)
         await db.value(COUNT_OFFER, of=given["id"], qty_reserved=quantity, qty_consumed=0)
-    await db.value(COUNT_NEED, of=id, qty_committed=quantity, qty_delivered=0)
-    agreed = slot if slot[0] is not None else rules.slot(asked["window_from"], asked["window_to"]) or (None, None)
+    await db.value(HOLD_NEED, of=id, qty=quantity, option_place=chosen.place)
     made: UUID = await db.value(
         INSERT,
         need_id=id,
@@ -182,48 +195,49 @@ async def place(
         origin=origin,
         status=CommitmentStatus.PROPOSED,
         hold_until=db.now + rules.HOLD,
-        slot_from=agreed[0],
-        slot_to=agreed[1],
+        slot_from=chosen.slot and chosen.slot[0],
+        slot_to=chosen.slot and chosen.slot[1],
         created_at=db.now,
+        party_unit_id=provider.party_unit,
+        option_id=chosen.option,
     )
     db.tell("commitment.proposed", made, area=asked["area"], need=id)
     return made
 
 
 def must_be_claimable(asked: Row, now: datetime) -> None:
-    """Raises InvalidTransition unless a need takes commitments now."""
+    """Raises CashNeed, or InvalidTransition, unless a need takes commitments now. A livelihood item does when it is
+    overdue, too: late is better than never."""
+    if asked["kind"] == Kind.CASH_AID:
+        raise CashNeed()
     status = NeedStatus(asked["status"])
-    if status in CLAIMABLE and asked["due_at"] <= now:
+    if status in CLAIMABLE and asked["due_at"] <= now and asked["kind"] != Kind.LIVELIHOOD_ITEM:
         status = NeedStatus.EXPIRED
     if status not in CLAIMABLE:
         raise InvalidTransition(status=status.value, label=label(status))
 
 
 async def must_be_eligible(db: Db, asked: Row, provider: Provider) -> None:
-    """Raises VolunteerInactive, OwnNeed, or RestrictedNeed where somebody may not serve a need."""
+    """Raises VolunteerInactive, OwnNeed, NotQualified, or RestrictedNeed where somebody may not serve a need.
+
+    Staff who are named for a RESTRICTED need answer themselves for what they can do; a party unit for its people.
+    """
     if asked["sensitivity"] == Sensitivity.RESTRICTED:
         if provider.person is None or not await db.value(NAMED, need=asked["id"], person=provider.person):
             raise RestrictedNeed()
-    elif provider.serving is not None and not await db.value(ACTIVE, person=provider.serving):
-        raise VolunteerInactive()
+    elif provider.serving is not None and provider.party_unit is None:
+        if not await db.value(ACTIVE, person=provider.serving):
+            raise VolunteerInactive()
+        await must_be_qualified(db, asked["id"], provider.serving)
     if provider.serving is not None and await db.value(IS_OWN, id=asked["id"], person=provider.serving):
         raise OwnNeed()
 
 
-def must_fit(given: Row, asked: Row, provider: Provider, quantity: int, now: datetime) -> None:
-    """Raises InvalidTransition, OfferDoesNotFit or OfferExhausted unless an offer can give so much to a need."""
-    status = OfferStatus(given["status"])
-    if status is OfferStatus.PUBLISHED and given["window_to"] <= now:
-        status = OfferStatus.EXPIRED
-    if status is not OfferStatus.PUBLISHED:
-        raise InvalidTransition(status=status.value, label=label(status))
-    foreign = (given["organization_id"], given["person_id"]) != (provider.organization, provider.person)
-    wrong = "不是该服务方的供给" if foreign else rules.misfit(given, asked)
-    if wrong is not None:
-        raise OfferDoesNotFit(reason=wrong)
-    left = given["qty_total"] - given["qty_reserved"] - given["qty_consumed"]
-    if quantity > left:
-        raise OfferExhausted(remaining=left)
+async def must_be_qualified(db: Db, need: UUID, person: UUID) -> None:
+    """Raises NotQualified where somebody lacks what a need requires of whoever serves it (I11)."""
+    missing = await db.value(MISSES, id=need, person=person, today=clock.day(db.now))
+    if missing is not None:
+        raise NotQualified(missing=Missing(missing))
 
 
 async def lapse(db: Db, needs: Iterable[UUID]) -> int:

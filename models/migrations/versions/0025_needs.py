@@ -18,6 +18,10 @@ HINTS = (
     *("STEADY_ARM", "WHEELCHAIR", "STAIRS", "LIFTING", "FIRST_AID", "PATIENCE", "SPEAK_CLEARLY", "GUIDE_BY_VOICE"),
     *("SIGN_LANGUAGE", "DIET"),
 )
+CERTIFICATES = (
+    *("DOCTOR", "NURSE", "PSYCHOLOGIST", "REHABILITATION", "ELDERLY_CARER", "CHILD_CARER", "SOCIAL_WORKER", "TEACHER"),
+    *("LAWYER", "ELECTRICIAN", "COOK", "DRIVER", "FIRST_AID", "SIGN_INTERPRETER"),
+)
 ACCESS = ("NO_LIFT", "STEPS_AT_DOOR", "NARROW_DOOR", "BARRIER_FREE", "NO_PARKING")
 LIVE = "status IN ('PROPOSED', 'ACCEPTED', 'CONFIRMED', 'IN_SERVICE', 'DELIVERED', 'DISPUTED')"
 PREVIOUS = """
@@ -41,6 +45,28 @@ CREATE VIEW item_fact AS
                    AND c.status NOT IN ('CANCELLED', 'NO_SHOW', 'VOID')) AS claimed
     FROM need n
     WHERE n.kind = 'LIVELIHOOD_ITEM' AND n.opened_at IS NOT NULL AND n.status NOT IN ('CANCELLED', 'SPLIT')
+"""
+MISSES = """
+CREATE FUNCTION need_misses(person uuid, skill text, certificate text, category text, language text, gender text,
+                            on_day date) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE
+    WHEN skill IS NOT NULL AND NOT EXISTS (
+        SELECT FROM volunteer v WHERE v.person_id = person AND skill = ANY (v.skills)) THEN 'SKILL'
+    WHEN language = 'SIGN' AND NOT EXISTS (
+        SELECT FROM volunteer v WHERE v.person_id = person AND 'SIGN' = ANY (v.languages)) THEN 'LANGUAGE'
+    WHEN gender IS NOT NULL AND NOT EXISTS (
+        SELECT FROM person p WHERE p.id = person AND p.gender = need_misses.gender) THEN 'GENDER'
+    WHEN NOT qualified_for(person, certificate, category, on_day) THEN 'CERTIFICATE'
+END
+"""
+EVIDENT = """
+CREATE FUNCTION item_evident(need uuid) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
+RETURN EXISTS (SELECT FROM commitment c WHERE c.need_id = item_evident.need AND c.result IS NOT NULL
+               AND c.status IN ('DELIVERED', 'DISPUTED', 'COMPLETED'))
+    OR EXISTS (SELECT FROM attachment a JOIN commitment c ON c.id = a.commitment_id
+               WHERE c.need_id = item_evident.need AND a.removed_at IS NULL)
+    OR EXISTS (SELECT FROM attachment a WHERE a.need_id = item_evident.need AND a.removed_at IS NULL
+               AND a.created_at > (SELECT min(c.accepted_at) FROM commitment c WHERE c.need_id = item_evident.need))
 """
 EMPTY = """
 DO $$
@@ -74,6 +100,8 @@ def upgrade() -> None:
     _needs()
     _commitments()
     op.execute(PREVIOUS)
+    op.execute(MISSES)
+    op.execute(EVIDENT)
     op.execute(ITEMS)
 
 
@@ -138,10 +166,11 @@ def _needs() -> None:
         "ALTER TABLE need ADD COLUMN priority integer NOT NULL"
         " GENERATED ALWAYS AS (LEAST(4, urgency + (vulnerability >= 2)::integer)) STORED"
     )
-    for column in ("parent_id", "series_id", "merged_into"):
-        op.create_foreign_key(f"fk_need_{column}", "need", "need", [column], ["id"])
-        op.create_index(f"ix_need_{column}", "need", [column], postgresql_where=sa.text(f"{column} IS NOT NULL"))
+    for other in ("parent_id", "series_id", "merged_into"):
+        op.create_foreign_key(f"fk_need_{other}", "need", "need", [other], ["id"])
+        op.create_index(f"ix_need_{other}", "need", [other], postgresql_where=sa.text(f"{other} IS NOT NULL"))
 
+    op.create_foreign_key("fk_need_skill_code", "need", "skill", ["skill_code"], ["code"])
     op.create_index(
         "ix_need_items", "need", ["area", "due_at", "id"], postgresql_where=sa.text("kind = 'LIVELIHOOD_ITEM'")
     )
@@ -152,7 +181,7 @@ def _needs() -> None:
         hints=f"hints <@ ARRAY[{listed((*HINTS, *ACCESS))}]::text[]",
         position="num_nonnulls(x, y) <> 1",
         language="language IN ('MANDARIN', 'KOREAN', 'MONGOLIAN', 'SIGN')",
-        certificate="certificate ~ '^[A-Z][A-Z_]*$'",
+        certificate=f"certificate IN ({listed(CERTIFICATES)})",
         gender_required="NOT gender_required OR gender_preference <> 'ANY'",
         vulnerability="vulnerability BETWEEN 0 AND 3",
         duration="duration_minutes BETWEEN 1 AND 1440",
@@ -184,7 +213,9 @@ def _commitments() -> None:
     op.add_column("commitment", sa.Column("late", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.add_column("commitment", sa.Column("result", sa.LargeBinary()))
     op.create_foreign_key("fk_commitment_party_unit_id", "commitment", "party_unit", ["party_unit_id"], ["id"])
-    op.create_foreign_key("fk_commitment_option_id", "commitment", "need_option", ["option_id"], ["id"])
+    op.create_foreign_key(
+        "fk_commitment_option_id", "commitment", "need_option", ["option_id"], ["id"], ondelete="SET NULL"
+    )
     unchecked("commitment", "provider")
     checks(
         "commitment",
@@ -220,7 +251,7 @@ def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     op.execute(EMPTY)
     op.execute("DROP VIEW item_fact")
-    op.execute("DROP FUNCTION previous_helper")
+    op.execute("DROP FUNCTION item_evident, need_misses, previous_helper")
     _one_live()
     unchecked("commitment", "provider", "late")
     for column in ("party_unit_id", "option_id", "late", "result"):
