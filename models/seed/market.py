@@ -7,11 +7,10 @@ from __future__ import annotations
 import dataclasses
 from uuid import UUID
 
-from models.exchange.kinds import Kind
 from models.exchange.states import OfferStatus
 from models.seed import words
 from models.seed.people import Active, Lives
-from models.seed.sheets import DAY, HOUR, MINUTE, midnight
+from models.seed.sheets import HOUR, MINUTE, midnight
 from models.seed.world import Community, World
 
 SLOTS = ((9 * HOUR, 120), (13 * HOUR + 30 * MINUTE, 120), (16 * HOUR, 90))
@@ -34,6 +33,8 @@ class Supply:
     person: UUID | None
     status: OfferStatus
     title: str
+    begins: int = 0
+    """When its window begins; an hour after it was made, unless it repeats."""
     reserved: int = 0
     consumed: int = 0
 
@@ -131,55 +132,3 @@ def slot_times(world: World, slot: int) -> tuple[int, int]:
         return began, began + 120 * MINUTE
     start, minutes = SLOTS[part]
     return midnight(on) + start, midnight(on) + start + minutes * MINUTE
-
-
-def supply(market: Market, rank: int) -> None:
-    """An offer of an organization, or of a volunteer himself; the newest come last in rank."""
-    world, random = market.world, market.world.rng.random
-    share = rank / world.scale.offers
-    made = world.now - int((400 - 399.5 * share) * DAY)
-    ends = made + int((90 + 300 * random()) * DAY)
-    place = int(random() * len(words.THINGS))
-    thing = words.THINGS[place]
-    by = world.one(market.lives.organizations) if random() < 0.7 or thing.kind is not Kind.SERVICE else None
-    status = OfferStatus.EXPIRED if ends <= world.now else OfferStatus.PUBLISHED
-    luck = rank % 20
-    if luck in (7, 13) and status is OfferStatus.PUBLISHED:
-        status = OfferStatus.PAUSED if luck == 7 else OfferStatus.WITHDRAWN
-    elif share > 0.9 and luck in (1, 4, 6):
-        status = OfferStatus.DRAFT if luck == 4 else OfferStatus.PENDING_REVIEW
-    elif luck == 17:
-        status = OfferStatus.REJECTED
-    if status in TAKEN_UP:
-        market.stock.append(place)
-    market.supplies[place].append(
-        Supply(
-            world.sheets.id("offer", made),
-            f"GJ{rank + 1:09d}",
-            place,
-            made,
-            ends,
-            world.between(4, 40),
-            by,
-            None if by is not None else world.one(market.lives.volunteers),
-            status,
-            world.one(thing.offers),
-        )
-    )
-
-
-def write_offers(market: Market) -> None:
-    """Writes the offers, with what was taken of them."""
-    world, code = market.world, market.community.code
-    for place, supplies in enumerate(market.supplies):
-        thing = words.THINGS[place]
-        category = world.categories[thing.category]
-        for s in supplies:
-            world.sheets["offer"].append(
-                (
-                    *(s.id, s.no, s.title, None, s.by.id if s.by else None, s.person, thing.kind),
-                    *(category, thing.category, thing.unit, s.total, s.reserved, s.consumed, s.made + HOUR, s.ends),
-                    *([code[:9]] if s.by else [code], code, s.status),
-                    *("与本社区需要不符" if s.status is OfferStatus.REJECTED else None, s.made),
-                )
-            )

@@ -27,6 +27,7 @@ from models.seed.cast import CITY, DISTRICT
 from models.seed.gifts import Foundation, Fund
 from models.seed.persons import INVENTED_DISTRICT, born, membership, person
 from models.seed.sheets import DAY, FIRST_DAY, day, midnight
+from models.seed.terms import GIVEN, give
 from models.seed.world import World
 from models.vault import Kind
 
@@ -103,6 +104,7 @@ def _found(world: World, made: int) -> dict[UUID, Fund]:
                 *(VerifiedState.VERIFIED, None, True, world.divisions[CITY], CITY, staff[0], made),
             )
         )
+        give(world, id, CITY, world.scale.offers + number * len(GIVEN) + 1, world.now - 60 * DAY)
         of = Foundation(id, staff[0], staff[1], staff[2])
         for index in range(number, world.scale.funds, len(NAMES)):
             opened = _open(world, of, index // len(NAMES) + 3 * number, index, made)

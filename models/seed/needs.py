@@ -17,9 +17,11 @@ from models.exchange.rules import ANSWER_DAYS, DUE_DAYS
 from models.exchange.states import NeedStatus
 from models.seed import words
 from models.seed.commitments import fail, promise, serve
-from models.seed.market import SLOTS, Market, slot_number, slot_times, supply, write_offers
+from models.seed.market import SLOTS, Market, slot_number, slot_times
 from models.seed.people import Resident
 from models.seed.sheets import DAY, HOUR, MINUTE, day_number
+from models.seed.supplies import supply, write_offers
+from models.seed.wants import Chain, chained, wants
 from models.vault import NO_ONE
 from models.working_days import after_working_days
 
@@ -33,7 +35,7 @@ RECENT_STATES = (
 )
 NEWEST_STATES = (N.SUBMITTED, N.OPEN, N.SUBMITTED, N.VERIFIED, N.OPEN, N.SUBMITTED, N.DRAFT, N.OPEN)
 SERVED = (N.CLOSED, N.DELIVERED, N.IN_PROGRESS, N.REOPENED)
-OPENED = (N.OPEN, *SERVED, N.EXPIRED)
+OPENED = (N.OPEN, *SERVED, N.EXPIRED, N.SPLIT)
 ANSWER = tuple(
     (after_working_days(asked, ANSWER_DAYS) - asked).days * DAY
     for asked in (datetime(2026, 11, 2 + weekday, 10, tzinfo=SHANGHAI) for weekday in range(7))
@@ -105,18 +107,22 @@ def trade(market: Market, offer_ranks: Iterable[int], need_ranks: Iterable[int])
     before = len(market.world.sheets["commitment"])
     spare: list[Ask] = []
     mine = 0
+    chain: Chain | None = None
     for rank in need_ranks:
         ask = _ask(market, rank, mine)
         mine += ask.beneficiary is market.lives.residents[0]
+        linked: Chain | None = None
         if ask.status in SERVED:
             serve(market, ask)
             if ask.status is N.REOPENED:
                 _reopen(market, ask)
         elif ask.status is N.OPEN and ask.place >= 0 and ask.sensitivity is Sensitivity.NORMAL:
             promise(market, ask)
+            linked = chained(market, chain, ask)
+            chain = linked or chain
         if ask.place >= 0 and ask.status in (*OPENED, N.CANCELLED) and ask.sensitivity is Sensitivity.NORMAL:
             spare.append(ask)
-        _write(market, ask, rank)
+        _write(market, ask, rank, linked)
     for number in range(left - (len(market.world.sheets["commitment"]) - before) if spare else 0):
         fail(market, market.world.one(spare), number)
     write_offers(market)
@@ -223,18 +229,20 @@ def _case(market: Market, ask: Ask, rank: int) -> UUID | None:
     return worker
 
 
-def _write(market: Market, ask: Ask, rank: int) -> None:
+def _write(market: Market, ask: Ask, rank: int, chain: Chain | None) -> None:
     world, random, lives = market.world, market.world.rng.random, market.lives
     restricted = ask.sensitivity is Sensitivity.RESTRICTED
     if restricted:
         staff = (world.sheets.id("need_staff", ask.created), ask.id, lives.staff[0], ask.created)
         world.sheets["need_staff"].append(staff)
+    asked_for = wants(market, ask, rank, chain)
     who, window = ask.beneficiary, ask.window or (None, None)
     note = None if random() < 0.7 else f"{ask.title}，{world.one(WISHES)}。"
     about = ask.about
     asked = market.world.now - HOUR if ask.status is N.REOPENED else ask.created
     answer = asked + ANSWER[(day_number(asked) + SATURDAY) % 7]
     preference = GenderPreference.ANY if random() < 0.9 else GenderPreference.FEMALE
+    preference = asked_for.gender if asked_for.gender_required else preference
     world.sheets["need"].append(
         (
             *(
@@ -259,6 +267,7 @@ def _write(market: Market, ask: Ask, rank: int) -> None:
                 _case(market, ask, rank),
                 [] if ask.status in (N.SUBMITTED, N.DRAFT) else HINTS.get(ask.thing.category, []),
             ),
+            *asked_for.row,
         )
     )
     if who is not None and not restricted and ask.status in (N.CLOSED, N.OPEN) and random() < 0.02:

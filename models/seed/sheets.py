@@ -50,7 +50,10 @@ COLUMNS: dict[str, str] = {
     " parent_id series_id",
     "need_staff": "id need_id person_id named_at",
     "offer": "id no title note organization_id person_id kind category_id category_code unit qty_total qty_reserved"
-    " qty_consumed window_from window_to service_areas area status reason created_at",
+    " qty_consumed window_from window_to service_areas area status reason created_at x y radius_km min_notice_minutes rrule"
+    " duration_minutes parallel weekly_cap skills certificates languages external_id venue_address venue_seats"
+    " venue_equipment venue_access",
+    "offer_occurrence": "id offer_id starts_at ends_at",
     "commitment": "id need_id offer_id organization_id person_id volunteer_person_id social_worker_id community_id area"
     " sensitivity subject_id qty qty_delivered origin status hold_until slot_from slot_to accepted_at confirmed_at"
     " started_at delivered_at ended_at rating comment cancelled_by reason open_until created_at",

@@ -23,7 +23,7 @@ async def test_how_much_there_is(hundredth: Loaded) -> None:
         "social_worker": 200,
         "volunteer": 2000,
         "need": 3000,
-        "offer": 1000,
+        "offer": 1006,
         "commitment": 4000,
         "service_session": 2770,
         "attendance": 10_000,

@@ -77,7 +77,7 @@ async def test_how_much_there_is(demo: Loaded, rows: asyncpg.Connection) -> None
         "social_worker": 24,
         "resident": 72,
         "need": 180,
-        "offer": 90,
+        "offer": 96,
         "commitment": 300,
         "service_session": 300,
         "attendance": 1100,
