@@ -12,6 +12,7 @@ SCOPES: dict[str, S] = {
     "offer_submit": S.OFFERS,
     "offer_submit_draft": S.OFFERS,
     "offer_edit": S.OFFERS,
+    "offers_upsert": S.OFFERS,
     "offer_pause": S.OFFERS,
     "offer_resume": S.OFFERS,
     "offer_withdraw": S.OFFERS,

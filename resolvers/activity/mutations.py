@@ -11,6 +11,7 @@ import strawberry
 from models.activity import actions
 from models.people.rules import AccessPurpose, ContactField
 from resolvers.activity.types import Attendance, ManualProposal, ServiceActivity, ServiceSession
+from resolvers.common import PositionInput
 from resolvers.people import ContactReveal
 from resolvers.verbs import Call, mutation
 
@@ -55,12 +56,6 @@ class SessionCommitmentInput:
     quantity: int | None = strawberry.field(
         default=None, description="How much of it this session is to deliver; all that is owed by default."
     )
-
-
-@strawberry.input(description="A position in degrees, WGS 84.")
-class PositionInput:
-    latitude: float = strawberry.field(description="Degrees north, -90 to 90.")
-    longitude: float = strawberry.field(description="Degrees east, -180 to 180.")
 
 
 @strawberry.input(

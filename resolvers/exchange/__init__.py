@@ -1,6 +1,8 @@
 """The marketplace as GraphQL shows it."""
 
+from resolvers.exchange.batches import OfferBatchQuery
 from resolvers.exchange.mutations import ExchangeMutation
+from resolvers.exchange.offer_mutations import OfferMutation
 from resolvers.exchange.queries import ExchangeQuery
 from resolvers.exchange.types import Commitment, Need, NeedFoundation, NeedStaff, Offer, ServiceCategory
 
@@ -12,5 +14,7 @@ __all__ = [
     "NeedFoundation",
     "NeedStaff",
     "Offer",
+    "OfferBatchQuery",
+    "OfferMutation",
     "ServiceCategory",
 ]

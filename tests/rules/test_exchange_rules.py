@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from models.access import Role
 from models.clock import SHANGHAI
+from models.exchange import offering
 from models.exchange import rules as r
 from models.exchange.kinds import Fulfilment, Kind, Origin, Side, Unit
 from models.exchange.states import (
@@ -183,7 +184,7 @@ NEED: dict[str, Any] = {
     ],
 )
 def test_an_offer_that_does_not_fit_is_told_why(change: dict[str, Any], why: str | None) -> None:
-    assert r.misfit(OFFER, {**NEED, **change}) == why
+    assert offering.misfit(OFFER, {**NEED, **change}, now=NOW) == why
 
 
 class Exchange(RuleBasedStateMachine):

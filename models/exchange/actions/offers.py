@@ -1,119 +1,153 @@
-"""Verbs of an offer: made by an organization or a volunteer, reviewed by the community, paused, taken back."""
+"""Verbs of an offer: made by an organization, a foundation or a volunteer, reviewed by the community, taken back."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from models.access import Role, may
-from models.base import table
+from models.base import INSTANT, table
 from models.database import Db, Seen, Statement
-from models.exchange import rules
-from models.exchange.actions.asking import the_category
+from models.exchange import offering, rules
+from models.exchange.actions.fitting import standing_offer
 from models.exchange.actions.ground import OFFER_COLUMNS, Row, bound, insertion, locked_offer, offer, write_offer
 from models.exchange.actions.placing import DUE_OF_OFFER, lapse
-from models.exchange.kinds import Kind, Unit
+from models.exchange.offered import OfferOccurrence
+from models.exchange.offering import Known, OfferInput
 from models.exchange.problems import QuantityBelowCommitted, VolunteerInactive
 from models.exchange.states import OFFER_STEPS, OfferStatus
+from models.exchange.tables import ServiceCategory
 from models.exchange.visible import is_any, touches
 from models.labels import label
 from models.people.actions.interests import no_conflict
 from models.people.organizations import Organization
 from models.people.problems import ConflictOfInterest
 from models.people.rules import VolunteerRegistration
+from models.people.skills import Skill
 from models.people.tables import Volunteer
 from models.problems import Forbidden, InvalidInput, InvalidTransition, StaleVersion, refuses
 from models.territory.tables import Division
 
 organization, volunteer, division = table(Organization), table(Volunteer), table(Division)
-MOST_AREAS = 20
+category, skill, occurrence = table(ServiceCategory), table(Skill), table(OfferOccurrence)
+IDS = ARRAY(sa.Uuid())
+NONE = sa.literal_column("'{}'::text[]", ARRAY(sa.Text()))
 
-
-@dataclasses.dataclass(frozen=True)
-class OfferInput:
-    """What is offered. `areas`: the divisions that it serves; the provider's own area, when none is said."""
-
-    title: str
-    category: UUID
-    window_from: datetime
-    window_to: datetime
-    kind: Kind = Kind.SERVICE
-    note: str | None = None
-    quantity: int = 1
-    unit: Unit | None = None
-    areas: tuple[UUID, ...] = ()
-    draft: bool = False
-
-
-OURS = Seen(
+PROVIDER = Seen(
     lambda viewer: (
-        sa.select(organization.c.area).where(organization.c.id == viewer.organization)
-        if viewer.role is Role.NGO_STAFF
-        else sa.select(volunteer.c.area).where(
+        sa.select(volunteer.c.area, volunteer.c.skills, volunteer.c.languages).where(
             volunteer.c.person_id == viewer.person, is_any(volunteer.c.state, (VolunteerRegistration.ACTIVE,))
+        )
+        if viewer.role is Role.VOLUNTEER
+        else sa.select(organization.c.area, NONE.label("skills"), NONE.label("languages")).where(
+            organization.c.id == viewer.organization
         )
     )
 )
-CODES = Statement(
-    sa.select(division.c.code).where(division.c.id == sa.any_(bound("ids", ARRAY(sa.Uuid())))).order_by(division.c.code)
+KNOWN = Statement(
+    sa.union_all(
+        sa.select(sa.literal_column("'category'").label("what"), category.c.id, category.c.code).where(
+            category.c.id == sa.any_(bound("categories", IDS))
+        ),
+        sa.select(sa.literal_column("'division'"), division.c.id, division.c.code).where(
+            division.c.id == sa.any_(bound("divisions", IDS))
+        ),
+        sa.select(sa.literal_column("'skill'"), skill.c.id, skill.c.code).where(
+            skill.c.code == sa.any_(bound("skills", ARRAY(sa.Text())))
+        ),
+    )
 )
-COLUMNS = (
+MADE = (
     *("title", "note", "organization_id", "person_id", "kind", "category_id", "category_code", "unit", "qty_total"),
-    *("window_from", "window_to", "service_areas", "area", "status", "created_at"),
+    *("window_from", "window_to", "service_areas", "area", "status", "created_at", "rrule", "duration_minutes"),
+    *("min_notice_minutes", "parallel", "weekly_cap", "x", "y", "radius_km", "skills", "certificates", "languages"),
+    *("external_id", "venue_address", "venue_seats", "venue_equipment", "venue_access"),
 )
-INSERT = insertion(offer, COLUMNS)
+"""What is written of a new offer."""
+INSERT = insertion(offer, MADE)
+TIMES = Statement(
+    sa.insert(occurrence).from_select(
+        ["offer_id", "starts_at", "ends_at"],
+        sa.select(
+            sa.func.unnest(bound("offers", IDS)),
+            sa.func.unnest(bound("starts", ARRAY(INSTANT))),
+            sa.func.unnest(bound("ends", ARRAY(INSTANT))),
+        ),
+        include_defaults=False,
+    )
+)
 TOUCHES = Seen(lambda viewer: sa.select(touches(offer.c, viewer)).where(offer.c.id == bound("id")))
+
+
+async def known(db: Db, offers: Sequence[Mapping[str, Any]]) -> Known:
+    """What some offers are checked against: `category`, `areas` and `skills` of each, as far as they are given.
+
+    Raises VolunteerInactive, or Forbidden for whoever speaks for no organization.
+    """
+    provider = await db.one(PROVIDER)
+    if provider is None:
+        raise VolunteerInactive() if db.actor.role is Role.VOLUNTEER else Forbidden()
+    rows = await db.all(
+        KNOWN,
+        categories=list({o["category"] for o in offers if "category" in o}),
+        divisions=list({area for o in offers for area in o.get("areas") or ()}),
+        skills=list({code for o in offers for code in o.get("skills") or ()} | {*provider["skills"]}),
+    )
+    skills = frozenset(row["code"] for row in rows if row["what"] == "skill")
+    return Known(
+        role=db.actor.role,
+        area=provider["area"],
+        categories={row["id"]: row["code"] for row in rows if row["what"] == "category"},
+        divisions={row["id"]: row["code"] for row in rows if row["what"] == "division"},
+        skills=skills,
+        own_skills=[code for code in provider["skills"] if code in skills],
+        own_languages=provider["languages"],
+    )
+
+
+def made(db: Db, given: OfferInput, checked: Known) -> dict[str, Any]:
+    """A new offer's columns. Raises InvalidInput."""
+    return {
+        **offering.settled(offering.fresh(given, checked), {}, checked, db.now),
+        "organization_id": None if checked.alone else db.actor.organization,
+        "person_id": db.actor.person if checked.alone else None,
+        "area": checked.area,
+        "status": OfferStatus.DRAFT if given.draft else OfferStatus.PENDING_REVIEW,
+        "created_at": db.now,
+    }
+
+
+async def write_times(db: Db, offers: Mapping[UUID, Row]) -> None:
+    """Writes the times of offers that repeat, by their whole rows; a trigger has taken away what was there."""
+    rows = [(id, *when) for id, row in offers.items() if row["rrule"] is not None for when in offering.times(row)]
+    if rows:
+        ids, starts, ends = zip(*rows, strict=True)
+        await db.value(TIMES, offers=list(ids), starts=list(starts), ends=list(ends))
 
 
 @may(rules.MAY["offer.submit"])
 @refuses(VolunteerInactive)
 async def submit_offer(db: Db, given: OfferInput) -> UUID:
-    """Offers something, free of charge (I13): an organization's staff for it, a volunteer for himself.
+    """Offers something, free of charge (I13): an organization's staff for it, a volunteer for himself, a foundation's
+    people goods or money.
 
     It waits for the community's review. A draft waits for `submit_offer_draft`.
     """
-    area = await db.value(OURS)
-    if area is None:
-        raise VolunteerInactive() if db.actor.role is Role.VOLUNTEER else Forbidden()
-    window = rules.window(given.window_from, given.window_to, db.now)
-    alone = db.actor.role is Role.VOLUNTEER
-    made: UUID = await db.value(
-        INSERT,
-        title=rules.title(given.title),
-        note=rules.note(given.note),
-        organization_id=None if alone else db.actor.organization,
-        person_id=db.actor.person if alone else None,
-        kind=given.kind,
-        unit=given.unit or rules.UNITS[given.kind],
-        qty_total=rules.quantity(given.quantity),
-        window_from=window[0],
-        window_to=window[1],
-        service_areas=await codes(db, given.areas) if given.areas else [area],
-        area=area,
-        status=OfferStatus.DRAFT if given.draft else OfferStatus.PENDING_REVIEW,
-        created_at=db.now,
-        **await the_category(db, given.category),
-    )
+    given_ = {"category": given.category, "areas": given.areas, "skills": given.skills}
+    row = made(db, given, await known(db, [given_]))
+    try:
+        id: UUID = await db.value(INSERT, **row)
+    except asyncpg.UniqueViolationError:
+        raise InvalidInput(field="externalId", reason="该外部编号已用于本组织的另一项供给。") from None
+    await write_times(db, {id: row})
     if not given.draft:
-        db.tell("offer.pending_review", made, area=area)
-    return made
-
-
-async def codes(db: Db, ids: Iterable[UUID]) -> list[str]:
-    """The codes of some divisions. Raises InvalidInput for too many, none, or one that does not exist."""
-    wanted = list(dict.fromkeys(ids))
-    if not 1 <= len(wanted) <= MOST_AREAS:
-        raise InvalidInput(field="areas", reason=f"服务区域须为 1 至 {MOST_AREAS} 个。")
-    found = [row["code"] for row in await db.all(CODES, ids=wanted)]
-    if len(found) != len(wanted):
-        raise InvalidInput(field="areas", reason="服务区域不存在。")
-    return found
+        db.tell("offer.pending_review", id, area=row["area"])
+    return id
 
 
 async def _own(db: Db, id: UUID) -> Row:
@@ -121,13 +155,14 @@ async def _own(db: Db, id: UUID) -> Row:
     row = await locked_offer(db, id)
     alone = db.actor.role is Role.VOLUNTEER
     own = row["person_id"] == db.actor.person if alone else row["organization_id"] == db.actor.organization
-    if not own:
+    if not own or not (alone or db.actor.role is Role.NGO_STAFF or row["kind"] in offering.FOUNDATION_KINDS):
         raise Forbidden()
     return row
 
 
 async def _move(db: Db, row: Row, name: str, **changes: Any) -> UUID:
-    status = rules.step(OFFER_STEPS, name, OfferStatus(row["status"]))
+    """Takes an offer a step on. Raises InvalidTransition, also for one whose window is over."""
+    status = rules.step(OFFER_STEPS, name, standing_offer(row, db.now))
     await write_offer(db, row, status=status, **changes)
     id: UUID = row["id"]
     return id
@@ -137,50 +172,65 @@ async def _move(db: Db, row: Row, name: str, **changes: Any) -> UUID:
 @refuses(InvalidTransition)
 async def submit_offer_draft(db: Db, offer: UUID) -> UUID:
     """Sends a draft to the community's review."""
-    return await _move(db, await _own(db, offer), "submit")
+    row = await _own(db, offer)
+    _must_last(row, db)
+    return await _move(db, row, "submit")
+
+
+def _must_last(row: Row, db: Db) -> None:
+    """Raises InvalidInput where an offer that waits, or is to wait, for its review is over already."""
+    if row["status"] in (OfferStatus.DRAFT, OfferStatus.PENDING_REVIEW) and row["window_to"] <= db.now:
+        raise InvalidInput(field="windowTo", reason="供给的结束时间已过，请先修改时间。")
 
 
 @may(rules.MAY["offer.edit"])
 @refuses(InvalidTransition, StaleVersion, QuantityBelowCommitted)
-async def edit_offer(db: Db, offer: UUID, version: int, changes: dict[str, Any]) -> UUID:
-    """Changes an offer. Once it is published its title, note, category and areas stay as they were reviewed.
+async def edit_offer(db: Db, offer: UUID, version: int, changes: dict[str, Any], *, resubmit: bool = False) -> UUID:
+    """Changes an offer. Once it is published, what was reviewed of it (`rules.REVIEWED`) stays.
 
-    `changes`: what is to change, by column, with `category` for a category's id and `areas` for divisions' ids. The
-    quantity cannot go below what is promised or given.
+    `changes`: what is to change, by column, with `category` for a category's id, `areas` for divisions' ids, `position`
+    and `venue` as in `OfferInput`. The quantity cannot go below what is promised or given. `resubmit` sends it to the
+    review again, from PUBLISHED, PAUSED, EXPIRED or REJECTED: then everything may change, and what is promised holds.
     """
     await lapse(db, [row["need_id"] for row in await db.all(DUE_OF_OFFER, offer=offer)])
     row = await _own(db, offer)
-    status = OfferStatus(row["status"])
-    if status not in rules.OFFER_EDITABLE:
-        raise InvalidTransition(status=status.value, label=label(status))
     if row["version"] != version:
         raise StaleVersion(current=row["version"])
-    new = {name: rules.CHECKS[name](value) if name in rules.CHECKS else value for name, value in changes.items()}
-    if "category" in new:
-        new |= await the_category(db, new.pop("category"))
-    if "areas" in new:
-        new["service_areas"] = await codes(db, new.pop("areas"))
-    if {"window_from", "window_to"} & new.keys():
-        start, end = new.get("window_from", row["window_from"]), new.get("window_to", row["window_to"])
-        new["window_from"], new["window_to"] = rules.window(start, end, db.now)
+    new = edited(row, changes, await known(db, [changes]), db, resubmit=resubmit)
+    await write_offer(db, row, **new)
+    if offering.changed(new, row, offering.REPEATING):
+        await write_times(db, {offer: {**row, **new}})
+    return offer
+
+
+def edited(row: Row, changes: Mapping[str, Any], checked: Known, db: Db, *, resubmit: bool) -> dict[str, Any]:
+    """The columns that an edit changes, with the state that it leads to. Raises what `edit_offer` refuses."""
+    status = standing_offer(row, db.now)
+    again = resubmit and ("resubmit", status) in OFFER_STEPS
+    if status not in rules.OFFER_EDITABLE and not again:
+        raise InvalidTransition(status=status.value, label=label(status))
+    new = offering.settled(changes, row, checked, db.now)
     assert new.keys() <= set(OFFER_COLUMNS), new.keys()
-    published = status in (OfferStatus.PUBLISHED, OfferStatus.PAUSED)
+    published = status in (OfferStatus.PUBLISHED, OfferStatus.PAUSED) and not again
     fixed = [name for name in rules.REVIEWED if new.get(name, row[name]) != row[name]]
     if published and fixed:
-        field = {"category_id": "category", "service_areas": "areas"}.get(min(fixed), min(fixed))
-        raise InvalidInput(field=field, reason="已发布的供给不能再改标题、说明、类别和服务区域，请撤回后重新提交。")
+        raise InvalidInput(field=rules.REVIEWED[fixed[0]], reason="这项内容已经审核，改动后须重新送审。")
     promised = row["qty_reserved"] + row["qty_consumed"]
     if new.get("qty_total", promised) < promised:
         raise QuantityBelowCommitted(committed=promised)
-    await write_offer(db, row, **new)
-    return offer
+    if again:
+        new |= {"status": rules.step(OFFER_STEPS, "resubmit", status), "reviewed_by": None, "reason": None}
+        _must_last({**row, **new}, db)
+    return new
 
 
 @may(rules.MAY["offer.publish"])
 @refuses(InvalidTransition, ConflictOfInterest)
 async def publish_offer(db: Db, offer: UUID) -> UUID:
     """The review passed: whoever it serves may take it up."""
-    return await _move(db, await _reviewed(db, offer), "publish", reason=None, reviewed_by=db.actor.person)
+    row = await _reviewed(db, offer)
+    _must_last(row, db)
+    return await _move(db, row, "publish", reason=None, reviewed_by=db.actor.person)
 
 
 @may(rules.MAY["offer.reject"])
@@ -211,7 +261,7 @@ async def pause_offer(db: Db, offer: UUID) -> UUID:
 @may(rules.MAY["offer.resume"])
 @refuses(InvalidTransition)
 async def resume_offer(db: Db, offer: UUID) -> UUID:
-    """To be taken up again."""
+    """To be taken up again; not once its window is over: then it is edited and reviewed again."""
     return await _move(db, await _own(db, offer), "resume")
 
 
