@@ -85,8 +85,8 @@ def _needs(
     columns = max([PLACES, *(len(w.options) for w in asked)])
     options = np.full((len(asked), columns), ABSENT, np.int64)
     for n, want in enumerate(asked):
-        for place, start in enumerate(want.options):
-            options[n, place] = ABSENT if start is None else start
+        for place, time in enumerate(want.options):
+            options[n, place] = ABSENT if time is None else time[0]
     rows = [w.row for w in asked]
     numbered = {code: n for n, code in enumerate(districts)}
     return Needs(
@@ -189,7 +189,7 @@ def _previous(snapshot: Snapshot, asked: list[Want], people: list[Helper]) -> li
         row, best = last.get(want.id), ABSENT
         if row is not None:
             known = by_person.get(row["person_id"]) or by_organization.get(row["organization_id"]) or ()
-            starts = [start for start in want.options if start is not None]
+            starts = [time[0] for time in want.options if time is not None]
             able = [p for p in known if _able(people[p], _kind(want))]
             free = (p for p in able if any(a <= s < b for s in starts for a, b in people[p].spans))
             best = next(free, able[0] if able else ABSENT)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,8 @@ from models.exchange.rounds.states import MatchOpenReason
 from models.exchange.rules import LONGEST_SLOT
 from models.vault import NO_ONE
 
+Time = tuple[int, int]
+Instants = tuple[datetime, datetime]
 ANY_LENGTH = 60
 """Minutes that help takes where nobody says."""
 TIMES = tuple(h * 60 + m for h, m in ((8, 30), (10, 0), (14, 0), (15, 30), (18, 30)))
@@ -29,12 +31,31 @@ MOST_TIMES = 12
 
 @dataclasses.dataclass(frozen=True)
 class Want:
-    """A need in a round. `options`: the minute at which each may begin, None for one that does not come into question."""
+    """A need in a round. `options`: the minutes of each time that comes into question, None for what does not.
+
+    What is promised is the whole of an appointment. `named`: whether the asker named them, in his order.
+    """
 
     row: Row
     quantity: int
-    duration: int
-    options: tuple[int | None, ...]
+    options: tuple[Time | None, ...]
+    named: bool
+    instants: tuple[Instants | None, ...]
+    """The same to the second, where they were named."""
+
+    def slot(self, option: int, days: Days) -> Instants:
+        """From when until when it is served at one of its options."""
+        exact = self.instants[option] if self.named else None
+        if exact is not None:
+            return exact
+        time = self.options[option]
+        assert time is not None
+        return days.at(time[0]), days.at(time[1])
+
+    @property
+    def duration(self) -> int:
+        """Minutes, of the longest."""
+        return max(end - start for start, end in filter(None, self.options))
 
     @property
     def id(self) -> UUID:
@@ -60,44 +81,44 @@ def wants(
         if need["refused"]:
             out.append((need, MatchOpenReason.NOT_AUTOMATIC))
             continue
-        duration, starts = _times(need, options[need["id"]], days, popular)
-        starts = tuple(_kept(start, duration, need, days) for start in starts)
-        if need["x"] is None or not any(start is not None for start in starts):
+        instants = _named(need, options[need["id"]])
+        times = [t and (days.minute(t[0]), days.minute(t[1])) for t in instants] or _any_time(need, days, popular)
+        kept = tuple(_kept(time, need, days) for time in times)
+        if need["x"] is None or not any(kept):
             out.append((need, MatchOpenReason.NOT_IN_HORIZON))
             continue
         # of what is counted in visits or hours one is planned at a time; helpers are wanted together
         quantity = need["remaining"] if need["unit"] == Unit.HELPER else 1
-        found.append(Want(need, quantity, duration, starts))
+        found.append(Want(need, quantity, kept, bool(instants), tuple(instants)))
     return found, out
 
 
-def _kept(start: int | None, duration: int, need: Row, days: Days) -> int | None:
-    if start is None or not days.earliest <= start <= days.length - duration:
+def _kept(time: Time | None, need: Row, days: Days) -> Time | None:
+    if time is None or not days.earliest <= time[0] < time[1] <= days.length:
         return None
-    return start if days.at(start) < need["due_at"] else None
+    return time if days.at(time[0]) < need["due_at"] else None
 
 
-def _times(need: Row, options: list[Row], days: Days, popular: _Popular) -> tuple[int, Sequence[int | None]]:
-    """How long it takes, in minutes, and when it may begin, by the options' places."""
-    length: int | None = need["duration_minutes"]
+def _named(need: Row, options: list[Row]) -> list[Instants | None]:
+    """The appointments by their places, of which only one is left where it was chosen; or a window that is one; or none."""
     if options:
         chosen = need["option_place"]
-        places: list[int | None] = [None] * (max(o["place"] for o in options) + 1)
+        places: list[Instants | None] = [None] * (max(o["place"] for o in options) + 1)
         for o in options:
             if chosen is None or o["place"] == chosen:
-                places[o["place"]] = days.minute(o["starts_at"])
-        return length or max(_minutes(o["ends_at"] - o["starts_at"]) for o in options), places
+                places[o["place"]] = o["starts_at"], o["ends_at"]
+        return places
     start, end = need["window_from"], need["window_to"]
-    if start is not None and end - start <= LONGEST_SLOT:
-        return length or _minutes(end - start), [days.minute(start)]
-    duration = length or ANY_LENGTH
+    return [(start, end)] if start is not None and end - start <= LONGEST_SLOT else []
+
+
+def _any_time(need: Row, days: Days, popular: _Popular) -> list[Time]:
+    """Times in the need's window at which people are free, for as long as the help takes."""
+    duration = need["duration_minutes"] or ANY_LENGTH
+    start, end = need["window_from"], need["window_to"]
     since = days.earliest if start is None else max(days.earliest, days.minute(start))
     until = days.length if end is None else min(days.length, days.minute(end))
-    return duration, popular.starts(since, until, duration)
-
-
-def _minutes(length: timedelta) -> int:
-    return max(1, length // timedelta(minutes=1))
+    return [(at, at + duration) for at in popular.starts(since, until, duration)]
 
 
 class _Popular:

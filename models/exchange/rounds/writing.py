@@ -165,9 +165,7 @@ def _number(value: float) -> float:
 
 def _record(id: UUID, gathered: Gathered, each: Proposed, now: datetime) -> tuple[Any, ...]:
     want, helper = gathered.wants[each.want], gathered.helpers[each.helper]
-    start = want.options[each.option]
-    assert start is not None
-    slot = gathered.days.at(start), gathered.days.at(start + want.duration)
+    slot = want.slot(each.option, gathered.days)
     pair = paired(gathered, each)
     points = scoring.points(pair, gathered.weights)
     wishes = GENDER_ASKED * pair.gender_asked + LANGUAGE_ASKED * pair.language_asked
@@ -184,7 +182,6 @@ def paired(gathered: Gathered, each: Proposed) -> scoring.Pair:
     row, providers = want.row, gathered.instance.providers
     before = int(needs.previous[each.want])
     gender, language = int(needs.gender[each.want]), int(needs.language[each.want])
-    asked_time = row["window_from"] is not None and (row["option_place"] is not None or len(want.options) <= 3)
     return scoring.Pair(
         km=scoring.near(scoring.distance(row["x"], row["y"], helper.x, helper.y)),
         radius=helper.radius,
@@ -195,7 +192,7 @@ def paired(gathered: Gathered, each: Proposed) -> scoring.Pair:
         gender=gender == 0 or helper.gender in (ANYBODY, gender),
         language_asked=language != 0,
         language=language == 0 or helper.tongue == language,
-        choice=each.option if asked_time else None,
+        choice=each.option if want.named else None,
     )
 
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from models.access import may, seen
 from models.base import INSTANT, table
 from models.database import Db, Seen, Statement
+from models.exchange.actions.claims import IN_THE_WAY
 from models.exchange.actions.commitments import accept_commitment
 from models.exchange.actions.ground import bound
 from models.exchange.actions.placing import Provider, place
@@ -21,19 +22,17 @@ from models.exchange.kinds import Origin
 from models.exchange.problems import (
     AlreadyCommitted,
     NeedFullyCommitted,
-    OfferDoesNotFit,
     OfferExhausted,
+    OtherAppointment,
     OverlappingBooking,
-    OwnNeed,
     RestrictedNeed,
-    VolunteerInactive,
 )
 from models.exchange.rounds import rules
 from models.exchange.rounds.problems import ProposalLapsed
 from models.exchange.rounds.states import PROPOSAL_STEPS, MatchDeclineReason, MatchProposalStatus
 from models.exchange.rounds.tables import MatchProposal
 from models.people.problems import ConflictOfInterest
-from models.problems import InvalidTransition, Kept, NotFound, refuses
+from models.problems import InvalidInput, InvalidTransition, Kept, NotFound, refuses
 
 Row = Any
 proposal = table(MatchProposal)
@@ -56,8 +55,11 @@ ANSWER = Statement(
         version=proposal.c.version + 1,
     )
 )
-OVER = (NeedFullyCommitted, OfferExhausted, AlreadyCommitted, InvalidTransition, NotFound, RestrictedNeed)
-"""What can never be accepted any more, whoever tries it."""
+OVER = (
+    *(NeedFullyCommitted, OfferExhausted, AlreadyCommitted, InvalidTransition, NotFound, RestrictedNeed),
+    *(OtherAppointment, InvalidInput),
+)
+"""By what a proposal is over, whoever tries it: what it was for is taken, ended, hidden, or at another time."""
 
 
 async def locked_proposal(db: Db, id: UUID) -> Row:
@@ -69,19 +71,7 @@ async def locked_proposal(db: Db, id: UUID) -> Row:
 
 
 @may(rules.MAY["proposal.accept"])
-@refuses(
-    NeedFullyCommitted,
-    OfferExhausted,
-    AlreadyCommitted,
-    OverlappingBooking,
-    OfferDoesNotFit,
-    VolunteerInactive,
-    OwnNeed,
-    RestrictedNeed,
-    ConflictOfInterest,
-    InvalidTransition,
-    ProposalLapsed,
-)
+@refuses(*IN_THE_WAY, OverlappingBooking, ConflictOfInterest, ProposalLapsed)
 async def accept_proposal(db: Db, proposal: UUID, *, volunteer: UUID | None = None) -> UUID:
     """Says yes to what a round proposed: a commitment to one of the need, ACCEPTED at once, its time booked.
 
