@@ -18,9 +18,11 @@ from tests.make_people import Town, identity, insert, membership, organization, 
 NAME, PHONE, NUMBER = "欧阳淑芬", "10055501234", "219999194403080011"
 ADDRESS, NOTE, TAG = "多福社区暖阳小区7号楼3单元501", "冠心病术后，需搀扶", "LIVES_ALONE"
 OPENID, LOGIN = "oInvented-openid-77", "shufen@example.invalid"
+LICENCE = "2021010012345678"
+"""The number of a paper."""
 CONDITION, WORDS = "膝关节置换术后复查", "扶得很稳，谢谢"
 ILLNESS = "本人住院，不能参加"
-PLAIN = (NAME, PHONE, NUMBER[:17], ADDRESS, NOTE, OPENID, LOGIN, CONDITION, WORDS, ILLNESS, "陪诊：心内科")
+PLAIN = (NAME, PHONE, NUMBER[:17], LICENCE, ADDRESS, NOTE, OPENID, LOGIN, CONDITION, WORDS, ILLNESS, "陪诊：心内科")
 """What may stand nowhere in the clear, and nowhere at all after an erasure."""
 
 
@@ -61,8 +63,26 @@ async def life(c: asyncpg.Connection, where: Town, now: datetime, *, locked: boo
         **house,
     )
     await insert(c, "resident", person_id=other, created_at=now, care=keys.seal(Kind.CARE, "[]", other), **house)
-    registered = await volunteer(c, where, person=me, skills=("量血压",), born=grown)
+    registered = await volunteer(c, where, person=me, skills=("BLOOD_PRESSURE",), born=grown)
     staff = await person(c, "陈社工", phone="10055508888", acts=True)
+    await insert(c, "volunteer_window", person_id=me, weekday=1, from_minute=540, to_minute=660)
+    await insert(c, "volunteer_absence", person_id=me, starts_on=now.date(), ends_on=now.date())
+    await insert(
+        c,
+        "qualification",
+        person_id=me,
+        type="NURSE",
+        number=keys.seal(Kind.IDENTITY, LICENCE, me),
+        number_index=keys.index(Kind.IDENTITY, LICENCE),
+        number_masked="20****78",
+        issued_by="沈阳市卫生健康委员会",
+        status="VERIFIED",
+        decided_by=staff,
+        decided_at=now,
+        created_at=now,
+    )
+    await insert(c, "avoidance", person_id=me, avoided_person_id=staff, created_at=now)
+    await insert(c, "avoidance", person_id=staff, avoided_person_id=me, created_at=now)
     ngo = await organization(c, where)
     foundation = await organization(c, where, "甲试验基金会", kind="FOUNDATION")
     left = {"community_id": where.neighbour, "area": Town.NEIGHBOUR, "ended_by": me}

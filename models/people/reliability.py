@@ -25,6 +25,7 @@ LATE = timedelta(hours=24)
 """To step back with less than this to go is late."""
 GOOD, BAD = 8, 2
 """What everybody begins with."""
+NEWCOMER = GOOD / (GOOD + BAD)
 BATCH = 200
 
 

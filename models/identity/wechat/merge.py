@@ -44,7 +44,17 @@ FOLDED = frozenset({"resident", "volunteer"})
 """Registrations of which a person has one: of two, the one of the record that stays counts, and what hangs on the
 other is hung on it."""
 LEFT = frozenset(
-    {"consent", "guardianship", "guardian_consent", "membership_request", "organization_volunteer", "contact_grant"}
+    {
+        *(
+            "consent",
+            "guardianship",
+            "guardian_consent",
+            "membership_request",
+            "organization_volunteer",
+            "contact_grant",
+        ),
+        *("volunteer_window", "volunteer_absence", "qualification", "avoidance"),
+    }
 )
 """Of which a row may stay behind where the other record has the same already."""
 OBJECTS = (asyncpg.IntegrityConstraintViolationError, asyncpg.RaiseError, asyncpg.InsufficientPrivilegeError)
@@ -201,7 +211,11 @@ def _one(table: str) -> Statement:
 def _refusing(table: str) -> Statement:
     """What he refused on either record he refuses on the one that stays (PIPL art. 15, 24)."""
     found, old = SQLModel.metadata.tables[table], SQLModel.metadata.tables[table].alias("old")
-    flags = {c.name: sa.or_(c, old.c[c.name]) for c in found.columns if c.name.startswith("no_")}
+    flags = {
+        c.name: sa.or_(c, old.c[c.name])
+        for c in found.columns
+        if c.name.startswith("no_") and isinstance(c.type, sa.Boolean)
+    }
     which = (found.c.id == sa.bindparam("new", type_=sa.Uuid()), old.c.id == sa.bindparam("old", type_=sa.Uuid()))
     return Statement(sa.update(found).where(*which).values(flags))
 

@@ -29,9 +29,13 @@ from models.identity.actions import end_sign_ins_of
 from models.identity.rules import SignInEnd
 from models.identity.tables import ApiKey, RefreshToken, SignIn
 from models.identity.wechat.tables import BoundPhone, ClaimTry, LoginCode, WechatIdentity
+from models.people.availability import RADIUS_KM, WEEKLY_CAP, VolunteerAbsence, VolunteerWindow
+from models.people.avoidances import Avoidance
 from models.people.care import written_tags
 from models.people.interests import DeclaredInterest
 from models.people.organizations import Membership, MembershipRequest, OrganizationVolunteer
+from models.people.qualifications import Qualification
+from models.people.reliability import NEWCOMER
 from models.people.rules import Gender, PersonState, VolunteerRegistration
 from models.people.tables import (
     ContactGrant,
@@ -116,6 +120,8 @@ DELETED = (
     Statement(sa.delete(refresh).where(refresh.c.sign_in_id.in_(HIS_SIGN_INS))),
     Statement(sa.delete(donor_name).where(donor_name.c.donor_id.in_(HIS_DONORS))),
     *(_of_his(rows) for rows in (NeedStaff, FormerResidence, MembershipRequest)),
+    *(_of_his(rows) for rows in (VolunteerWindow, VolunteerAbsence, Qualification, Avoidance)),
+    _of_his(Avoidance, "avoided_person_id"),
     Statement(sa.delete(resident).where(resident.c.person_id == WHO, sa.not_(REFERRED))),
 )
 """Rows that are nothing but his."""
@@ -147,6 +153,15 @@ CLEARED = (
             skills=_none,
             categories=_none,
             no_matching=True,
+            own_point=sa.false(),
+            radius_km=sa.literal_column(str(RADIUS_KM)),
+            weekly_cap=sa.literal_column(str(WEEKLY_CAP)),
+            languages=_none,
+            reliability=sa.literal_column(str(NEWCOMER)),
+            completed=sa.literal_column("0"),
+            no_shows=sa.literal_column("0"),
+            late_cancels=sa.literal_column("0"),
+            reliable_until=None,
             adult_on=ADULT_SINCE,
             version=volunteer.c.version + 1,
         )

@@ -33,6 +33,7 @@ from models.people.holding import lasts
 from models.people.identity import HIDDEN, born_by, is_minor, read_id_number
 from models.people.organizations import Membership
 from models.people.problems import ConflictOfInterest, OwnCase
+from models.people.reliability import reckon_reliability
 from models.people.rules import Gender, IdType, PersonState, PhoneWhose, SearchKey
 from models.people.tables import Person, PersonContact, PersonIdentity, PersonName, Resident, Volunteer
 from models.problems import NotFound, refuses
@@ -146,6 +147,7 @@ async def merge(db: Db, from_: UUID, into: UUID, proof: MergeProof, reason: str 
         raise NotFound(what="该人员")
     moved = await move_all(db, "person", from_, into)
     await _adopt(db, old, new)
+    await reckon_reliability(db, into)
     await end_sign_ins_of(db, from_, SignInEnd.MERGED)
     await db.one(MERGED, from_=from_, into=into, proof=proof, reason=reason, by=db.actor.person)
     db.detail.update({"from": from_, "into": into, "proof": proof.value, "moved": moved})
