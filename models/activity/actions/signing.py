@@ -6,6 +6,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from models import clock
 from models.access import may
 from models.activity.actions.roster import (
     SEATS,
@@ -44,11 +45,12 @@ from models.activity.rules import (
 from models.activity.tables import SessionCommitment
 from models.base import table
 from models.database import Db, Statement
-from models.exchange.actions.placing import IS_OWN
-from models.exchange.problems import OverlappingBooking, OwnNeed, VolunteerInactive
+from models.exchange.actions.serving import must_suit
+from models.exchange.problems import NotQualified, OverlappingBooking, OwnNeed, VolunteerInactive
 from models.exchange.states import CommitmentStatus
 from models.exchange.tables import Commitment
 from models.labels import label
+from models.people.problems import NotAvailable
 from models.people.reliability import LATE
 from models.people.rules import VolunteerRegistration
 from models.problems import Forbidden, InvalidTransition, NotFound, refuses
@@ -164,7 +166,10 @@ async def enter(
 
 
 @may(MAY["session.sign_up"])
-@refuses(AlreadySignedUp, SignUpClosed, VolunteerInactive, BelowMinimumAge, MinorAtNight, OwnNeed, OverlappingBooking)
+@refuses(
+    *(AlreadySignedUp, SignUpClosed, VolunteerInactive, BelowMinimumAge, MinorAtNight, OwnNeed, OverlappingBooking),
+    *(NotAvailable, NotQualified),
+)
 async def sign_up(db: Db, session_id: UUID) -> UUID:
     """A volunteer signs himself up: accepted while there are places, then waitlisted in the order of arrival.
 
@@ -180,8 +185,8 @@ async def sign_up(db: Db, session_id: UUID) -> UUID:
     if not held["open_sign_up"] or not takes_sign_ups(held, db.now):
         raise SignUpClosed()
     await must_be_fit(db, held, person)
-    if held["need_id"] is not None and await db.value(IS_OWN, id=held["need_id"], person=person):
-        raise OwnNeed()
+    if held["need_id"] is not None:
+        await must_suit(db, held["need_id"], person, clock.day(held["ends_at"]))
     if await db.value(TAKEN, person=person, starts_at=held["starts_at"], ends_at=held["ends_at"]):
         raise OverlappingBooking()
     if held["needs_approval"]:

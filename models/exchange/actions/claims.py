@@ -22,7 +22,8 @@ from models.database import AsViewer, Db, Seen, Statement
 from models.exchange import rules
 from models.exchange.actions.choosing import Slot
 from models.exchange.actions.ground import bound, commitment, locked_need, need
-from models.exchange.actions.placing import UUID_, Provider, is_own, locked_offer_of, place, volunteer
+from models.exchange.actions.placing import Provider, locked_offer_of, place, volunteer
+from models.exchange.actions.serving import UUID_, is_own, is_refused, service_day
 from models.exchange.kinds import Kind, Origin, Sensitivity
 from models.exchange.problems import (
     AlreadyCommitted,
@@ -42,6 +43,7 @@ from models.exchange.states import CLAIMABLE, LIVE, CommitmentStatus
 from models.exchange.visible import is_any
 from models.people.organization_rules import VerifiedState
 from models.people.organizations import Organization, OrganizationVolunteer
+from models.people.problems import NotAvailable
 from models.people.rules import VolunteerRegistration
 from models.people.tables import SocialWorker
 from models.people.visible import ongoing, taken, today
@@ -74,6 +76,7 @@ def _claim(viewer: AsViewer) -> sa.ClauseElement:
         if alone
         else (commitment.c.organization_id == viewer.organization, commitment.c.person_id.is_(None))
     )
+    on_day = service_day(_short(need.c.window_to), today(viewer))
     again = sa.select(ONE).where(
         commitment.c.need_id == need.c.id, commitment.c.offer_id.is_(None), *by, is_any(commitment.c.status, LIVE)
     )
@@ -88,7 +91,8 @@ def _claim(viewer: AsViewer) -> sa.ClauseElement:
         need.c.qty_committed + qty <= need.c.qty_total,
         sa.not_(sa.exists(again)),
         sa.not_(is_own(serving)),
-        sa.or_(serving.is_(None), misses(need.c, serving, today(viewer)).is_(None)),
+        sa.not_(is_refused(serving)),
+        sa.or_(serving.is_(None), misses(need.c, serving, on_day).is_(None)),
     ]
     if alone:
         active = is_any(volunteer.c.state, (VolunteerRegistration.ACTIVE,))
@@ -169,7 +173,7 @@ def _ours(viewer: Viewer) -> Any:
 
 IN_THE_WAY = (
     *(NeedFullyCommitted, AlreadyCommitted, OwnNeed, VolunteerInactive, NotQualified, OfferDoesNotFit, OfferExhausted),
-    *(RestrictedNeed, CashNeed, OtherAppointment, InvalidTransition),
+    *(RestrictedNeed, CashNeed, OtherAppointment, InvalidTransition, NotAvailable),
 )
 """What keeps somebody from serving a need."""
 

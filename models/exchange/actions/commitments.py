@@ -32,10 +32,11 @@ from models.exchange.actions.ground import (
     standing,
     write_commitment,
 )
-from models.exchange.actions.placing import IS_OWN
-from models.exchange.kinds import Kind, Origin, Side, SubmittedVia
+from models.exchange.actions.serving import day_of_service, must_suit
+from models.exchange.kinds import Kind, Origin, Sensitivity, Side, SubmittedVia
 from models.exchange.problems import (
     EvidenceMissing,
+    NotQualified,
     NotYourTurn,
     OverlappingBooking,
     OwnNeed,
@@ -47,7 +48,7 @@ from models.exchange.tables import Booking
 from models.exchange.visible import is_any
 from models.people.actions import end_contact_grants, grant_contact, take_volunteer
 from models.people.actions.interests import no_conflict
-from models.people.problems import ConflictOfInterest
+from models.people.problems import ConflictOfInterest, NotAvailable
 from models.people.reliability import reckon_reliability
 from models.people.tables import ContactGrant, Resident, SocialWorker
 from models.problems import Forbidden, InvalidInput, InvalidTransition, refuses
@@ -106,11 +107,14 @@ async def _step(db: Db, id: UUID, name: str) -> tuple[Row, Row, CommitmentStatus
 
 
 @may(rules.MAY["commitment.accept"])
-@refuses(InvalidTransition, NotYourTurn, OverlappingBooking, VolunteerInactive, OwnNeed, ConflictOfInterest)
+@refuses(
+    *(InvalidTransition, NotYourTurn, OverlappingBooking, VolunteerInactive, OwnNeed, NotAvailable, NotQualified),
+    ConflictOfInterest,
+)
 async def accept_commitment(db: Db, commitment: UUID, *, volunteer: UUID | None = None) -> UUID:
     """Says yes, for the side that did not make the first move; an organization may name who of its own will serve.
 
-    Books the volunteer's time. From now on the organization's staff sees his name.
+    Who serves must still be able to. Books his time; from now on the organization's staff sees his name.
     """
     row, _, status = await _step(db, commitment, "accept")
     if not sides(db.actor, row) & rules.ANSWERS[Origin(row["origin"])]:
@@ -120,8 +124,15 @@ async def accept_commitment(db: Db, commitment: UUID, *, volunteer: UUID | None 
         if db.actor.role is not Role.NGO_STAFF:
             raise Forbidden()
         serving = await named_volunteer(db, volunteer)
-        if await db.value(IS_OWN, id=row["need_id"], person=serving):
-            raise OwnNeed()
+    if serving is not None:
+        await must_suit(
+            db,
+            row["need_id"],
+            serving,
+            day_of_service(row["slot_to"], db.now),
+            proposed=row["origin"] == Origin.PROPOSAL,
+            chosen=row["sensitivity"] == Sensitivity.RESTRICTED or row["party_unit_id"] is not None,
+        )
     await write_commitment(db, row, status, accepted_at=db.now, volunteer_person_id=serving)
     if serving is not None:
         await book(db, row, serving)

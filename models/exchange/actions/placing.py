@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from models import clock
 from models.base import INSTANT, table
 from models.database import Db, Statement
 from models.exchange import rules
@@ -32,20 +30,17 @@ from models.exchange.actions.ground import (
     insertion,
     locked_need,
     locked_offer,
-    need,
 )
-from models.exchange.kinds import Kind, Missing, Origin, Sensitivity
+from models.exchange.actions.serving import UUID_, day_of_service, must_suit
+from models.exchange.kinds import Kind, Origin, Sensitivity
 from models.exchange.problems import (
     AlreadyCommitted,
     CashNeed,
     NeedFullyCommitted,
-    NotQualified,
     OfferDoesNotFit,
-    OwnNeed,
     RestrictedNeed,
     VolunteerInactive,
 )
-from models.exchange.queries import misses
 from models.exchange.states import CLAIMABLE, LIVE, CommitmentStatus, NeedStatus
 from models.exchange.tables import NeedStaff
 from models.exchange.visible import is_any
@@ -55,7 +50,6 @@ from models.people.tables import Resident, Volunteer
 from models.problems import InvalidTransition
 
 volunteer, resident, need_staff = table(Volunteer), table(Resident), table(NeedStaff)
-UUID_ = sa.Uuid()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,16 +63,6 @@ class Provider:
     party_unit: UUID | None = None
 
 
-def is_own(person: Any) -> Any:
-    """Whether a need is a person's own or his household's, RESTRICTED or not: he does not serve it. False for nobody."""
-    household = sa.select(resident.c.household).where(resident.c.person_id == person).scalar_subquery()
-    return sa.func.coalesce(sa.or_(need.c.requester_id == person, need.c.household == household), sa.false())
-
-
-MISSES = Statement(
-    sa.select(misses(need.c, bound("person", UUID_), bound("today", sa.Date()))).where(need.c.id == bound("id", UUID_))
-)
-IS_OWN = Statement(sa.select(is_own(bound("person", UUID_))).where(need.c.id == bound("id")))
 DUE_OF_OFFER = Statement(
     sa.select(commitment.c.need_id)
     .distinct()
@@ -165,8 +149,8 @@ async def place(
     given = await locked_offer_of(db, offer, id) if offer is not None else None
     asked = await locked_need(db, id)
     must_be_claimable(asked, db.now)
-    await must_be_eligible(db, asked, provider)
     chosen = await appointment(db, asked, option, slot)
+    await must_be_eligible(db, asked, provider, origin, day_of_service(chosen.slot and chosen.slot[1], db.now))
     keys = {"organization": provider.organization, "person": provider.person, "party_unit": provider.party_unit}
     if await db.value(LIVE_ALREADY, need=id, offer=offer, **keys):
         raise AlreadyCommitted()
@@ -217,27 +201,25 @@ def must_be_claimable(asked: Row, now: datetime) -> None:
         raise InvalidTransition(status=status.value, label=label(status))
 
 
-async def must_be_eligible(db: Db, asked: Row, provider: Provider) -> None:
-    """Raises VolunteerInactive, OwnNeed, NotQualified, or RestrictedNeed where somebody may not serve a need.
+async def must_be_eligible(db: Db, asked: Row, provider: Provider, origin: Origin, on_day: date) -> None:
+    """Raises VolunteerInactive, OwnNeed, NotAvailable, NotQualified, or RestrictedNeed where somebody may not serve a
+    need on a day.
 
     Staff who are named for a RESTRICTED need answer themselves for what they can do; a party unit for its people.
     """
     if asked["sensitivity"] == Sensitivity.RESTRICTED:
         if provider.person is None or not await db.value(NAMED, need=asked["id"], person=provider.person):
             raise RestrictedNeed()
-    elif provider.serving is not None and provider.party_unit is None:
-        if not await db.value(ACTIVE, person=provider.serving):
-            raise VolunteerInactive()
-        await must_be_qualified(db, asked["id"], provider.serving)
-    if provider.serving is not None and await db.value(IS_OWN, id=asked["id"], person=provider.serving):
-        raise OwnNeed()
-
-
-async def must_be_qualified(db: Db, need: UUID, person: UUID) -> None:
-    """Raises NotQualified where somebody lacks what a need requires of whoever serves it (I11)."""
-    missing = await db.value(MISSES, id=need, person=person, today=clock.day(db.now))
-    if missing is not None:
-        raise NotQualified(missing=Missing(missing))
+    elif (
+        provider.serving is not None
+        and provider.party_unit is None
+        and not await db.value(ACTIVE, person=provider.serving)
+    ):
+        raise VolunteerInactive()
+    if provider.serving is not None:
+        chosen = asked["sensitivity"] == Sensitivity.RESTRICTED or provider.party_unit is not None
+        proposed = origin is Origin.PROPOSAL
+        await must_suit(db, asked["id"], provider.serving, on_day, proposed=proposed, chosen=chosen)
 
 
 async def lapse(db: Db, needs: Iterable[UUID]) -> int:
