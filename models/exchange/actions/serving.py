@@ -1,0 +1,84 @@
+"""Whether a person may serve a need: not his own, able to (I11), and neither side has asked to be kept from the other.
+
+Who does not want somebody is never told of: a claim that this stands against is refused by a sentence that says no more
+than that (`NotAvailable`). A claim of his own a volunteer may make against his own wish; a proposal, which somebody else
+makes, not.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from models import clock
+from models.base import table
+from models.database import Db, Statement
+from models.exchange.actions.ground import bound, need
+from models.exchange.kinds import Missing
+from models.exchange.problems import NotQualified, OwnNeed
+from models.exchange.queries import misses
+from models.people.avoidances import Avoidance, avoids
+from models.people.problems import NotAvailable
+from models.people.tables import Resident
+
+resident, avoidance = table(Resident), table(Avoidance)
+UUID_ = sa.Uuid()
+ONE: Any = sa.literal_column("1")
+
+
+def is_own(person: Any) -> Any:
+    """Whether a need is a person's own or his household's, RESTRICTED or not: he does not serve it. False for nobody."""
+    household = sa.select(resident.c.household).where(resident.c.person_id == person).scalar_subquery()
+    return sa.func.coalesce(sa.or_(need.c.requester_id == person, need.c.household == household), sa.false())
+
+
+def is_refused(person: Any) -> Any:
+    """Whether whoever a need is for does not want this person."""
+    return sa.exists(
+        sa.select(ONE).where(avoidance.c.person_id == need.c.subject_id, avoidance.c.avoided_person_id == person)
+    )
+
+
+def service_day(slot_to: Any, today: Any) -> Any:
+    """The day on which somebody has to be qualified, as SQL: that on which he serves, today where that is open."""
+    last = sa.cast(sa.func.timezone("Asia/Shanghai", slot_to), sa.Date())
+    return sa.func.greatest(last, today)
+
+
+def day_of_service(slot_to: datetime | None, now: datetime) -> date:
+    """The same in Python."""
+    return clock.day(now if slot_to is None else max(slot_to, now))
+
+
+_person = bound("person", UUID_)
+SUITS = Statement(
+    sa.select(
+        is_own(_person).label("own"),
+        is_refused(_person).label("refused"),
+        avoids(need.c.subject_id, _person, need.c.category_code).label("avoided"),
+        misses(need.c, _person, bound("on_day", sa.Date())).label("missing"),
+    ).where(need.c.id == bound("id", UUID_))
+)
+
+
+async def must_suit(
+    db: Db, need: UUID, person: UUID, on_day: date, *, proposed: bool = False, chosen: bool = False
+) -> None:
+    """Raises OwnNeed, NotAvailable or NotQualified where somebody may not serve a need on a day.
+
+    `proposed`: it is not he who asks for it. `chosen`: staff named for a RESTRICTED need, and a party unit's secretary,
+    who answer themselves for what they can do.
+    """
+    found = await db.one(SUITS, id=need, person=person, on_day=on_day)
+    assert found is not None
+    if found["own"]:
+        raise OwnNeed()
+    if chosen:
+        return
+    if found["avoided"] if proposed else found["refused"]:
+        raise NotAvailable()
+    if found["missing"] is not None:
+        raise NotQualified(missing=Missing(found["missing"]))
