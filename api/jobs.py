@@ -159,7 +159,7 @@ async def _purge(connection: asyncpg.Connection, table: str, at: str, before: da
 
 def duties() -> Duties:
     """What this platform's workers do. Matching rounds last; whatever else an event calls for its verb does at once."""
-    from models.exchange.actions import expire_needs, expire_offers, lapse_due_holds
+    from models.exchange.actions import expire_needs, expire_offers, lapse_due_holds, tell_overdue_answers
     from models.exchange.rounds.actions import close_rounds, lapse_proposals, requeue_rounds
     from models.identity.sweep import sweep_sign_ins
     from models.identity.wechat.sweep import sweep_wechat
@@ -173,6 +173,7 @@ def duties() -> Duties:
             Periodic("lapse_due_holds", "* * * * *", by_system(lapse_due_holds)),
             Periodic("expire_needs", "* * * * *", by_system(expire_needs)),
             Periodic("expire_offers", "* * * * *", by_system(expire_offers)),
+            Periodic("tell_overdue_answers", "*/5 * * * *", by_system(tell_overdue_answers)),
             Periodic("requeue_rounds", "* * * * *", by_system(requeue_rounds)),
             Periodic("lapse_proposals", "* * * * *", by_system(lapse_proposals)),
             Periodic("close_rounds", "* * * * *", by_system(close_rounds)),

@@ -7,6 +7,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from resolvers.activity import ActivityMutation, ActivityQuery
 from resolvers.audit import AuditQuery
+from resolvers.calendar import CalendarMutation, CalendarQuery
 from resolvers.exchange import ExchangeMutation, ExchangeQuery, OfferBatchQuery, OfferMutation
 from resolvers.exchange.rounds import RoundMutation, RoundQuery
 from resolvers.files import FilesMutation, FilesQuery
@@ -32,6 +33,7 @@ from resolvers.territory import TerritoryQuery
 class Query(
     TerritoryQuery,
     PartyQuery,
+    CalendarQuery,
     PeopleQuery,
     JoiningQuery,
     VolunteeringQuery,
@@ -55,6 +57,7 @@ class Query(
 
 @strawberry.type(description="Everything that can be done. Each field is a transaction of its own.")
 class Mutation(
+    CalendarMutation,
     PeopleMutation,
     JoiningMutation,
     VolunteeringMutation,

@@ -130,6 +130,29 @@ class NeedFunnelLine:
     )
 
 
+@strawberry.type(description="How far the livelihood items of one division and month have come. 民生实事认领与办结。")
+class LivelihoodLine:
+    division: Division | None = w.one("division_code", target="code", description="The division.")
+    category: Annotated[ServiceCategory, strawberry.lazy("resolvers.exchange")] | None = w.one(
+        "category_code", target="code", description="The root category; null where the report is not by category."
+    )
+    month: date | None = w.named(
+        "month", description="The first day of the month of publication; null where it is not by month."
+    )
+    published: int | None = w.named("published", description="Items published.")
+    claimed: int | None = w.named("claimed", description="Of these, taken on by somebody who was accepted. 认领。")
+    completed: int | None = w.named("completed", description="Of these, settled with evidence. 销号。")
+    overdue: int | None = w.named("overdue", description="Of these, past their deadline and not settled.")
+    claim_rate: Decimal | None = w.named("claim_rate", description="`claimed` as a share of `published`, 0 to 1.")
+    completion_rate: Decimal | None = w.named(
+        "completion_rate", description="`completed` as a share of `published`, 0 to 1."
+    )
+    suppressed: bool = w.named(
+        "suppressed",
+        description="Whether some of the line's counts are withheld, and null: those under five, and those from which one could be reckoned. Staff who see the items themselves are told all.",
+    )
+
+
 def in_order(given: Mapping[str, Any]) -> None:
     """Raises BadInput for a span that ends before it begins."""
     if given["since"] > given["until"]:
@@ -194,6 +217,12 @@ class ReportsQuery:
         GROUPED,
         check=in_order,
         description="How far needs came in the caller's area, by the month in which they were submitted.",
+    )
+    livelihood_items: list[LivelihoodLine] = w.report(
+        queries.livelihood_items,
+        GROUPED,
+        check=in_order,
+        description="How far livelihood items came in the caller's area, by the month in which they were published.",
     )
 
 

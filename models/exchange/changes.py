@@ -38,6 +38,8 @@ class NeedTopic(enum.StrEnum):
     EDITED = "EDITED"
     ASSIGNED = "ASSIGNED"
     FOUNDATION_ASKED = "FOUNDATION_ASKED"
+    SPLIT = "SPLIT"
+    ANSWER_OVERDUE = "ANSWER_OVERDUE"
     COMMITMENT = "COMMITMENT"
     QUANTITY = "QUANTITY"
 
@@ -60,6 +62,8 @@ labelled(
         T.EDITED: "内容有更新",
         T.ASSIGNED: "经办社工有变动",
         T.FOUNDATION_ASKED: "已请基金会资助",
+        T.SPLIT: "已拆分",
+        T.ANSWER_OVERDUE: "答复已超期",
         T.COMMITMENT: "对接有变动",
         T.QUANTITY: "数量有变动",
     },
@@ -78,6 +82,8 @@ labelled(
         T.EXPIRED: "Its due time passed.",
         T.EDITED: "Its words or numbers were changed.",
         T.ASSIGNED: "It is another social worker's case, or nobody's. Told to the beneficiary and staff.",
+        T.SPLIT: "It goes on in its parts.",
+        T.ANSWER_OVERDUE: "The community has not answered it within the legal term. Told to the beneficiary and staff.",
         T.FOUNDATION_ASKED: "A foundation was asked to pay for it. Told to the beneficiary and staff.",
         T.COMMITMENT: "A commitment to it, which the caller may see, was made or went on.",
         T.QUANTITY: "How much of it is promised or delivered changed, by a commitment that the caller may not see.",
@@ -99,8 +105,10 @@ NEED_TOPICS: Mapping[str, NeedTopic] = {
     "need.edited": T.EDITED,
     "need.assigned": T.ASSIGNED,
     "need.foundation_asked": T.FOUNDATION_ASKED,
+    "need.split": T.SPLIT,
+    "need.answer_overdue": T.ANSWER_OVERDUE,
 }
-HANDLING = ("need.assigned", "need.foundation_asked")
+HANDLING = ("need.assigned", "need.foundation_asked", "need.answer_overdue")
 """Topics that say who handles a need."""
 
 CommitmentTopic = enum.StrEnum("CommitmentTopic", {s.name: s.value for s in CommitmentStatus})  # type: ignore[misc]  # made from another

@@ -33,7 +33,6 @@ from models.exchange.offered import OfferBatch
 from models.exchange.states import CLAIMABLE, NeedStatus, OfferStatus
 from models.exchange.tables import Commitment, Need, NeedFoundation, NeedStaff, Offer
 from models.people.tables import Resident
-from models.territory.tables import PartyUnit
 
 Where = sa.ColumnElement[bool]
 
@@ -102,9 +101,7 @@ def by(row: Any, viewer: Viewer) -> Where:
     if viewer.role is Role.NGO_STAFF:
         return cast(Where, row.organization_id == viewer.organization)
     if viewer.role is Role.PARTY_SECRETARY:
-        units = table(PartyUnit).alias()
-        ours = sa.select(units.c.id).where(units.c.area == viewer.area).scalar_subquery()
-        return cast(Where, row.party_unit_id == ours)
+        return cast(Where, row.party_unit_id == sa.func.party_unit_of(viewer.area, type_=sa.Uuid()))
     return cast(Where, row.volunteer_person_id == viewer.person)
 
 

@@ -23,7 +23,7 @@ from models.funds.tables import (
     SpendTrace,
 )
 from models.reports.small_cells import guarded
-from models.reports.tables import ATTENDANCE_FACT, HOUR_FACT, NEED_FACT, SESSION_FACT
+from models.reports.tables import ATTENDANCE_FACT, HOUR_FACT, ITEM_FACT, NEED_FACT, SESSION_FACT
 from models.territory.queries import under
 
 MONTHS_AT_MOST = 36
@@ -336,6 +336,44 @@ def need_funnel(
     steps = ("submitted", "verified", "matched", "delivered", "closed", "unmet")
     speeds = {"median_hours_to_verify": "verified", "median_hours_to_close": "closed"}
     return guarded(view.actor, lines, GROUPS, steps, speeds)
+
+
+def livelihood_items(
+    view: Any, since: Any, until: Any, level: Any, area: Any = None, by_category: Any = None, by_month: Any = None
+) -> sa.Select[Any]:
+    """How far livelihood items came that were published in a span: taken on, settled, overdue, and the rates (R9).
+
+    An item counts in the month in which it was published, by what is known of it now; rates are shares of what was
+    published, to four places. Overdue: past its deadline and not settled.
+    """
+    item = view.rows(ITEM_FACT)
+    groups = by_place(item, level, by_category, by_month)
+    rows = (
+        sa.select(*(g.label(n) for g, n in zip(groups, GROUPS, strict=True)), *item.c)
+        .where(spanned(item, since, until, area))
+        .subquery("items")
+    )
+    c = rows.c
+    closed = c.status == "CLOSED"
+    overdue = sa.and_(sa.not_(closed), c.due_at < view.actor.now)
+
+    def share(*conditions: Any) -> Any:
+        part = sa.cast(sa.func.count().filter(*conditions), sa.Numeric())
+        return sa.cast(sa.func.round(part / sa.func.count(), 4), sa.Numeric(5, 4))
+
+    lines = _lines(
+        rows,
+        [
+            sa.func.count().label("published"),
+            sa.func.count().filter(c.claimed).label("claimed"),
+            sa.func.count().filter(closed).label("completed"),
+            sa.func.count().filter(overdue).label("overdue"),
+            share(c.claimed).label("claim_rate"),
+            share(closed).label("completion_rate"),
+        ],
+    )
+    counts = ("published", "claimed", "completed", "overdue")
+    return guarded(view.actor, lines, GROUPS, counts, {"claim_rate": "claimed", "completion_rate": "completed"})
 
 
 class Looking:

@@ -264,10 +264,10 @@ class Need(Node):
     )
     parts: list[Need] = w.many(
         tables.Need.parent_id,
-        order=(tables.Need.window_from,),
+        order=(tables.Need.due_at,),
         limit=100,
         default=20,
-        description="Its parts or repetitions, by when they are wanted, as far as the caller may see them.",
+        description="Its parts or repetitions, the one due soonest first, as far as the caller may see them.",
     )
     merged_into: Need | None = w.one(
         tables.Need.merged_into, description="The need that it turned out to be the same as; null otherwise."

@@ -53,7 +53,7 @@ def test_every_state_is_reached_and_has_its_place() -> None:
     assert reached(COMMITMENT_STEPS, C.PROPOSED) == set(C)
     assert {before for _, before in COMMITMENT_STEPS} == set(LIVE)
     ends = set(N) - {before for _, before in NEED_STEPS}
-    assert ends == {N.REJECTED, N.REFERRED, N.CANCELLED, N.EXPIRED}  # CLOSED may be asked for again
+    assert ends == {N.REJECTED, N.REFERRED, N.CANCELLED, N.EXPIRED, N.SPLIT}  # CLOSED may be asked for again
     assert set(SERVED) | set(AGREED) <= set(HOLDING)
     assert set(BOOKED) <= set(LIVE) <= set(HOLDING)
     assert set(HOLDING) - set(LIVE) == {C.COMPLETED}
@@ -85,7 +85,7 @@ def test_what_is_not_in_the_table_is_refused_by_its_label(name: str, status: Nee
 
 
 def test_every_step_has_somebody_who_may() -> None:
-    automatic = {"start", "deliver", "settle", "return", "expire", "lapse"}
+    automatic = {"start", "deliver", "settle", "return", "expire", "lapse", "aid"}
     assert {name for name, _ in NEED_STEPS} - automatic <= {k[5:] for k in r.MAY if k.startswith("need.")}
     assert {name for name, _ in OFFER_STEPS} - automatic <= {k[6:] for k in r.MAY if k.startswith("offer.")}
     assert {name for name, _ in COMMITMENT_STEPS} - automatic <= {k[11:] for k in r.MAY if k.startswith("commitment.")}

@@ -17,7 +17,7 @@ from models.exchange.actions.commitments import (
     resolve_commitment,
     start_service,
 )
-from models.exchange.actions.jobs import expire_needs, expire_offers, lapse_due_holds
+from models.exchange.actions.jobs import expire_needs, expire_offers, lapse_due_holds, tell_overdue_answers
 from models.exchange.actions.likenesses import PartInput, split_need
 from models.exchange.actions.merging import merge_need
 from models.exchange.actions.needs import (
@@ -88,6 +88,7 @@ __all__ = [
     "submit_need",
     "submit_offer",
     "submit_offer_draft",
+    "tell_overdue_answers",
     "upsert_offers",
     "verify_need",
     "withdraw_offer",

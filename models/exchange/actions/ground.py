@@ -106,6 +106,7 @@ NEED_COLUMNS = (
     *("answer_due_at", "urgency", "sensitivity", "gender_preference", "status", "reason", "referred_to", "reopened"),
     *("hints", "opened_at", "closed_at", "verified_by", "assigned_to", "skill_code", "certificate", "language"),
     *("gender_required", "vulnerability", "duration_minutes", "options", "rrule", "series_id", "merged_into", "result"),
+    "overdue_told_at",
 )
 OFFER_COLUMNS = (
     *("title", "note", "category_id", "category_code", "qty_total", "window_from", "window_to", "service_areas"),

@@ -13,7 +13,8 @@ from models.base import INSTANT
 from models.database import Db, Statement
 from models.exchange.actions.ground import bound, commitment, need, offer
 from models.exchange.actions.placing import lapse
-from models.exchange.states import CommitmentStatus, NeedStatus, OfferStatus
+from models.exchange.kinds import Kind
+from models.exchange.states import TRIAGE, CommitmentStatus, NeedStatus, OfferStatus
 from models.exchange.visible import is_any
 from models.people.actions import end_contact_grants
 
@@ -35,6 +36,7 @@ _stale_needs = (
     sa.select(need.c.id)
     .where(
         is_any(need.c.status, (NeedStatus.OPEN,)),
+        need.c.kind != sa.literal_column(f"'{Kind.LIVELIHOOD_ITEM.value}'"),
         need.c.due_at <= bound("now", INSTANT),
         need.c.qty_committed == need.c.qty_delivered,
     )
@@ -66,6 +68,23 @@ EXPIRE_OFFERS = Statement(
 )
 
 
+_unanswered = (
+    sa.select(need.c.id)
+    .where(
+        is_any(need.c.status, TRIAGE), need.c.answer_due_at < bound("now", INSTANT), need.c.overdue_told_at.is_(None)
+    )
+    .order_by(need.c.answer_due_at)
+    .limit(BATCH)
+    .with_for_update(key_share=True, skip_locked=True)
+)
+TELL_OVERDUE = Statement(
+    sa.update(need)
+    .where(need.c.id.in_(_unanswered))
+    .values(overdue_told_at=bound("now", INSTANT))
+    .returning(need.c.id, need.c.area)
+)
+
+
 async def lapse_due_holds(db: Db) -> int:
     """Writes LAPSED for holds that are due, and returns their quantities; how many there were."""
     due = {row["need_id"] for row in await db.all(DUE)}
@@ -74,12 +93,21 @@ async def lapse_due_holds(db: Db) -> int:
 
 
 async def expire_needs(db: Db) -> int:
-    """Writes EXPIRED for open needs whose due time has passed with nothing under way; how many there were."""
+    """Writes EXPIRED for open needs whose due time has passed with nothing under way; how many there were. A livelihood
+    item stays: it is overdue, and is settled all the same."""
     rows = await db.all(EXPIRE_NEEDS)
     for row in rows:
         db.tell("need.expired", row["id"], area=row["area"])
         if row["assigned_to"] is not None:
             await end_contact_grants(db, row["id"])
+    return len(rows)
+
+
+async def tell_overdue_answers(db: Db) -> int:
+    """Tells, once, of each need that the community should have answered by now (条例 art. 13); how many there were."""
+    rows = await db.all(TELL_OVERDUE)
+    for row in rows:
+        db.tell("need.answer_overdue", row["id"], area=row["area"])
     return len(rows)
 
 

@@ -94,7 +94,7 @@ async def submit_draft(db: Db, need: UUID) -> UUID:
     answer_due_at = await answer_by(db, rules.ANSWER_DAYS)
     if row["due_at"] <= db.now:
         raise InvalidInput(field="dueAt", reason="截止时间已过，请先修改。")
-    await move_need(db, row, "submit", answer_due_at=answer_due_at)
+    await move_need(db, row, "submit", answer_due_at=answer_due_at, overdue_told_at=None)
     return need
 
 
@@ -334,6 +334,7 @@ async def reopen_need(db: Db, need: UUID, reason: str, *, quantity: int = 1, pub
         "closed_at": None,
         "qty_total": row["qty_delivered"] + more,
         "answer_due_at": await answer_by(db, rules.ANSWER_DAYS),
+        "overdue_told_at": None,
         "due_at": row["window_to"],
     }
     if row["window_to"] is None or row["window_to"] <= db.now:

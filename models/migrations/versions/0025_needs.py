@@ -59,6 +59,10 @@ RETURN CASE
     WHEN NOT qualified_for(person, certificate, category, on_day) THEN 'CERTIFICATE'
 END
 """
+UNIT = """
+CREATE FUNCTION party_unit_of(area text) RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (SELECT u.id FROM party_unit u WHERE u.area = party_unit_of.area)
+"""
 EVIDENT = """
 CREATE FUNCTION item_evident(need uuid) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
 RETURN EXISTS (SELECT FROM commitment c WHERE c.need_id = item_evident.need AND c.result IS NOT NULL
@@ -100,6 +104,7 @@ def upgrade() -> None:
     _needs()
     _commitments()
     op.execute(PREVIOUS)
+    op.execute(UNIT)
     op.execute(MISSES)
     op.execute(EVIDENT)
     op.execute(ITEMS)
@@ -251,7 +256,7 @@ def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     op.execute(EMPTY)
     op.execute("DROP VIEW item_fact")
-    op.execute("DROP FUNCTION item_evident, need_misses, previous_helper")
+    op.execute("DROP FUNCTION party_unit_of, item_evident, need_misses, previous_helper")
     _one_live()
     unchecked("commitment", "provider", "late")
     for column in ("party_unit_id", "option_id", "late", "result"):
