@@ -35,6 +35,7 @@ from api.settings import Settings
 from api.storage import storage_of
 from models import audit, audit_seal, clock
 from models.database import Db, transaction
+from models.exchange.watching import whose
 from models.pool import LOST, Pool
 from models.problems import Busy
 from models.relay import BATCH, Told, foreign, relay, waiting
@@ -132,7 +133,7 @@ async def _relaying(pool: Pool, does: Duties, stop: asyncio.Event) -> None:
             oldest, ready = await waiting(connection)
             now = clock.now()
             metrics.RELAY_LAG.set(metrics.age(oldest, now))
-            if not ready or await relay(connection, now, hand) < BATCH:
+            if not ready or await relay(connection, now, hand, whose) < BATCH:
                 await _pause(stop, IDLE)
 
 

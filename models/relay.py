@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -24,7 +24,7 @@ CHANNEL = "wushe_events"
 what its events are about, and what that is part of."""
 BATCH = 500
 """The most events that are read at once."""
-FEW = 100
+FEW = 190
 """The most subjects that an announcement names: it must stay under the 8,000 bytes of a notification."""
 
 
@@ -42,6 +42,8 @@ class Told:
     """JSON, as it was stored."""
 
 
+Whom = Callable[[asyncpg.Connection, Sequence[str]], Awaitable[Sequence[Any]]]
+"""What else is woken by some things that have changed: whose they are."""
 Hand = Callable[[asyncpg.Connection, Sequence[Told]], Awaitable[Any]]
 """Hands on what a batch calls for, inside its transaction."""
 
@@ -103,26 +105,43 @@ async def waiting(connection: asyncpg.Connection) -> tuple[datetime | None, bool
     return (None, False) if found is None else (found["at"], found["ready"])
 
 
-async def relay(connection: asyncpg.Connection, now: datetime, hand: Hand) -> int:
-    """Relays one batch; how many events there were. Zero also when another relay holds the place."""
+async def relay(connection: asyncpg.Connection, now: datetime, hand: Hand, whom: Whom | None = None) -> int:
+    """Relays one batch; how many events there were. Zero also when another relay holds the place.
+
+    `whom`: says whose the things are that a batch is about.
+    """
     async with connection.transaction():
         batch = [Told(*row) for row in await connection.fetch(TAKE)]
         if not batch:
             return 0
         await hand(connection, batch)
         last = batch[-1]
-        await connection.execute(ADVANCE, last.xid, last.id, now, CHANNEL, announcement(batch))
+        things = {id for event in batch for id in concerned(event)}
+        if whom is not None and len(things) <= FEW:
+            things |= {str(key) for key in await whom(connection, sorted(things))}
+            things |= {str(key) for event in batch for key in places(event)}
+        await connection.execute(ADVANCE, last.xid, last.id, now, CHANNEL, announcement(batch, things))
         return len(batch)
 
 
-def announcement(batch: Sequence[Told]) -> str:
-    """What is told of a batch, once."""
+def announcement(batch: Sequence[Told], things: Iterable[str] | None = None) -> str:
+    """What is told of a batch, once: also of which things, if they are few; those that it is about by default."""
     last = batch[-1]
     said: dict[str, Any] = {"xid": str(last.xid), "id": last.id, "count": len(batch)}
-    subjects = sorted({id for event in batch for id in concerned(event)})
+    subjects = sorted({id for event in batch for id in concerned(event)} if things is None else things)
     if len(subjects) <= FEW:
         said["subjects"] = subjects
     return json.dumps(said)
+
+
+def places(event: Told) -> Iterable[UUID]:
+    """Keys of the community and the district in which an event was, where it was in one."""
+    return () if event.area is None else [area_key(event.area[:digits]) for digits in (12, 6)]
+
+
+def area_key(code: str) -> UUID:
+    """A place's code as an announcement names it, beside things: no UUID of ours is so small."""
+    return UUID(int=int(code))
 
 
 def concerned(event: Told) -> set[str]:

@@ -14,7 +14,10 @@ from models.activity import changes as activity
 from models.activity.changes import SessionTopic
 from models.events import EventRow, cursor, of
 from models.exchange import changes as exchange
+from models.exchange import watching
 from models.exchange.changes import CommitmentTopic, NeedTopic
+from models.exchange.rounds.changes import RoundTopic, round_topic, told_of_round
+from models.exchange.watching import RecommendationTopic, TriageTopic
 from models.labels import TABLES
 from resolvers.engine import words as w
 from resolvers.enums import shown
@@ -22,8 +25,9 @@ from resolvers.enums import shown
 if TYPE_CHECKING:
     from resolvers.activity import ServiceSession
     from resolvers.exchange import Commitment, Need
+    from resolvers.exchange.rounds import MatchRound
 
-for values in (NeedTopic, CommitmentTopic, SessionTopic):
+for values in (NeedTopic, CommitmentTopic, SessionTopic, RoundTopic, TriageTopic, RecommendationTopic):
     shown(values)
 
 
@@ -82,6 +86,37 @@ class SessionChange(Change):
     )
 
 
+def _round_topic(row: Any, view: Any) -> Any:
+    return round_topic(row)
+
+
+@strawberry.type(description="Something that happened to a matching round.")
+class RoundChange(Change):
+    topic: RoundTopic = w.expression(_round_topic, description="What happened.")
+    label: str = _label(RoundTopic, _round_topic)
+    round: Annotated[MatchRound, strawberry.lazy("resolvers.exchange.rounds")] | None = w.subject(
+        description="The round as it is when this is told: `progress` and `stage` say how far."
+    )
+
+
+@strawberry.type(description="Something that happened in the queue of needs that wait for the community's answer.")
+class TriageChange(Change):
+    topic: TriageTopic = w.expression(watching.triage_topic, description="What happened.")
+    label: str = _label(TriageTopic, watching.triage_topic)
+    need: Annotated[Need, strawberry.lazy("resolvers.exchange")] | None = w.subject(
+        description="The need as it is when this is told, and as the caller may see it."
+    )
+
+
+@strawberry.type(description="That what was recommended to a volunteer is not up to date any more.")
+class RecommendationChange(Change):
+    topic: RecommendationTopic = w.expression(watching.recommendation_topic, description="Why.")
+    label: str = _label(RecommendationTopic, watching.recommendation_topic)
+    need: Annotated[Need, strawberry.lazy("resolvers.exchange")] | None = w.subject(
+        description="The need by which it came, if the caller may see it; the newest, where there were several."
+    )
+
+
 @strawberry.type(
     description="What is told as it happens, in order, each change once. A thing that the caller may not see is NOT_FOUND, at the beginning or from then on."
 )
@@ -108,4 +143,48 @@ class Subscription:
         lambda event, id: of(event, "session", id),
         told=activity.told_of_session,
         description="What happens to a session, and to its volunteers' parts in it.",
+    )
+    match_round_changed: RoundChange = w.change(
+        EventRow,
+        "MatchRound",
+        _about,
+        lambda event, id: of(event, "round", id),
+        told=told_of_round,
+        description="How far a matching round is, and what becomes of its proposals.",
+    )
+    my_needs_changed: NeedChange = w.stream(
+        EventRow,
+        "Need",
+        watching.of_my_needs,
+        watching.of_parts_of_my_needs,
+        keys=watching.of_person,
+        told=exchange.told_of_need,
+        description="What happens to all that the caller asked for, or is for his household; new needs among it.",
+    )
+    my_commitments_changed: CommitmentChange = w.stream(
+        EventRow,
+        "Commitment",
+        watching.of_my_commitments,
+        keys=watching.of_person,
+        told=exchange.told_of_commitment,
+        description="What happens to all that the caller, or his organization, serves; for a resident, to what serves his needs.",
+    )
+    triage_changed: TriageChange = w.stream(
+        EventRow,
+        "Need",
+        watching.of_needs_here,
+        keys=watching.of_community,
+        told=watching.told_of_triage,
+        description="For staff: what happens in the queue of needs of their area that wait for an answer.",
+    )
+    recommendations_changed: RecommendationChange = w.stream(
+        EventRow,
+        "Need",
+        watching.near,
+        watching.proposed,
+        keys=watching.of_volunteer,
+        told=watching.told_of_recommendations,
+        seconds=watching.QUIET,
+        hidden=True,
+        description="For a volunteer: that what was recommended to him is not up to date any more. At most every 20 seconds, and then the newest only.",
     )

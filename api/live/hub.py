@@ -52,6 +52,11 @@ LONGEST_PAUSE = 1.0
 """Seconds between two attempts at what the database did not let us do."""
 KEPT = timedelta(days=7)
 """How old the event of a cursor may be: as long as a key of idempotency is kept (I29)."""
+PLANNED = {"application_name": "wushe live", "plan_cache_mode": "force_generic_plan"}
+"""What the connections are told that read for subscribers. The statement that tells an event has thirty tables to plan,
+and nothing of its plan depends on a value: planned once it takes a tenth of the time. Left to itself PostgreSQL plans it
+anew for each delivery from the first ANALYZE of the events on, since it then takes its own guess for a short span of them
+for the cheaper one."""
 PASSES = (
     *LOST,
     Busy,
@@ -141,7 +146,10 @@ class Hub:
         self._there = asyncio.Event()
         self._watched: dict[UUID, set[Subscriber]] = {}
         self._open = 0
-        self._slots = asyncio.Semaphore(max(1, pool.size // 2))
+        self.reading = Pool(pool.url, max(1, pool.size // 2), patience=pool.patience)
+        """The connections that read what is due: their own, so that nobody's request waits for them."""
+        self.reading.settings = {**pool.settings, **PLANNED}
+        self._slots = asyncio.Semaphore(self.reading.size)
         self._reading: dict[Any, asyncio.Task[Rows]] = {}
         self._listening: asyncio.Task[None] | None = None
         self._closed = asyncio.Event()
@@ -162,6 +170,7 @@ class Hub:
             await asyncio.wait([self._listening])
         if self._reading:
             await asyncio.wait(list(self._reading.values()))
+        await self.reading.close()
 
     async def subscribe(
         self, context: Context, document: Document, *, fresh: Callable[[], Awaitable[Actor]]
@@ -191,8 +200,12 @@ class Hub:
                 if self._closed.is_set() or me.place > self.told:
                     raise Busy()
                 while me.place < me.due:
+                    told = False
                     async for answer in self._deliver(me):
                         yield answer
+                        told = True
+                    if told and me.asked.seconds:
+                        await self._quiet(me.asked.seconds)
         finally:
             self._leave(me)
 
@@ -211,17 +224,17 @@ class Hub:
 
     def _join(self, me: Subscriber) -> None:
         me.place = me.due = me.joined = self.told
-        if me.asked.subject is not None:
-            self._watched.setdefault(me.asked.subject, set()).add(me)
+        for key in me.asked.keys:
+            self._watched.setdefault(key, set()).add(me)
         self._open += 1
         metrics.SUBSCRIBERS.set(self._open)
 
     def _leave(self, me: Subscriber) -> None:
-        if me.asked.subject is not None:
-            watching = self._watched[me.asked.subject]
+        for key in me.asked.keys:
+            watching = self._watched[key]
             watching.discard(me)
             if not watching:
-                del self._watched[me.asked.subject]
+                del self._watched[key]
         self._open -= 1
         metrics.SUBSCRIBERS.set(self._open)
 
@@ -288,6 +301,13 @@ class Hub:
             me.place = row["xid"], row["id"]
         if len(rows) < BATCH:
             me.place = due
+
+    async def _quiet(self, seconds: float) -> None:
+        """Tells nothing for a while: what happens meanwhile is told at once after it. Raises Busy when everything ends."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closed.wait()
+            raise Busy()
 
     async def _read(self, me: Subscriber) -> tuple[Context, bool, Place, Rows]:
         """For which request, whether the texts are final, up to where, and the events behind his place so far."""
@@ -371,7 +391,7 @@ class Hub:
         return running
 
     async def _rows(self, sql: str, arguments: list[Any]) -> Rows:
-        async with self.pool.connection(sql) as connection:
+        async with self.reading.connection(sql) as connection:
             self.reads += 1
             rows: Rows = await connection.fetch(sql, *arguments)
             return rows

@@ -47,25 +47,37 @@ def due(compiler: Compiler) -> Plan:
 
 
 def seen(compiler: Compiler) -> Plan:
-    """The plan of one cell: whether the asker sees the thing."""
-    thing, seen = _thing(compiler, root(compiler.schema, compiler.operation)[2])
+    """The plan of one cell: whether the asker sees the thing; a stream is there for whoever it is for."""
+    word = root(compiler.schema, compiler.operation)[2]
+    if isinstance(word, words.Stream):
+        return compiler.written(sa.select(sa.true()))
+    thing, seen = _thing(compiler, word)
     return compiler.written(sa.select(sa.exists(sa.select(number(1)).select_from(thing).where(seen))))
 
 
-def _thing(compiler: Compiler, word: words.Change) -> tuple[Any, Any]:
+def _thing(compiler: Compiler, word: words.Change, id: Any = None) -> tuple[Any, Any]:
     """The thing's table, and the condition that it is the one, and seen."""
     entity = words.entity_of(compiler.schema.type_map[word.subject])
     assert entity is not None
     thing = compiler.alias(entity.table)
-    return thing, sa.and_(thing.c.id == compiler.reference, *compiler.seen(thing, entity.table))
+    which = thing.c.id == (compiler.reference if id is None else id)
+    return thing, sa.and_(which, *compiler.seen(thing, entity.table))
 
 
 def _judged(compiler: Compiler, word: words.Change) -> Any:
     """The next events, and of each whether the thing is seen and the event told, as a FROM. Fenced: it is judged once."""
-    page = _page(compiler, word)
-    thing, seen = _thing(compiler, word)
-    told = compiler.checked(word.told(page.c, thing.c, compiler.view))
-    judged = sa.select(*page.c, thing.c.id.is_not(None).label("shown"), told.label("told"))
+    if isinstance(word, words.Stream):
+        page = _streamed(compiler, word)
+        thing, seen = _thing(compiler, word, page.c.thing)
+        told = compiler.checked(word.told(page.c, thing.c, compiler.view))
+        mine = told if word.hidden else sa.and_(thing.c.id.is_not(None), told)
+        # what he does not see is passed by: there is no one thing whose end would be this one's
+        judged = sa.select(*page.c, sa.true().label("shown"), sa.func.coalesce(mine, sa.false()).label("told"))
+    else:
+        page = _page(compiler, word)
+        thing, seen = _thing(compiler, word)
+        told = compiler.checked(word.told(page.c, thing.c, compiler.view))
+        judged = sa.select(*page.c, thing.c.id.is_not(None).label("shown"), told.label("told"))
     rows = judged.select_from(page.outerjoin(thing, seen)).offset(number(0)).subquery(compiler.name("f"))
     compiler.made.add(rows.name)
     return rows
@@ -86,6 +98,28 @@ def _page(compiler: Compiler, word: words.Change) -> Any:
     page = first.subquery(compiler.name("e"))
     compiler.made.add(page.name)
     return page
+
+
+def _streamed(compiler: Compiler, word: words.Stream) -> Any:
+    """The next events of whatever is the asker's, each with its thing, as a FROM; of a throttled stream the newest."""
+    branches = []
+    for source in word.sources:
+        event = compiler.alias(word.events)
+        rows, condition, thing = source(event, compiler.view, compiler.alias)
+        place = sa.tuple_(event.c.xid, event.c.id)
+        due = (place > _end(compiler, word, 0), place <= _end(compiler, word, 1))
+        here = sa.select(*event.c, thing.label("thing")).select_from(rows).where(compiler.checked(condition), *due)
+        branches.append(_first(here, event.c, word).subquery(compiler.name("w")))
+    whole = sa.union(*[sa.select(*branch.c) for branch in branches]).subquery(compiler.name("u"))
+    page = _first(sa.select(*whole.c), whole.c, word).subquery(compiler.name("e"))
+    compiler.made.add(page.name)
+    return page
+
+
+def _first(rows: sa.Select[Any], of: Any, word: words.Stream) -> sa.Select[Any]:
+    if word.seconds:
+        return rows.order_by(of.xid.desc(), of.id.desc()).limit(number(1))
+    return rows.order_by(of.xid, of.id).limit(number(BATCH))
 
 
 def _end(compiler: Compiler, word: words.Change, end: int) -> Any:

@@ -208,6 +208,20 @@ class Change(Word):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Stream(Change):
+    """A subscription's root: what happens to whatever is the asker's, or lies in his area; new things among it."""
+
+    sources: tuple[Callable[[Row, View, Callable[[Any], Any]], tuple[Any, Any, Any]], ...] = ()
+    """(event, view, table -> all of its rows) -> FROM, which events of it, and the thing that each is about."""
+    keys: Callable[[Any], Sequence[Any]] | None = None
+    """The asker -> by what an announcement wakes him; nothing where it is not for him."""
+    seconds: float = 0.0
+    """How long nothing more is told after something was, where only the newest counts; 0 where each event does."""
+    hidden: bool = False
+    """Whether an event is told though its thing is not seen by now."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Subject(Word):
     """The thing that a change is about, as it is when it is told."""
 
@@ -232,8 +246,8 @@ class Where(Word):
     null: Callable[[Row], Any] | None = None
     reads: Mapping[str, Reading] | None = None
     """The parameters that `build` is given in place of the value, as attributes of one object."""
-    sought: bool = False
-    """Whether an index of its own finds the rows that meet it, in no order: see `pages`."""
+    sought: Callable[[str, Any], Any] | None = None
+    """For what an index of its own finds, in no order (see `pages`): (the table's name, value) -> whether it is common."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -451,6 +465,21 @@ def change(
     return _field(Change(events.__table__, subject, ways, told), arguments, **kw)
 
 
+def stream(
+    events: Any,
+    subject: str,
+    *sources: Callable[[Row, View, Callable[[Any], Any]], tuple[Any, Any, Any]],
+    keys: Callable[[Any], Sequence[Any]],
+    told: Callable[[Row, Row, View], Any],
+    seconds: float = 0.0,
+    hidden: bool = False,
+    **kw: Any,
+) -> Any:
+    """A subscription's root field over many things: `stream(EventRow, "Need", my_need_events, keys=…, told=…)`."""
+    word = Stream(events.__table__, subject, (), told, sources, keys, seconds, hidden)
+    return _field(word, {} if seconds else {"since": (str | None, strawberry.UNSET)}, **kw)
+
+
 def subject(**kw: Any) -> Any:
     """The thing that a change is about."""
     return _field(Subject(), **kw)
@@ -523,7 +552,7 @@ def where(
     null: Callable[[Row], Any] | None = None,
     *,
     reads: Mapping[str, Reading] | None = None,
-    sought: bool = False,
+    sought: Callable[[str, Any], Any] | None = None,
     **kw: Any,
 ) -> Any:
     """An input field of a filter: `status: list[Status] | None = where(lambda row, value: row.status == any_(value))`.
