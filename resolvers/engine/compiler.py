@@ -237,7 +237,10 @@ class Compiler:
                 return self.computed(word, scope)
             case words.Subject():
                 assert isinstance(named, GraphQLObjectType)
-                return self.row(named, details, lambda alias: alias.c.id == self.reference)
+                thing = getattr(scope.row, "thing", None)  # of a stream each event has its own
+                return self.row(
+                    named, details, lambda alias: alias.c.id == (self.reference if thing is None else thing)
+                )
         raise NotCompilable(f"{type_.name}.{details[0].node.name.value} has no word that says where it lives")
 
     def leaf(self, field: GraphQLField, parts: Parts, sure: bool) -> Parts:
