@@ -105,6 +105,10 @@ class Subscription:
     subject: uuid.UUID | None
     """None for an id of another kind, which nothing has."""
     since: str | None
+    keys: tuple[uuid.UUID, ...] = ()
+    """What an announcement names that wakes him."""
+    seconds: float = 0.0
+    """How long nothing more is told after something was."""
 
 
 Write = Callable[[Compiler], Plan]
@@ -212,12 +216,17 @@ class Engine:
             op = Operation(document.operation, document.fragments, values)
             _, field, word, details = changes.root(self.schema, op)
             given = get_argument_values(field, details[0].node, values)
+            name, since = details[0].node.name.value, given.get("since")
+            if isinstance(word, words.Stream):
+                assert word.keys is not None
+                keys = tuple(word.keys(request.actor))
+                return Subscription(document, values, name, keys[0] if keys else None, since, keys, word.seconds)
             entity = words.entity_of(self.schema.type_map[word.subject])
             assert entity is not None
             subject = an_id_of(entity.prefix)(given["id"])
         except GraphQLError as error:
             raise Refused([error], variables=True) from None
-        return Subscription(document, values, details[0].node.name.value, subject, given.get("since"))
+        return Subscription(document, values, name, subject, since, () if subject is None else (subject,))
 
     def sees(self, request: Request, asked: Subscription) -> tuple[Plan, list[Any]]:
         """The statement of one cell that says whether the thing is there for the asker."""
