@@ -236,7 +236,8 @@ class Staff:
 def run(settings: Settings, *, subscribers: int, rate: float, seconds: float, scale: str, fresh: bool) -> int:
     """Measures, prints and writes bench/subscribers.json. Answers 1 where something was lost, twice or disordered."""
     settings.unlock()
-    kept = {**city.POSTGRES, "track_commit_timestamp": "on"}
+    # without autovacuum the events of minutes would never be analyzed, as they are everywhere else
+    kept = {**city.POSTGRES, "track_commit_timestamp": "on", "autovacuum": "on"}
     with embedded.start(settings.data / "bench-live", kept) as cluster:
         template = city.template(cluster, scale, fresh=fresh)
         cluster.drop(DATABASE)

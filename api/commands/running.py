@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, c
 from dataclasses import replace
 from typing import Any
 
+import api.uncoloured  # noqa: F401  # before anything that logs
 from api.commands.database import connected, is_empty, load, up_to_date
 from api.settings import Settings, Stopped, Trouble, default_data
 
