@@ -12,8 +12,11 @@ import models.audit_seal
 import models.calendar_days
 import models.documents
 import models.events
+import models.exchange.attention
 import models.exchange.offered
+import models.exchange.ranking
 import models.exchange.rounds.tables
+import models.exchange.weights
 import models.limits
 import models.vault
 

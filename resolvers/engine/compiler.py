@@ -113,6 +113,9 @@ class Compiler:
         """Variables whose type prefix is part of the plan's key."""
         self.failed = 0
         self.marked = False
+        self.shows = False
+        """Whether what is being written lists something that is noted as seen."""
+        self.shown: list[str] = []
         self.doubts = 0
         """How many non-null promises rest on something that could be NULL."""
         self._sources: dict[Any, str] = {}
@@ -233,6 +236,8 @@ class Compiler:
                 return pages.many(self, field, named, word, details, scope)
             case words.Connection():
                 return pages.connection(self, field, named, word, details, scope)
+            case words.Listing():
+                return self.listing(field, named, word, details, scope)
             case words.Computed():
                 return self.computed(word, scope)
             case words.Subject():
@@ -358,10 +363,13 @@ class Compiler:
             if name == "__typename":
                 parts.append(L(f'"{root.name}"'))
                 continue
+            self.shows = False
             try:
                 parts += self.root(root.fields[name], details)
             except GraphQLError as error:
                 parts += self.error(error)
+            if self.shows:
+                self.shown.append(key)
         return self.finish(join([*parts, L("}}")]))
 
     def root(self, field: GraphQLField, details: Details) -> Parts:
@@ -380,6 +388,8 @@ class Compiler:
                 return pages.many(self, field, type_, word, details, None)
             case words.Report():
                 return self.report(field, type_, word, details)
+            case words.Listing():
+                return self.listing(field, type_, word, details, None)
             case words.Constant():
                 arguments = get_argument_values(field, details[0].node, self.values)
                 known = word.value(**words.by_python_name(field, arguments))
@@ -425,11 +435,26 @@ class Compiler:
 
     def report(self, field: GraphQLField, type_: GraphQLNamedType, word: words.Report, details: Details) -> Parts:
         """The rows of a SELECT written by hand."""
-        assert isinstance(type_, GraphQLObjectType)
-        node = details[0].node
+        select = word.rows(self.view, **self.given(field, word, details[0].node, {}))
+        return self.rows(self.checked(select), type_, details, None)
+
+    def listing(
+        self, field: GraphQLField, type_: GraphQLNamedType, word: words.Listing, details: Details, scope: Scope | None
+    ) -> Parts:
+        """The rows of a SELECT written by hand over a row."""
+        converts = {"first": plans.a_page_size(word.limit, least=0)}
+        binds = self.given(field, word, details[0].node, converts)
+        select = word.rows(None if scope is None else scope.row, self.view, **binds)
+        self.shows |= word.shows
+        return self.rows(self.checked(select), type_, details, scope)
+
+    def given(
+        self, field: GraphQLField, word: words.Report | words.Listing, node: FieldNode, converts: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """A field's arguments as parameters, by their Python names. Raises BadInput as the word's check does."""
         get_argument_values(field, node, self.values)
         binds = {
-            name: self.argument(field, node, (name,), sql_type(a.type), plans.converter(a.type))
+            name: self.argument(field, node, (name,), sql_type(a.type), converts.get(name) or plans.converter(a.type))
             for name, a in field.args.items()
         }
         if word.check is not None:
@@ -440,19 +465,23 @@ class Compiler:
 
             right(self.run)
             self.bind(("check", id(field), id(node)), sa.Boolean(), right)  # in no statement: so each run checks it
-        select = self.checked(word.rows(self.view, **words.by_python_name(field, binds)))
+        return words.by_python_name(field, binds)
+
+    def rows(self, select: Any, type_: GraphQLNamedType, details: Details, scope: Scope | None) -> Parts:
+        """The rows of a SELECT with ORDER BY, as a list."""
+        assert isinstance(type_, GraphQLObjectType)
         by = [pages.directed(clause) for clause in select._order_by_clauses]
         carried = select.add_columns(*pages.ordering(column for column, _ in by))
         if select._limit_clause is None:  # the order is made where the rows are aggregated: a join would lose it
             carried = carried.order_by(None).offset(number(0))
-        rows = carried.subquery(self.name("r"))
+        rows = pages.within(carried, scope).subquery(self.name("r"))
         self.made.add(rows.name)
         source = From(rows)
         doubts = self.doubts
         inner = join(self.object(type_, details, Scope(rows.c, source, rows)))
         listed = sa.select(inner.label("j"), *(rows.c[f"o{i}"] for i in range(len(by)))).select_from(source.clause)
         directions = [direction for _, direction in by]
-        return [pages.as_list(self, listed, directions, None, sure=self.doubts == doubts)]
+        return [pages.as_list(self, listed, directions, scope, sure=self.doubts == doubts)]
 
     def constant(self, type_: Any, value: Any, details: Details) -> str:
         """The text of data that is known now."""
@@ -503,7 +532,7 @@ class Compiler:
         names = compiled.positiontup or []
         gets = [self._gets.get(n) or plans.constant(compiled.params[n]) for n in names]
         checks = [get for name, get in self._gets.items() if name not in names]
-        return Plan(str(compiled), gets, checks, self.failed, self.marked)
+        return Plan(str(compiled), gets, checks, self.failed, self.marked, tuple(self.shown))
 
 
 def utf8(whole: Any) -> Any:

@@ -137,6 +137,8 @@ class Engine:
         build.check(self.schema, rules, ruled)
         install(self.schema)
         self.documents = Documents(self.schema, introspection=introspection, suggestions=suggestions)
+        self.shown: Callable[[tuple[str, ...], bytes], None] | None = None
+        """Is told of each answer that lists what is noted as seen: the roots' keys, and the answer."""
         self.compiled = 0
         """How many statements were written so far."""
         self._plans: OrderedDict[Any, Plan | NotCompilable] = OrderedDict()
@@ -178,6 +180,8 @@ class Engine:
             found: bytes | None = await request.reads.fetchval(plan.sql, *arguments)
         except asyncpg.DataError:
             return None
+        if plan.shows and self.shown is not None and found is not None:
+            self.shown(plan.shows, found)
         return await request.unmark(found) if plan.marked and found is not None else found
 
     async def standard(self, request: Request, document: Document) -> ExecutionResult:

@@ -134,7 +134,7 @@ class Measure:
         """(points of the field itself, how often what is inside it counts)."""
         word = words.word_of(field) if field is not None else None
         match word:
-            case words.Many() | words.Connection():
+            case words.Many() | words.Connection() | words.Listing():
                 size = self._listed(node, word)
                 return 1 + size, size
             case words.Report():
@@ -145,8 +145,8 @@ class Measure:
                 return 10, 1
         return 0, 1
 
-    def _listed(self, node: FieldNode, word: words.Many | words.Connection) -> int:
-        most = word.limit if isinstance(word, words.Many) else word.maximum
+    def _listed(self, node: FieldNode, word: words.Many | words.Connection | words.Listing) -> int:
+        most = word.maximum if isinstance(word, words.Connection) else word.limit
         values = [a.value for a in node.arguments or () if a.name.value in ("first", "last")]
         self.sized.update(v.name.value for v in values if isinstance(v, VariableNode))  # each, whichever has a value
         for value in values:

@@ -98,6 +98,8 @@ class Plan:
     """How many fields have an error in their place: such a plan is not kept."""
     marked: bool = False
     """Whether the text has marks in it that the request replaces: sealed values, and what is told once."""
+    shows: tuple[str, ...] = ()
+    """The response keys of roots under which something stands that is noted as seen."""
 
     def arguments(self, run: Run) -> list[Any]:
         """The parameters in order. Raises BadInput."""
