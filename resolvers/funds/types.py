@@ -10,7 +10,7 @@ import strawberry
 from sqlmodel import desc
 
 from models.access import FUND_ROLES, Role
-from models.funds import queries, tables
+from models.funds import eligibility, queries, tables
 from models.funds.books import Account, AccountKind, Spending, TxnKind
 from models.funds.rules import (
     DONATION_STEPS,
@@ -27,6 +27,7 @@ from models.vault import Kind
 from resolvers.common import Connection, Money, Node, money
 from resolvers.engine import words as w
 from resolvers.enums import shown
+from resolvers.funds.eligibility import EligibleNeed
 from resolvers.people import Organization, Person
 from resolvers.territory import Division
 
@@ -115,6 +116,12 @@ class Fund(Node):
         tables.Donation.fund_id,
         order=(desc(tables.Donation.received_at),),
         description="Its gifts, newest first; the public sees those whose donors wish to be named.",
+    )
+    eligible_needs: list[EligibleNeed] = w.listing(
+        eligibility.eligible_needs,
+        limit=eligibility.LONGEST,
+        default=20,
+        description="Needs that the foundation was asked to pay for and that this fund may pay for today, most pressing first; for the foundation's people, empty for everybody else.",
     )
     accounts: list[LedgerAccount] = w.many(
         tables.LedgerAccount.fund_id,
