@@ -73,6 +73,8 @@ class Neighbourhood:
                 return Actor(Role.DISTRICT_VIEWER, person, None, "210102")
             case "reporter":
                 return Actor(Role.FUND_REPORTER, person, self.organization)
+            case "secretary":
+                return Actor(Role.PARTY_SECRETARY, person, None, HERE)
             case "admin":
                 return Actor(Role.ADMIN, person)
         raise KeyError(name)
@@ -93,11 +95,17 @@ async def neighbourhood(c: asyncpg.Connection) -> Neighbourhood:
         parent = division[code[:above]] if above else None
         values = {"code": code, "name": name, "pinyin": "x", "level": level, "parent_id": parent, "area": code}
         division[code] = await insert(c, "division", **values, as_of=date(2023, 12, 31), **valid)
+    unit = None
+    for level, code in enumerate(("210103", "210103005", HERE), 1):
+        unit = await insert(
+            c, "party_unit", name=f"党组织{level}", pinyin="x", level=level, parent_id=unit, area=code, **valid
+        )
     people = {}
     for n, name in enumerate(
         (
             *("grandmother", "daughter", "neighbour", "wang", "zhao", "sun", "retired", "staff", "colleague"),
             *("staff_there", "social_worker", "officer", "ngo", "viewer", "viewer_elsewhere", "admin", "reporter"),
+            "secretary",
         )
     ):
         masked = chr(ord("甲") + n) + "*"

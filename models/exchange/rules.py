@@ -234,6 +234,13 @@ def hints(given: Iterable[Hint]) -> list[Hint]:
     return [hint for hint in Hint if hint in chosen]
 
 
+def edited_hints(role: Role, given: Iterable[Hint], before: Iterable[str]) -> list[Hint]:
+    """The hints after somebody of a role has changed them: whoever asks leaves the staff's as they are."""
+    chosen = said_hints(role, given)
+    kept = () if role in STAFF else (Hint(hint) for hint in before if Hint(hint) not in ACCESS)
+    return hints((*chosen, *kept))
+
+
 def of_staff(role: Role, field: str, given: int) -> int:
     """What only staff say of somebody, by what they found; 0 is nothing said. Raises InvalidInput for others."""
     if given and role not in STAFF:

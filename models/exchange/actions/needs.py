@@ -103,21 +103,21 @@ async def submit_draft(db: Db, need: UUID) -> UUID:
 async def edit_need(db: Db, need: UUID, version: int, changes: dict[str, Any]) -> UUID:
     """Changes a need's words and numbers: by who asked until it is verified, by staff until it is delivered.
 
-    `changes`: what is to change, by column, with `category` for a category's id. `hints` are the staff's. The quantity cannot go below what is
-    promised; what a commitment was made for (category, sensitivity, window) stays while there is one.
+    `changes`: what is to change, by column, with `category` for a category's id and `choices` for the appointments. The
+    quantity cannot go below what is promised; what a commitment was made for (`FIXED`) stays while there is one.
     """
     row = await _own_or_staff(db, need)
     status = NeedStatus(row["status"])
     if db.actor.role not in rules.EDITABLE.get(status, ()):
         raise InvalidTransition(status=status.value, label=label(status))
-    if "hints" in changes and db.actor.role not in rules.STAFF:
-        raise InvalidInput(field="hints", reason="服务提示由社区工作人员填写。")
     if row["version"] != version:
         raise StaleVersion(current=row["version"])
     await lapse(db, {need})
     row = await locked_need(db, need)
     new = {name: rules.CHECKS[name](value) if name in rules.CHECKS else value for name, value in changes.items()}
     choices = new.pop("choices", None)
+    if "hints" in new:
+        new["hints"] = rules.edited_hints(db.actor.role, new["hints"], row["hints"])
     if "category" in new:
         new |= await the_category(db, new.pop("category"))
     if "skill_code" in new:
