@@ -9,6 +9,7 @@ from resolvers.activity import ActivityMutation, ActivityQuery
 from resolvers.audit import AuditQuery
 from resolvers.calendar import CalendarMutation, CalendarQuery
 from resolvers.exchange import ExchangeMutation, ExchangeQuery, OfferBatchQuery, OfferMutation
+from resolvers.exchange.matching import MatchingMutation, MatchingQuery
 from resolvers.exchange.rounds import RoundMutation, RoundQuery
 from resolvers.files import FilesMutation, FilesQuery
 from resolvers.funds import FundsMutation, FundsQuery
@@ -42,6 +43,7 @@ class Query(
     IdentityQuery,
     AccountsQuery,
     ExchangeQuery,
+    MatchingQuery,
     OfferBatchQuery,
     RoundQuery,
     ActivityQuery,
@@ -67,6 +69,7 @@ class Mutation(
     AccountsMutation,
     WechatMutation,
     ExchangeMutation,
+    MatchingMutation,
     OfferMutation,
     ActivityMutation,
     RoundMutation,

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from models.base import Table, check, instant, key, text, to
+from models.access import public
+from models.base import APPEND_ONLY, Table, check, instant, key, text, to
 from models.problems import InvalidInput
 
 MOST = 10_000
 """The largest weight: three times the one for proximity, so that no single reason silences all others for good."""
+
+public("match_weights")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class MatchWeights(Table, table=True):
     __table_args__ = (
         sa.UniqueConstraint("version"),
         check("bounded", " AND ".join(f"{name} BETWEEN 0 AND {MOST}" for name in NAMES)),
-        {"info": {"append_only": True}},
+        {"info": APPEND_ONLY},
     )
     id: UUID = key()
     version: int
@@ -82,3 +86,10 @@ def checked(weights: Weights) -> Weights:
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(part.capitalize() for part in rest)
+
+
+def current(row: Any, view: Any) -> Any:
+    """Whether a version is the one that counts now."""
+    other = view.rows(MatchWeights)
+    newest = sa.select(sa.func.max(other.c.version)).where(other.c.valid_from <= view.actor.now).scalar_subquery()
+    return row.version == newest

@@ -96,8 +96,11 @@ JOIN (
 WHERE v.state = 'ACTIVE' AND NOT v.no_matching AND v.x IS NOT NULL
 UNION ALL
 SELECT o.id, 'OFFER', o.category_code, s.slot, k.cell, coalesce(o.x, v.x, d.x), coalesce(o.y, v.y, d.y), o.radius_km, 0, 1440,
-       coalesce(p.gender, 'UNKNOWN'), match_tongues(o.languages), match_bits(o.skills), match_bits(o.certificates),
-       'infinity', coalesce(v.reliability, 0.8)
+       coalesce(p.gender, 'UNKNOWN'), match_tongues(o.languages || coalesce(v.languages, '{}')),
+       match_bits(o.skills || coalesce(v.skills, '{}')),
+       match_bits(o.certificates || ARRAY(SELECT q.type FROM qualification q
+                                          WHERE q.person_id = o.person_id AND q.status || '' = 'VERIFIED')),
+       CASE WHEN o.person_id IS NULL THEN 'infinity' ELSE '-infinity' END::date, coalesce(v.reliability, 0.8)
 FROM offer o
 LEFT JOIN person p ON p.id = o.person_id
 LEFT JOIN volunteer v ON v.person_id = o.person_id
@@ -294,11 +297,12 @@ BEGIN
        OR given.kind <> asked.kind OR given.unit <> asked.unit
        OR given.category_code NOT IN (asked.category_code, split_part(asked.category_code, '.', 1))
        OR NOT given.service_areas && ARRAY[left(asked.area, 4), left(asked.area, 6), left(asked.area, 9), left(asked.area, 12), asked.area]
-       OR asked.skill_code IS NOT NULL AND NOT asked.skill_code = ANY (given.skills)
-       OR asked.certificate IS NOT NULL AND NOT asked.certificate = ANY (given.certificates)
-       OR EXISTS (SELECT FROM service_category s WHERE s.code = asked.category_code AND s.certificates <> '{}'
-                  AND NOT s.certificates && given.certificates)
-       OR asked.language = 'SIGN' AND NOT 'SIGN' = ANY (given.languages)
+       OR given.person_id IS NULL AND (
+           asked.skill_code IS NOT NULL AND NOT asked.skill_code = ANY (given.skills)
+           OR asked.certificate IS NOT NULL AND NOT asked.certificate = ANY (given.certificates)
+           OR asked.language = 'SIGN' AND NOT 'SIGN' = ANY (given.languages)
+           OR EXISTS (SELECT FROM service_category s WHERE s.code = asked.category_code AND s.certificates <> '{}'
+                      AND NOT s.certificates && given.certificates))
        OR first >= last
        OR since IS NULL AND last - at < make_interval(mins => given.min_notice_minutes)
        OR since - at < make_interval(mins => given.min_notice_minutes) THEN
@@ -432,7 +436,10 @@ BEGIN
                            {KM.replace("b.", "my_")} AS km,
                            coalesce(a.provider_id = last OR a.provider_id = ANY (last_offers), false) AS before,
                            asked.certificate IS NOT NULL OR a.certificates & useful <> 0 AND (
-                               a.certified_until >= coalesce(o.day, today) OR certified(a.provider_id, related, coalesce(o.day, today))
+                               a.certified_until >= coalesce(o.day, today) OR certified(
+                                   CASE WHEN a.kind = 'VOLUNTEER' THEN a.provider_id
+                                        ELSE (SELECT f.person_id FROM offer f WHERE f.id = a.provider_id) END,
+                                   related, coalesce(o.day, today))
                            ) AS certified,
                            wanted_gender = 'ANY' OR a.gender = wanted_gender OR a.gender = 'UNKNOWN' AS gender,
                            wanted_tongue = 0 OR a.languages & wanted_tongue <> 0 AS tongue
@@ -633,7 +640,9 @@ BEGIN
         "a.category = given.category_code AND a.slot = ANY (slots) AND (cells IS NULL OR a.cell = ANY (cells)) AND a.kind = given.kind"
         f" AND (me.x IS NULL OR {FAR.replace('b.', 'my_')} <= reach::float8 * reach)",
         "coalesce(given.organization_id, given.person_id)",
-        "given.certificates && related_certificates(a.category)",
+        "given.certificates && related_certificates(a.category) OR given.person_id IS NOT NULL"
+        " AND certified(given.person_id, related_certificates(a.category),"
+        " (coalesce(a.starts_at, at) AT TIME ZONE 'Asia/Shanghai')::date)",
         "me.radius",
     ).replace("{fits}", "offer_fits(given, asked, hit.starts_at, hit.ends_at, at)")
 }
@@ -722,6 +731,8 @@ WRITTEN = (
     CREATE FUNCTION windows_changed() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         PERFORM availability_written(person_id) FROM (SELECT DISTINCT person_id FROM changed ORDER BY 1) c;
+        PERFORM availability_written(id) FROM offer
+        WHERE person_id IN (SELECT person_id FROM changed) AND status = 'PUBLISHED';
         RETURN NULL;
     END $$
     """,

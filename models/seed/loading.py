@@ -104,6 +104,7 @@ async def _load(connection: asyncpg.Connection, size: scales.Scale, now: datetim
     await fund(connection, world, progress)
     await reckon_everybody(connection, world.now - COUNTS.days * sheets.DAY)
     await put_back(connection, off, progress)
+    await connection.execute("SELECT match_mirrors_rebuilt()")  # the triggers that keep them were aside
     for sequence, column in NUMBERED.items():  # the greatest, not how many: the funds' gifts leave gaps
         last = f"SELECT setval($1::regclass, max(right({column}, {DIGITS})::bigint)) FROM {sequence[:-3]}"  # noqa: S608
         await connection.execute(last, sequence)

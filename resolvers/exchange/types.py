@@ -11,7 +11,7 @@ from sqlmodel import desc
 
 from models.access import STRANGERS
 from models.activity import tables as activity
-from models.exchange import matches, offered, tables
+from models.exchange import matches, offered, ranking, tables
 from models.exchange import queries as q
 from models.exchange.kinds import (
     Fulfilment,
@@ -44,6 +44,7 @@ from resolvers.territory import Division, Grid
 
 if TYPE_CHECKING:
     from resolvers.activity import Attendance, ServiceSession, SessionCommitment
+    from resolvers.exchange.matching import MatchCandidate, RankedNeed
     from resolvers.files import Attachment
     from resolvers.funds import Allocation, Fund
 
@@ -318,6 +319,12 @@ class Need(Node):
         filter=CommitmentFilter,
         description="The commitments to it that the caller may see.",
     )
+    match_candidates: list[Annotated[MatchCandidate, strawberry.lazy("resolvers.exchange.matching")]] = w.listing(
+        ranking.candidates,
+        limit=ranking.LONGEST,
+        default=10,
+        description="Volunteers and offers that may serve it by every hard rule, best first, with the reasons: for the staff of its area, empty for others. Who does not wish to be matched by the machine stands in none; staff may propose whomever they like.",
+    )
     matching_offers: list[Offer] = w.many(
         match=matches.matching_offers,
         order=(desc(tables.Offer.created_at),),
@@ -474,6 +481,13 @@ class Offer(Node):
         order=BY_AGE,
         filter=CommitmentFilter,
         description="The commitments out of it that the caller may see.",
+    )
+    ranked_needs: list[Annotated[RankedNeed, strawberry.lazy("resolvers.exchange.matching")]] = w.listing(
+        ranking.for_offer,
+        limit=ranking.LONGEST,
+        default=10,
+        shows=True,
+        description="Open needs that it can serve, best first, with the reasons: for whoever makes it and for community staff; empty for others.",
     )
     matching_needs: list[Need] = w.many(
         match=matches.matching_needs,
