@@ -55,7 +55,7 @@ def searched(description: str) -> Any:
     return w.where(
         lambda row, ways: sa.or_(*(row.grams.contains(way) for way in vars(ways).values())),
         reads={f"way{i}": w.Reading(KEYS, _way(i), whole=True) for i in range(search.WAYS)},
-        sought=True,
+        sought=lambda table, ways: sa.func.is_common(sa.literal_column(f"'{table}'"), ways.way0, type_=sa.Boolean()),
         description=f"{description} {SEARCH}",
     )
 

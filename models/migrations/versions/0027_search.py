@@ -30,6 +30,24 @@ CREATE FUNCTION grams_of(own integer[], category text, area text) RETURNS intege
 RETURN own || coalesce((SELECT c.grams FROM service_category c WHERE c.code = grams_of.category), '{}')
            || coalesce((SELECT d.grams FROM division d WHERE d.code = left(grams_of.area, 12)), '{}')
 """
+IS_COMMON = """
+CREATE FUNCTION is_common(of text, keys integer[]) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (
+    SELECT coalesce(min(k.share) FILTER (WHERE NOT k.narrows), 0)
+         * coalesce(exp(sum(ln(k.share)) FILTER (WHERE k.narrows)), 1) >= 0.03
+    FROM (
+        SELECT key BETWEEN -536870912 AND -268435457 AS narrows, coalesce(known.share, 0.0001) AS share
+        FROM unnest(keys) key LEFT JOIN (
+            SELECT u.key, u.share
+            FROM pg_stats s, unnest(s.most_common_elems::text::integer[], s.most_common_elem_freqs) u (key, share)
+            WHERE s.schemaname = current_schema() AND s.tablename = of AND s.attname = 'grams'
+        ) known USING (key)
+    ) k
+)
+"""
+"""Whether about three rows in a hundred or more have all these keys, by the statistics that ANALYZE keeps: a word is as
+common as the rarest of its pairs, and in so many of a place's or category's rows as elsewhere. It is only asked to choose
+between two ways to the same answer."""
 BATCH = 5_000
 PENDING = {"gin_pending_list_limit": "256"}
 """A search reads what is not yet in the index's tree: so let that be little."""
@@ -41,6 +59,7 @@ def upgrade() -> None:
         kind = postgresql.ARRAY(sa.Integer())
         op.add_column(table, sa.Column("grams", kind, server_default="{}", nullable=False))
     op.execute(GRAMS_OF)
+    op.execute(IS_COMMON)
     connection = op.get_bind()
     keys = {"division": search.place_keys, "service_category": search.category_keys}
     for table in NAMED:
@@ -67,6 +86,6 @@ def downgrade() -> None:
         op.drop_index(f"ix_{table}_point", table)
     for table in FOUND:
         op.drop_index(f"ix_{table}_grams", table)
-    op.execute("DROP FUNCTION grams_of")
+    op.execute("DROP FUNCTION grams_of, is_common")
     for table in (*NAMED, *FOUND):
         op.drop_column(table, "grams")
