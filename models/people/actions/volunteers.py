@@ -61,6 +61,7 @@ INSERT = Statement(
         skills=sa.bindparam("skills"),
         categories=sa.bindparam("categories"),
         no_matching=sa.bindparam("no_matching"),
+        languages=sa.literal_column("'{}'"),
         created_at=sa.bindparam("now"),
         version=1,
     )
