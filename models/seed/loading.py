@@ -29,7 +29,7 @@ from models.seed.world import SEED, World, build
 from models.tables import METADATA
 from models.territory.load import load_divisions
 
-REFERENCE = ("division", "division_count", "service_category", "skill", "consent_text")
+REFERENCE = ("division", "division_count", "service_category", "skill", "consent_text", "match_weights")
 """Tables that migrations and the list of divisions fill."""
 MACHINERY = ("event", "idempotency_record", "relay_position", "data_key", "audit_event")
 """Tables of the machinery: a load leaves them alone."""
