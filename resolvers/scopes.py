@@ -20,6 +20,8 @@ SCOPES: dict[str, S] = {
     "commitment_accept": S.COMMITMENTS,
     "commitment_decline": S.COMMITMENTS,
     "commitment_cancel": S.COMMITMENTS,
+    "match_proposal_accept": S.COMMITMENTS,
+    "match_proposal_decline": S.COMMITMENTS,
     "activity_create": S.SESSIONS,
     "session_create": S.SESSIONS,
     "session_edit": S.SESSIONS,

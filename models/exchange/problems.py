@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import models.exchange.rounds.problems  # noqa: F401 - its classes register themselves
 from models.exchange.kinds import Missing
 from models.problems import Problem, Retry
 

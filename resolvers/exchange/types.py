@@ -45,6 +45,7 @@ from resolvers.territory import Division, Grid
 if TYPE_CHECKING:
     from resolvers.activity import Attendance, ServiceSession, SessionCommitment
     from resolvers.exchange.matching import MatchCandidate, RankedNeed
+    from resolvers.exchange.rounds import MatchProposal
     from resolvers.files import Attachment
     from resolvers.funds import Allocation, Fund
 
@@ -620,5 +621,10 @@ class Commitment(Node):
     )
     attachments: list[Annotated[Attachment, strawberry.lazy("resolvers.files")]] = attached(
         files.Attachment.commitment_id, "commitment"
+    )
+    proposal: Annotated[MatchProposal, strawberry.lazy("resolvers.exchange.rounds")] | None = w.one(
+        tables.Commitment.id,
+        target="commitment_id",
+        description="The proposal of a matching round that it came of, with its reasons; null for any other.",
     )
     viewer_can: CommitmentViewerCan = w.inside(description="What the caller may do with it now.")

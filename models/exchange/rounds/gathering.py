@@ -23,7 +23,7 @@ from models.exchange.rounds.states import MatchOpenReason
 from models.exchange.rounds.wants import Want, wants
 from models.exchange.weights import NAMES
 from models.exchange.weights import Weights as Points
-from models.migrations.functions_0028 import RELATED, RISKY
+from models.migrations.functions_0028 import RISKY
 
 REACH, NEAR, SMALL = 50.0, 10.0, 5_000
 """km that nobody is sent beyond, whatever his radius: in rounds of up to SMALL needs, and in larger ones."""
@@ -56,9 +56,10 @@ def gather(snapshot: Snapshot, days: Days) -> Gathered:
     number = {kind: n for n, kind in enumerate(kinds)}
     districts = sorted({w.row["area"][:6] for w in asked})
     papers = {row["code"]: frozenset(row["certificates"]) for row in snapshot.categories}
+    related = {row["code"]: frozenset(row["related"]) for row in snapshot.categories}
     instance = Instance(
         needs=_needs(asked, number, districts, papers, _previous(snapshot, asked, people)),
-        providers=_providers(people, kinds, papers),
+        providers=_providers(people, kinds, papers, related),
         windows=_windows(people),
         reach=REACH if len(asked) <= SMALL else NEAR,
         busy=_busy(snapshot, days, people),
@@ -107,7 +108,9 @@ def _needs(
     )
 
 
-def _providers(people: list[Helper], kinds: list[Kind_], papers: dict[str, frozenset[str]]) -> Providers:
+def _providers(
+    people: list[Helper], kinds: list[Kind_], papers: dict[str, frozenset[str]], related: dict[str, frozenset[str]]
+) -> Providers:
     skill = np.zeros((len(people), len(kinds)), bool)
     certificate = np.zeros_like(skill)
     known: dict[Any, tuple[Any, Any]] = {}
@@ -115,7 +118,7 @@ def _providers(people: list[Helper], kinds: list[Kind_], papers: dict[str, froze
         key = h.categories, h.skills, h.certificates, h.minor
         if key not in known:
             able = np.array([_able(h, kind) for kind in kinds], bool)
-            known[key] = able, np.array([_certified(h, kind, papers) for kind in kinds], bool)
+            known[key] = able, np.array([_certified(h, kind, papers, related) for kind in kinds], bool)
         skill[p], certificate[p] = known[key]
     return Providers(
         xy=np.array([(h.x, h.y) for h in people], float).reshape(-1, 2),
@@ -137,12 +140,14 @@ def _able(helper: Helper, kind: Kind_) -> bool:
     return serves and (skill is None or skill in helper.skills) and not (helper.minor and category in RISKY)
 
 
-def _certified(helper: Helper, kind: Kind_, papers: dict[str, frozenset[str]]) -> bool:
+def _certified(
+    helper: Helper, kind: Kind_, papers: dict[str, frozenset[str]], related: dict[str, frozenset[str]]
+) -> bool:
     """Whether somebody holds what is asked for; where nothing is, whether he holds what speaks for him in that field."""
     category, _, certificate = kind
     taken = papers.get(category, frozenset())
     if certificate is None and not taken:
-        return bool(helper.certificates & set(RELATED.get(category.partition(".")[0], ())))
+        return bool(helper.certificates & related.get(category, frozenset()))
     return (certificate is None or certificate in helper.certificates) and (
         not taken or bool(taken & helper.certificates)
     )

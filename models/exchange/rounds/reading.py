@@ -91,7 +91,7 @@ QUALIFICATIONS = """
 SELECT person_id, type, valid_to FROM qualification
 WHERE person_id = ANY ($1) AND status = 'VERIFIED' AND (valid_to IS NULL OR valid_to >= $2)
 """
-CATEGORIES = "SELECT code, certificates FROM service_category"
+CATEGORIES = "SELECT code, certificates, related_certificates(code) AS related FROM service_category"
 OFFERS = """
 SELECT * FROM (
     SELECT o.id, o.organization_id, o.category_code, o.unit, o.service_areas, o.radius_km, o.parallel, o.weekly_cap,

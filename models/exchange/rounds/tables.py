@@ -188,12 +188,7 @@ class MatchProposal(Table, table=True):
         ),
         sa.Index("ix_match_proposal_round", "round_id", sa.text("priority DESC"), sa.text("score DESC"), "id"),
         sa.Index("ix_match_proposal_need_id", "need_id"),
-        sa.Index(
-            "uq_match_proposal_commitment_id",
-            "commitment_id",
-            unique=True,
-            postgresql_where=sa.text("commitment_id IS NOT NULL"),
-        ),
+        sa.UniqueConstraint("commitment_id"),
         sa.Index(
             "ix_match_proposal_person_newest",
             "person_id",

@@ -209,6 +209,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_match_proposal_person_id")),
         sa.ForeignKeyConstraint(["round_id"], ["match_round.id"], name=op.f("fk_match_proposal_round_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_match_proposal")),
+        sa.UniqueConstraint("commitment_id", name=op.f("uq_match_proposal_commitment_id")),
     )
     op.create_index(
         "ix_match_proposal_due",
@@ -246,13 +247,6 @@ def upgrade() -> None:
         "match_proposal",
         [sa.text('"left"(area, 12)'), sa.text("created_at DESC"), sa.text("id DESC"), "status"],
         unique=False,
-    )
-    op.create_index(
-        "uq_match_proposal_commitment_id",
-        "match_proposal",
-        ["commitment_id"],
-        unique=True,
-        postgresql_where=sa.text("commitment_id IS NOT NULL"),
     )
     op.create_index(
         "uq_match_proposal_open",
