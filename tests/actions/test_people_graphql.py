@@ -185,7 +185,7 @@ async def test_a_registration_from_beginning_to_end(ask: Asked, pool: Pool, ther
         "person": {"name": "王*", "fullName": None},
         "viewerCan": {"verify": False, "suspend": True, "withdraw": False},
     }
-    wanted = {"category": "CARE.MEDICAL", "skill": "陪诊"}
+    wanted = {"category": "CARE.MEDICAL", "skill": "HOSPITAL_ESCORT"}
     seen = await ask(clerk, QUEUE, filter=wanted)
     assert [e["node"]["id"] for e in seen["volunteers"]["edges"]] == [id_]
     # the register is no list to page through for those who have nobody to look for
