@@ -30,6 +30,8 @@ TOLD = {
 POSTGRAPHILE = ROOT / "bench" / "postgraphile"
 NODE = POSTGRAPHILE / "node_modules" / ".bin" / "node"
 PATIENCE = 60.0
+COMPILING = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
+"""Where a shell says so, Python compiles every file anew at each start, some 0.25 s of it. Nobody serves so."""
 
 
 class Absent(Exception):
@@ -87,7 +89,7 @@ def start(name: str, database_url: str, settings: Settings, log: Path, **more: s
     """
     port = _free_port()
     env = {
-        **{k: v for k, v in os.environ.items() if not k.startswith(("WUSHE_", "DATABASE_"))},
+        **{k: v for k, v in os.environ.items() if not k.startswith(("WUSHE_", "DATABASE_", *COMPILING))},
         "DATABASE_URL": database_url,
         "HOST": "127.0.0.1",
         "PORT": str(port),

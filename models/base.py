@@ -36,6 +36,9 @@ VIEW = {**READ_ONLY, "view": True}
 class Table(SQLModel):
     """A noun that is stored. Every table has an `id` that the database makes, unless it says otherwise."""
 
+    model_config = {"defer_build": True}
+    """No validators are made, since nothing is validated by them."""
+
 
 def key() -> Any:
     """A primary key that the database makes: uuidv7, in order of time."""
