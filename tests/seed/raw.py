@@ -12,6 +12,8 @@ from models.activity.rules import HOLDS_SEAT, credited_minutes
 from models.exchange.states import HOLDING, SERVED
 from models.funds.books import Account, Entry, TxnKind, standing
 from models.funds.restrictions import Purpose, Restriction
+from models.people.reliability import COUNTS, LATE, reliability
+from tests.conftest import NOW
 
 HELD = {s.value for s in HOLDING} - {s.value for s in SERVED}
 DONE = {s.value for s in SERVED}
@@ -48,6 +50,43 @@ async def hours(connection: asyncpg.Connection) -> None:
             assert a["credited_minutes"] == due, a
     for s in sessions.values():
         assert (s["accepted_count"], s["arrivals"]) == (seated[s["id"]], arrivals[s["id"]]), s
+
+
+async def volunteers(connection: asyncpg.Connection) -> None:
+    """How reliable each is, from what he did; and that whoever serves what takes a paper holds it (I11)."""
+    commitments = {c["id"]: c for c in await connection.fetch("SELECT * FROM commitment")}
+    counts: dict[Any, Counter[str]] = defaultdict(Counter)
+    ends = {"COMPLETED": "completed", "NO_SHOW": "no_shows", "CONFIRMED": "completed", "ABSENT": "no_shows"}
+    for c in commitments.values():
+        who, recent = c["volunteer_person_id"], c["ended_at"] and NOW - c["ended_at"] < COUNTS
+        if recent and c["status"] in ("COMPLETED", "NO_SHOW"):
+            counts[who][ends[c["status"]]] += 1
+        his = c["person_id"] == who and c["cancelled_by"] == "PROVIDER" and c["status"] == "CANCELLED"
+        if recent and his and c["slot_from"] and c["slot_from"] - c["ended_at"] < LATE:
+            counts[who]["late_cancels"] += 1
+    for a in await connection.fetch("SELECT * FROM attendance"):
+        carried = a["commitment_id"] and commitments[a["commitment_id"]]["volunteer_person_id"]
+        if NOW - a["starts_at"] < COUNTS and a["status"] in ("CONFIRMED", "ABSENT") and carried != a["volunteer_id"]:
+            counts[a["volunteer_id"]][ends[a["status"]]] += 1
+    for v in await connection.fetch("SELECT * FROM volunteer"):
+        found = counts[v["person_id"]]
+        stored = {name: v[name] for name in ("completed", "no_shows", "late_cancels")}
+        assert stored == {name: found[name] for name in stored}, v
+        assert abs(v["reliability"] - reliability(**stored)) < 1e-6
+        assert v["x"] is not None
+    needs = {n["id"]: n for n in await connection.fetch("SELECT * FROM need")}
+    takes = {r["code"]: set(r["certificates"]) for r in await connection.fetch("SELECT * FROM service_category")}
+    held = defaultdict(set)
+    for q in await connection.fetch("SELECT * FROM qualification WHERE status = 'VERIFIED'"):
+        if q["valid_to"] is None or q["valid_to"] >= NOW.date():
+            held[q["person_id"]].add(q["type"])
+    for c in commitments.values():
+        need = needs[c["need_id"]]
+        if c["volunteer_person_id"] is None or c["party_unit_id"] is not None:
+            continue
+        papers = held[c["volunteer_person_id"]]
+        assert need["certificate"] in (None, *papers), c
+        assert not takes[need["category_code"]] or takes[need["category_code"]] & papers, c
 
 
 async def money(connection: asyncpg.Connection) -> None:

@@ -37,7 +37,7 @@ async def test_how_much_there_is(hundredth: Loaded) -> None:
     assert abs(hundredth.counts["hour_entry"] - 9_000) < 600
 
 
-@pytest.mark.parametrize("promise", [raw.marketplace, raw.hours, raw.money])
+@pytest.mark.parametrize("promise", [raw.marketplace, raw.hours, raw.volunteers, raw.money])
 async def test_promises_hold(hundredth: Loaded, promise: raw.marketplace) -> None:
     connection = await asyncpg.connect(hundredth.api)
     try:

@@ -106,7 +106,7 @@ async def test_registrations_of_every_state(rows: asyncpg.Connection) -> None:
     assert found == {s.value for s in VolunteerRegistration}
 
 
-@pytest.mark.parametrize("promise", [raw.marketplace, raw.hours, raw.money])
+@pytest.mark.parametrize("promise", [raw.marketplace, raw.hours, raw.volunteers, raw.money])
 async def test_promises_hold(rows: asyncpg.Connection, promise: raw.marketplace) -> None:
     await promise(rows)
 
