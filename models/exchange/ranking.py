@@ -2,8 +2,8 @@
 
 Two tables mirror what is searched, written by triggers in the transaction that changes what they mirror: `availability`
 says who is free when and where, `demand` what is wanted. The database's functions search them by category, half day and
-cell without reading anything else, score what is left, and ask the hard rules (`models.exchange.fit`) from the best
-down until the list is full: see docs/decisions/matching.md.
+cell without reading anything else, score what is left, and ask the hard rules (`volunteer_fits`,
+`offer_fits`) from the best down until the list is full: see docs/decisions/matching.md.
 """
 
 from __future__ import annotations

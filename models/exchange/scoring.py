@@ -109,7 +109,7 @@ UNASKED = {T.GENDER: "不限性别", T.LANGUAGE: "普通话即可"}
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Pair:
-    """What a provider and a need are to each other, hard rules apart (`models.exchange.fit`)."""
+    """What a provider and a need are to each other, hard rules apart."""
 
     km: float | None
     """Rounded by `near`; None for an offer whose place is unknown."""

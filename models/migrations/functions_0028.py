@@ -1,7 +1,7 @@
 # ruff: noqa: S608  # the statements are put together of constants
 """What ranking is made of in SQL, as migration 0028 makes it: mirrors, hard rules, lists (docs/decisions/matching.md).
 
-`models.exchange.scoring` and `models.exchange.fit` are the twins in Python, and tests hold them together.
+`models.exchange.scoring` is the score's twin in Python, and a test holds them together.
 """
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -322,7 +322,7 @@ BEGIN
     END IF;
     RETURN given.person_id IS NULL
         OR volunteer_fits(given.person_id, asked, since, until, at) AND NOT (asked.gender_required AND EXISTS (
-            SELECT FROM person p WHERE p.id = given.person_id AND p.gender <> 'UNKNOWN' AND p.gender <> asked.gender_preference
+            SELECT FROM person p WHERE p.id = given.person_id AND p.gender <> asked.gender_preference
         ));
 END $$
 """
@@ -441,7 +441,7 @@ BEGIN
                                         ELSE (SELECT f.person_id FROM offer f WHERE f.id = a.provider_id) END,
                                    related, coalesce(o.day, today))
                            ) AS certified,
-                           wanted_gender = 'ANY' OR a.gender = wanted_gender OR a.gender = 'UNKNOWN' AS gender,
+                           wanted_gender = 'ANY' OR a.gender = wanted_gender OR a.gender = 'UNKNOWN' AND a.kind = 'OFFER' AS gender,
                            wanted_tongue = 0 OR a.languages & wanted_tongue <> 0 AS tongue
                     FROM (SELECT p.*, (p.starts_at AT TIME ZONE 'Asia/Shanghai')::date AS day
                           FROM need_appointments(of, asked.window_from, asked.window_to) p OFFSET 0) o
@@ -450,7 +450,7 @@ BEGIN
                     WHERE (o.starts_at IS NULL OR o.starts_at > at)
                       AND (a.radius IS NULL OR {FAR.replace("b.", "my_")} <= a.radius::float8 * a.radius)
                       AND (a.kind = 'OFFER' OR served AND a.from_minute <= o.from_minute AND a.to_minute >= o.to_minute)
-                      AND (NOT hard_gender OR a.gender = wanted_gender OR a.gender = 'UNKNOWN')
+                      AND (NOT hard_gender OR a.gender = wanted_gender OR a.gender = 'UNKNOWN' AND a.kind = 'OFFER')
                       AND (wanted_tongue <> 4 OR a.languages & 4 <> 0)
                       AND a.skills & wanted = wanted AND a.certificates & holding = holding
                       AND (taken = 0 OR a.certificates & taken <> 0)
@@ -506,11 +506,11 @@ def ranked(source: str, where: str, who: str, certified: str, radius: str) -> st
                            {KM.replace("b.", "my_")} AS km,
                            a.beneficiary_id = ANY (served) AND served_by(a.beneficiary_id, a.need_id, {who}) AS before,
                            a.certificates <> 0 OR {certified} AS certified,
-                           a.gender = 'ANY' OR my_gender = a.gender OR my_gender = 'UNKNOWN' AS gender,
+                           a.gender = 'ANY' OR my_gender = a.gender OR my_gender = 'UNKNOWN' AND me.kind = 'OFFER' AS gender,
                            a.language = 0 OR my_tongues & a.language <> 0 AS tongue
                     FROM {source}
                     WHERE a.due_at > at AND (a.starts_at IS NULL OR a.starts_at > at) AND {where}
-                      AND (NOT a.gender_required OR my_gender = a.gender OR my_gender = 'UNKNOWN')
+                      AND (NOT a.gender_required OR my_gender = a.gender OR my_gender = 'UNKNOWN' AND me.kind = 'OFFER')
                       AND (a.language <> 4 OR my_tongues & 4 <> 0)
                       AND my_skills & a.skills = a.skills AND my_certificates & a.certificates = a.certificates
                     OFFSET 0

@@ -1,0 +1,170 @@
+"""The mirrors say what they mirror, whatever is done; and they are searched without anything else being read."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import timedelta
+
+import asyncpg
+
+from models.access import Actor
+from models.exchange import actions
+from models.problems import Problem
+from tests.make_exchange import END, START
+from tests.ranking.conftest import Streets
+
+DIFFERENCES = """
+SELECT count(*) FROM (
+    (SELECT * FROM {0} EXCEPT ALL SELECT * FROM {0}_due) UNION ALL (SELECT * FROM {0}_due EXCEPT ALL SELECT * FROM {0})
+) d
+"""
+
+
+async def differences(c: asyncpg.Connection) -> dict[str, int]:
+    """How many rows of each mirror are not what they would be made anew."""
+    return {name: await c.fetchval(DIFFERENCES.format(name)) for name in ("availability", "demand")}
+
+
+async def test_after_whatever_verbs(lasting: Streets, owner: asyncpg.Connection) -> None:
+    s, rng = lasting, random.Random(3)
+    needs, offers, commitments = [], [], []
+
+    async def volunteer() -> None:
+        name = rng.choice(("wang", "zhao", "sun"))
+        windows = [(rng.randint(1, 7), 480, rng.choice((700, 1100, 1440))) for _ in range(rng.randint(0, 1))]
+        categories = rng.choice((["ELDERLY"], ["ELDERLY", "CULTURE"], []))
+        radius = rng.choice((1.0, 5.0, 30.0))
+        await s.volunteers(
+            name, windows=windows, categories=categories, radius_km=radius, no_matching=rng.random() < 0.2
+        )
+
+    async def qualified() -> None:
+        await s.c.execute("DELETE FROM qualification")
+        await s.qualified(rng.choice(("wang", "zhao")), rng.choice(("NURSE", "TEACHER")))
+
+    async def asked() -> None:
+        span = {"window_from": START, "window_to": rng.choice((END, END + timedelta(days=9)))}
+        needs.append(await s.need(opened=rng.random() < 0.8, **span))
+
+    async def options() -> None:
+        for k in range(rng.randint(0, 3)):
+            at = START + timedelta(days=k)
+            values = (rng.choice(needs), k, at, at + timedelta(hours=1))
+            await s.c.execute(
+                "INSERT INTO need_option (need_id, place, starts_at, ends_at) VALUES ($1, $2, $3, $4)"
+                " ON CONFLICT DO NOTHING",
+                *values,
+            )
+
+    async def offered() -> None:
+        offers.append(await s.offer(rng.choice(("ngo", "zhao")), published=rng.random() < 0.8))
+
+    async def claimed() -> None:
+        whose = rng.choice(("wang", "zhao", "sun"))
+        commitments.append(await actions.claim_need(s.as_(whose), rng.choice(needs), rng.randint(1, 2)))
+
+    async def ended() -> None:
+        await actions.cancel_commitment(s.as_("staff"), rng.choice(commitments), "不来了")
+
+    async def accepted() -> None:
+        await actions.accept_commitment(s.as_("daughter"), rng.choice(commitments))
+
+    async def cancelled() -> None:
+        await actions.cancel_need(s.as_("staff"), rng.choice(needs), "不需要了")
+
+    async def paused() -> None:
+        await actions.pause_offer(s.as_("ngo"), rng.choice(offers))
+
+    async def person() -> None:
+        name = rng.choice(("wang", "zhao"))
+        gender = rng.choice(("FEMALE", "MALE"))
+        await s.c.execute("UPDATE person SET gender = $2 WHERE id = $1", s.n.people[name], gender)
+
+    steps = (
+        volunteer,
+        qualified,
+        asked,
+        asked,
+        options,
+        offered,
+        claimed,
+        claimed,
+        accepted,
+        ended,
+        cancelled,
+        paused,
+        person,
+    )
+    done = 0
+    for turn in range(150):
+        step = rng.choice(steps)
+        try:
+            async with s.c.transaction():
+                await step()
+            done += 1
+        except (Problem, IndexError):
+            continue
+        if turn % 10 == 9:
+            assert await differences(owner) == {"availability": 0, "demand": 0}, step.__name__
+    assert done > 80
+    before = (
+        await owner.fetch("SELECT * FROM availability ORDER BY 1, 2, 3, 4, 5, 9"),
+        await owner.fetch("SELECT * FROM demand ORDER BY 1, 2, 3"),
+    )
+    assert before[0]
+    assert before[1]
+    await owner.execute("SELECT match_mirrors_rebuilt()")
+    assert before == (
+        await owner.fetch("SELECT * FROM availability ORDER BY 1, 2, 3, 4, 5, 9"),
+        await owner.fetch("SELECT * FROM demand ORDER BY 1, 2, 3"),
+    )
+
+
+async def test_two_changes_at_once_leave_one_truth(lasting: Streets, owner: asyncpg.Connection, committed: str) -> None:
+    """The second waits for the first, and then sees it."""
+    await lasting.volunteers("wang")
+    who = lasting.n.people["wang"]
+    other = await asyncpg.connect(committed)
+    try:
+        async with lasting.c.transaction():
+            await lasting.c.execute("UPDATE volunteer SET radius_km = 5 WHERE person_id = $1", who)
+            window = "INSERT INTO volunteer_window (person_id, weekday, from_minute, to_minute) VALUES ($1, 5, 0, 600)"
+            waiting = asyncio.ensure_future(other.execute(window, who))
+            await asyncio.sleep(0.2)
+            assert not waiting.done()
+        await waiting
+    finally:
+        await other.close()
+    assert await differences(owner) == {"availability": 0, "demand": 0}
+    assert await owner.fetchval("SELECT count(DISTINCT slot) FROM availability WHERE provider_id = $1", who) == 3
+
+
+async def test_searches_read_the_index_only(streets: Streets) -> None:
+    """With enough rows that the planner cares."""
+    c = streets.c
+    await streets.volunteers("wang")
+    for table, searched in (
+        (
+            "availability",
+            "SELECT provider_id, kind, x, y, radius, from_minute, to_minute, gender, languages, skills, certificates, certified_until, reliability",
+        ),
+        (
+            "demand",
+            "SELECT need_id, place, kind, x, y, starts_at, ends_at, from_minute, to_minute, due_at, gender, gender_required, language, skills, certificates, beneficiary_id, priority",
+        ),
+    ):
+        await c.execute("SET LOCAL enable_seqscan = off")
+        plan = await c.fetch(
+            f"EXPLAIN {searched} FROM {table} WHERE category = ANY ('{{A,B}}') AND slot = ANY ('{{1,-2}}'::smallint[])"  # noqa: S608
+            " AND cell = ANY ('{1,2,3}'::int[])"
+        )
+        text = "\n".join(row[0] for row in plan)
+        assert f"Index Only Scan using ix_{table}_search" in text, text
+
+
+async def test_nobody_asks_the_mirrors_over_the_api() -> None:
+    from models import access
+
+    assert not {"availability", "demand", "need_attention"} & (access.PUBLIC | set(access.VISIBLE))
+    assert Actor().role.value == "PUBLIC"
