@@ -137,6 +137,8 @@ async def life(c: asyncpg.Connection, where: Town, now: datetime, *, locked: boo
         )
 
     mine = await need(me, me, "陪诊：心内科")
+    window = {"starts_at": now - timedelta(days=19), "ends_at": now - timedelta(days=19, hours=-2)}
+    await insert(c, "need_option", need_id=mine, place=0, **window)
     theirs = await need(other, NO_ONE, "社区清扫")
 
     async def commitment(of: UUID, serving: UUID, subject: UUID) -> UUID:

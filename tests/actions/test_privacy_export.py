@@ -162,7 +162,7 @@ async def test_somebody_of_whom_nothing_is_known_has_twelve_categories_too(
         bare = Actor(Role.PERSON, await person(connection, "新来的", phone=None))
     parts = (await fetched(pool, bare, now))["categories"]
     assert len(parts) == 12
-    assert parts["needs"] == {"needs": [], "attachments": []}
+    assert parts["needs"] == {"needs": [], "appointments": [], "attachments": []}
     assert parts["residence"] == {"residence": None, "formerResidences": [], "household": []}
 
 
