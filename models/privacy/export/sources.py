@@ -1,0 +1,499 @@
+# ruff: noqa: S608 - statements of column names written here; the one value is bound
+"""Where each of the twelve categories of one's own data comes from: statements over one person's rows.
+
+Every column that names a person is either read here or stands in `left_out.py` with a reason; a test holds that
+against all tables. Of other people there are masked names only, and no ids.
+"""
+
+from __future__ import annotations
+
+from models.privacy.export.categories import Category, Source
+from models.vault import Kind
+
+C = Category
+
+
+def who(column: str) -> str:
+    """Another person: masked."""
+    return f"(SELECT name_masked FROM person WHERE id = {column})"
+
+
+def unit(column: str) -> str:
+    """An organization's name."""
+    return f"(SELECT name FROM organization WHERE id = {column})"
+
+
+def place(column: str) -> str:
+    """The name of the division that an area, a qualified column, lies in."""
+    return f"(SELECT name FROM division WHERE code = left({column}, 12))"
+
+
+def yuan(column: str) -> str:
+    """An amount as text with two decimals."""
+    return f"(({column} * 0.01)::numeric(20, 2))::text"
+
+
+SOURCES: tuple[Source, ...] = (
+    Source(
+        C.IDENTITY,
+        "person",
+        "本人",
+        "You",
+        """SELECT p.id AS _person, n.name, p.gender, p.birth_date, p.state, p.created_at AS recorded_at
+        FROM person p LEFT JOIN person_name n ON n.person_id = p.id WHERE p.id = $1""",
+        ("person_name.person_id",),
+        {"name": (Kind.NAME, "_person")},
+        one=True,
+    ),
+    Source(
+        C.IDENTITY,
+        "document",
+        "证件",
+        "Identity document",
+        f"""SELECT person_id AS _person, id_type, number, recorded_at, {who("recorded_by")} AS recorded_by
+        FROM person_identity WHERE person_id = $1""",
+        ("person_identity.person_id",),
+        {"number": (Kind.IDENTITY, "_person")},
+        one=True,
+    ),
+    Source(
+        C.CONTACT,
+        "contact",
+        "电话与住址",
+        "Phone number and address",
+        "SELECT person_id AS _person, phone, phone_whose, address FROM person_contact WHERE person_id = $1",
+        ("person_contact.person_id",),
+        {"phone": (Kind.PHONE, "_person"), "address": (Kind.ADDRESS, "_person")},
+        one=True,
+    ),
+    Source(
+        C.CONTACT,
+        "boundPhones",
+        "微信绑定过的手机号",
+        "Phone numbers proven by WeChat",
+        "SELECT person_id AS _person, phone, proven_at FROM bound_phone WHERE person_id = $1 ORDER BY proven_at, id",
+        ("bound_phone.person_id",),
+        {"phone": (Kind.PHONE, "_person")},
+    ),
+    Source(
+        C.RESIDENCE,
+        "residence",
+        "居民登记",
+        "Registration as a resident",
+        f"""SELECT r.person_id AS _person, {place("r.area")} AS community,
+        (SELECT name FROM grid WHERE id = r.grid_id) AS grid, r.care AS care_tags, r.care_note, r.care_tier, r.created_at AS recorded_at,
+        r.verified_at, {who("r.verified_by")} AS verified_by, r.refused_at, r.refusal, r.no_matching, r.no_care
+        FROM resident r WHERE r.person_id = $1""",
+        ("resident.person_id",),
+        dict.fromkeys(("care_tags", "care_note", "care_tier", "refusal"), (Kind.CARE, "_person")),
+        ("care_tags", "care_tier"),
+        one=True,
+    ),
+    Source(
+        C.RESIDENCE,
+        "formerResidences",
+        "曾居住社区",
+        "Where you were registered before",
+        f"""SELECT {place("f.area")} AS community, f.since, f.until, f.refused FROM former_residence f
+        WHERE f.person_id = $1 ORDER BY f.until, f.id""",
+        ("former_residence.person_id",),
+    ),
+    Source(
+        C.RESIDENCE,
+        "household",
+        "同户人员",
+        "Your household",
+        f"""SELECT {who("o.person_id")} AS name FROM resident r JOIN resident o
+        ON o.household = r.household AND o.person_id <> r.person_id WHERE r.person_id = $1 ORDER BY o.id""",
+        ("resident.person_id",),
+    ),
+    Source(
+        C.VOLUNTEERING,
+        "volunteer",
+        "志愿者登记",
+        "Registration as a volunteer",
+        f"""SELECT volunteer_no, state, state_reason, {place("volunteer.area")} AS community, skills, categories, no_matching,
+        CASE WHEN own_point THEN round((41.80 + y / 111.32)::numeric, 4)::float END AS start_latitude,
+        CASE WHEN own_point THEN round((123.43 + x / (111.32 * cos(radians(41.80))))::numeric, 4)::float END AS start_longitude,
+        radius_km::float AS radius_km, weekly_cap, languages, round(reliability::numeric, 4)::float AS reliability, completed,
+        no_shows, late_cancels, created_at AS recorded_at FROM volunteer WHERE person_id = $1""",
+        ("volunteer.person_id",),
+        one=True,
+    ),
+    Source(
+        C.VOLUNTEERING,
+        "windows",
+        "每周可服务时段",
+        "Your week: when you can help",
+        """SELECT weekday, from_minute, to_minute FROM volunteer_window WHERE person_id = $1
+        ORDER BY weekday, from_minute""",
+        ("volunteer_window.person_id",),
+    ),
+    Source(
+        C.VOLUNTEERING,
+        "absences",
+        "请假",
+        "When you are away",
+        "SELECT starts_on, ends_on FROM volunteer_absence WHERE person_id = $1 ORDER BY starts_on",
+        ("volunteer_absence.person_id",),
+    ),
+    Source(
+        C.VOLUNTEERING,
+        "qualifications",
+        "资质证书",
+        "Your papers",
+        f"""SELECT person_id AS _person, type, number, issued_by, valid_to, status, {who("decided_by")} AS decided_by, decided_at,
+        reason, created_at FROM qualification WHERE person_id = $1 ORDER BY created_at, id""",
+        ("qualification.person_id",),
+        {"number": (Kind.IDENTITY, "_person")},
+    ),
+    Source(
+        C.VOLUNTEERING,
+        "avoidances",
+        "不要给我派",
+        "Whom and what you do not want to be matched with",
+        f"""SELECT {who("avoided_person_id")} AS person, category_code, created_at FROM avoidance
+        WHERE person_id = $1 ORDER BY created_at, id""",
+        ("avoidance.person_id",),
+    ),
+    Source(
+        C.VOLUNTEERING,
+        "matchProposals",
+        "匹配建议",
+        "What matching rounds proposed to you",
+        """SELECT n.title, p.slot_from AS starts_at, p.slot_to AS ends_at, p.km AS distance_km, p.score, p.status,
+        p.decline_reason, p.created_at FROM match_proposal p JOIN need n ON n.id = p.need_id
+        WHERE p.person_id = $1 ORDER BY p.created_at, p.id""",
+        ("match_proposal.person_id",),
+    ),
+    Source(
+        C.VOLUNTEERING,
+        "socialWorker",
+        "社会工作者证书",
+        "Licence as a social worker",
+        "SELECT level, licence_no, licence_until FROM social_worker WHERE person_id = $1",
+        ("social_worker.person_id",),
+        one=True,
+    ),
+    Source(
+        C.VOLUNTEERING,
+        "organizations",
+        "吸收您的组织",
+        "Organizations that took you as a volunteer",
+        f"""SELECT {unit("organization_id")} AS organization, since, until FROM organization_volunteer
+        WHERE person_id = $1 ORDER BY since, id""",
+        ("organization_volunteer.person_id",),
+    ),
+    Source(
+        C.VOLUNTEERING,
+        "membershipRequests",
+        "入会申请与邀请",
+        "Requests to join an organization, and invitations",
+        f"""SELECT {unit("organization_id")} AS organization, joins_as, made_by = person_id AS own, made_at, state,
+        {who("decided_by")} AS decided_by, decided_at, reason FROM membership_request
+        WHERE person_id = $1 ORDER BY made_at, id""",
+        ("membership_request.person_id",),
+    ),
+    Source(
+        C.CONSENTS,
+        "consents",
+        "同意记录",
+        "What you agreed to",
+        f"""SELECT c.purpose, c.version, t.title, t.text, c.state, c.asked_at, c.given_at, {who("c.guardian_id")} AS guardian,
+        c.ended_at FROM consent c JOIN consent_text t USING (purpose, version)
+        WHERE c.person_id = $1 ORDER BY c.asked_at, c.id""",
+        ("consent.person_id",),
+    ),
+    Source(
+        C.CONSENTS,
+        "guardianships",
+        "监护关系",
+        "Guardianships",
+        f"""SELECT {who("minor_id")} AS minor, {who("guardian_id")} AS guardian, relation, evidence, recorded_at,
+        verified_at, {who("verified_by")} AS verified_by, ended_at FROM guardianship
+        WHERE minor_id = $1 OR guardian_id = $1 ORDER BY recorded_at, id""",
+        ("guardianship.minor_id", "guardianship.guardian_id"),
+    ),
+    Source(
+        C.CONSENTS,
+        "guardianConsents",
+        "监护人对志愿服务的同意",
+        "Guardians' consents to volunteering",
+        f"""SELECT {who("minor_id")} AS minor, {who("guardian_id")} AS guardian, {who("recorded_by")} AS recorded_by,
+        given_at, withdrawn_at FROM guardian_consent WHERE minor_id = $1 OR guardian_id = $1 ORDER BY given_at, id""",
+        ("guardian_consent.minor_id", "guardian_consent.guardian_id"),
+    ),
+    Source(
+        C.NEEDS,
+        "needs",
+        "需求",
+        "Needs for you, and those that you asked for online",
+        f"""SELECT n.subject_id AS _person, n.no, n.title, n.note, n.kind, n.category_code, {who("n.requester_id")} AS requester,
+        {who("n.subject_id")} AS beneficiary, n.submitted_via, {place("n.area")} AS community, n.qty_total, n.qty_delivered,
+        n.unit, n.window_from, n.window_to, n.due_at, n.urgency, n.sensitivity, n.gender_preference, n.hints, n.status, n.reason,
+        n.referred_to, n.created_at, n.opened_at, n.closed_at FROM need n
+        WHERE n.subject_id = $1 OR n.requester_id = $1 AND n.submitted_via = 'ONLINE' ORDER BY n.created_at, n.id""",
+        ("need.subject_id", "need.requester_id"),
+        {"note": (Kind.CARE, "_person"), "reason": (Kind.CARE, "_person")},
+    ),
+    Source(
+        C.NEEDS,
+        "attachments",
+        "您上传的文件",
+        "Files that you uploaded",
+        """SELECT uploader_id AS _person, name, caption, media, size_bytes, created_at AS uploaded_at, removed_at
+        FROM attachment WHERE uploader_id = $1 ORDER BY created_at, id""",
+        ("attachment.uploader_id",),
+        {"name": (Kind.FILE, "_person"), "caption": (Kind.FILE, "_person")},
+    ),
+    Source(
+        C.COMMITMENTS,
+        "given",
+        "您承接的对接",
+        "Commitments that you served",
+        f"""SELECT n.no AS need, n.title, {unit("c.organization_id")} AS organization, c.origin, c.status, c.qty, c.qty_delivered,
+        c.slot_from, c.slot_to, c.created_at, c.accepted_at, c.confirmed_at, c.started_at, c.delivered_at, c.ended_at,
+        c.rating, c.cancelled_by FROM commitment c JOIN need n ON n.id = c.need_id
+        WHERE c.volunteer_person_id = $1 ORDER BY c.created_at, c.id""",
+        ("commitment.volunteer_person_id", "commitment.person_id"),
+    ),
+    Source(
+        C.COMMITMENTS,
+        "received",
+        "为您服务的对接",
+        "Commitments that served you",
+        f"""SELECT c.subject_id AS _person, n.no AS need, n.title, {unit("c.organization_id")} AS organization,
+        {who("c.volunteer_person_id")} AS volunteer, c.status, c.qty, c.qty_delivered, c.slot_from, c.slot_to, c.created_at,
+        c.confirmed_at, c.delivered_at, c.ended_at, c.rating, c.comment, c.cancelled_by, c.reason
+        FROM commitment c JOIN need n ON n.id = c.need_id WHERE c.subject_id = $1 ORDER BY c.created_at, c.id""",
+        ("commitment.subject_id",),
+        {"comment": (Kind.CARE, "_person"), "reason": (Kind.CARE, "_person")},
+    ),
+    Source(
+        C.COMMITMENTS,
+        "offers",
+        "供给",
+        "Your own offers",
+        """SELECT no, title, note, kind, category_code, unit, qty_total, qty_reserved, qty_consumed, window_from, window_to,
+        status, reason, created_at FROM offer WHERE person_id = $1 ORDER BY created_at, id""",
+        ("offer.person_id",),
+    ),
+    Source(
+        C.COMMITMENTS,
+        "bookings",
+        "占用时段",
+        "Times that you have promised",
+        """SELECT lower(during) AS starts_at, upper(during) AS ends_at FROM booking WHERE person_id = $1
+        ORDER BY during""",
+        ("booking.person_id",),
+    ),
+    Source(
+        C.SESSIONS,
+        "attendances",
+        "参与记录",
+        "Sessions that you signed up for",
+        f"""SELECT a.volunteer_id AS _person, s.title, {unit("s.organization_id")} AS organization, s.place, s.starts_at,
+        s.ends_at, a.status, a.applied_at, a.accepted_at, a.check_in_at, a.check_in_method, a.check_out_at,
+        a.check_out_method, a.credited_minutes, a.rating, a.reason
+        FROM attendance a JOIN service_session s ON s.id = a.session_id WHERE a.volunteer_id = $1 ORDER BY s.starts_at, a.id""",
+        ("attendance.volunteer_id",),
+        {"reason": (Kind.CARE, "_person")},
+    ),
+    Source(
+        C.HOURS,
+        "entries",
+        "时长分录",
+        "Entries of the ledger of hours",
+        f"""SELECT h.kind, h.revision, h.minutes, h.trust, h.served_on, h.credited_on, h.at, h.category_code, s.title,
+        {unit("h.organization_id")} AS organization, {who("h.approved_by")} AS approved_by, h.reason
+        FROM hour_entry h JOIN service_session s ON s.id = h.session_id WHERE h.volunteer_id = $1 ORDER BY h.at, h.id""",
+        ("hour_entry.volunteer_id",),
+    ),
+    Source(
+        C.HOURS,
+        "total",
+        "合计",
+        "All minutes together",
+        "SELECT coalesce(sum(minutes), 0)::int AS minutes FROM hour_entry WHERE volunteer_id = $1",
+        ("hour_entry.volunteer_id",),
+        one=True,
+    ),
+    Source(
+        C.HOURS,
+        "proposals",
+        "补录申请",
+        "Hours proposed by hand",
+        f"""SELECT s.title, p.minutes, p.reason, p.evidence, p.status, {who("p.proposed_by")} AS proposed_by, p.proposed_at,
+        {who("p.decided_by")} AS decided_by, p.decided_at, p.note FROM manual_proposal p
+        JOIN service_session s ON s.id = p.session_id WHERE p.volunteer_id = $1 ORDER BY p.proposed_at, p.id""",
+        ("manual_proposal.volunteer_id",),
+    ),
+    Source(
+        C.DONATIONS,
+        "donors",
+        "捐赠人登记",
+        "How foundations have you on record as a donor",
+        f"""SELECT d.id AS _donor, {unit("d.organization_id")} AS foundation, d.kind, d.label, n.name, d.created_at
+        FROM donor d LEFT JOIN donor_name n ON n.donor_id = d.id WHERE d.person_id = $1 ORDER BY d.created_at, d.id""",
+        ("donor.person_id",),
+        {"name": (Kind.NAME, "_donor")},
+    ),
+    Source(
+        C.DONATIONS,
+        "gifts",
+        "捐赠",
+        "Your gifts",
+        f"""SELECT no, {unit("d.organization_id")} AS foundation, (SELECT name FROM fund WHERE id = d.fund_id) AS fund,
+        {yuan("d.amount_fen")} AS amount, {yuan("d.spent_fen")} AS spent, {yuan("d.refunded_fen")} AS refunded, d.channel,
+        d.external_txn, d.received_at, d.designation, d.category_code, d.restricted_area, d.restricted_from,
+        d.restricted_to, d.publish_name, d.public_name, d.status FROM donation d
+        WHERE d.person_id = $1 ORDER BY d.received_at, d.id""",
+        ("donation.person_id",),
+    ),
+    Source(
+        C.DONATIONS,
+        "traces",
+        "资金去向",
+        "Where your gifts went",
+        f"""SELECT d.no AS gift, t.title, {yuan("t.amount_fen")} AS amount, t.at, t.category_code, {place("t.area")} AS community
+        FROM spend_trace t JOIN donation d ON d.id = t.donation_id WHERE d.person_id = $1 ORDER BY t.at, t.id""",
+        ("spend_trace.donor_person_id",),
+    ),
+    Source(
+        C.DONATIONS,
+        "aid",
+        "收到的资助",
+        "Aid that was paid to you",
+        f"""SELECT no, {unit("organization_id")} AS foundation, {yuan("amount_fen")} AS amount, purpose, status, made_at,
+        paid_at, confirmation, confirmed_at FROM disbursement WHERE payee_person_id = $1 ORDER BY made_at, id""",
+        ("disbursement.payee_person_id",),
+    ),
+    Source(
+        C.ACCOUNTS,
+        "memberships",
+        "任职",
+        "Capacities",
+        f"""SELECT role, {unit("organization_id")} AS organization, area, starts_on, ends_on, {who("granted_by")} AS granted_by,
+        granted_at, revoked_at FROM membership WHERE person_id = $1 ORDER BY granted_at, id""",
+        ("membership.person_id",),
+    ),
+    Source(
+        C.ACCOUNTS,
+        "interests",
+        "利害关系申报",
+        "Interests declared by you, or naming you",
+        f"""SELECT {who("person_id")} AS person, {who("other_id")} AS other, {unit("organization_id")} AS organization, relation,
+        declared_at, ended_at FROM declared_interest WHERE person_id = $1 OR other_id = $1 ORDER BY declared_at, id""",
+        ("declared_interest.person_id", "declared_interest.other_id"),
+    ),
+    Source(
+        C.ACCOUNTS,
+        "account",
+        "账号",
+        "Account",
+        """SELECT created_at, password_changed_at, totp_confirmed_at, disabled_at,
+        (SELECT count(*)::int FROM recovery_code r WHERE r.person_id = a.person_id AND r.used_at IS NULL) AS recovery_codes_left
+        FROM account a WHERE person_id = $1""",
+        ("account.person_id", "recovery_code.person_id"),
+        one=True,
+    ),
+    Source(
+        C.ACCOUNTS,
+        "logins",
+        "登录名",
+        "What you sign in by",
+        "SELECT person_id AS _person, kind, login FROM account_login WHERE person_id = $1 ORDER BY kind",
+        ("account_login.person_id",),
+        {"login": (Kind.LOGIN, "_person")},
+    ),
+    Source(
+        C.ACCOUNTS,
+        "wechat",
+        "微信绑定",
+        "WeChat links",
+        "SELECT appid, '***' AS openid, bound_at FROM wechat_identity WHERE person_id = $1 ORDER BY bound_at, id",
+        ("wechat_identity.person_id",),
+    ),
+    Source(
+        C.ACCOUNTS,
+        "signIns",
+        "登录记录",
+        "Sign-ins",
+        """SELECT method, role, device, network, created_at, last_seen_at, expires_at, ended_at, end_reason FROM sign_in
+        WHERE person_id = $1 ORDER BY created_at, id""",
+        ("sign_in.person_id",),
+    ),
+    Source(
+        C.ACCOUNTS,
+        "acts",
+        "操作日志：您自己的操作（不含密钥程序的调用）",
+        "The audit log: what you did yourself, without what machines did by your keys",
+        """SELECT at, action, result, address AS network_address FROM audit_event WHERE person = $1 AND key IS NULL
+        ORDER BY at, id""",
+        ("audit_event.person",),
+    ),
+    Source(
+        C.ACCOUNTS,
+        "apiKeys",
+        "密钥",
+        "Keys of machines that act in your name",
+        f"""SELECT name, prefix, {unit("organization_id")} AS organization, scopes, created_at, expires_at, last_used_at,
+        revoked_at FROM api_key WHERE person_id = $1 ORDER BY created_at, id""",
+        ("api_key.person_id",),
+    ),
+    Source(
+        C.ACCOUNTS,
+        "merges",
+        "档案合并",
+        "Records that were found to be yours",
+        "SELECT proof, reason, at FROM person_merge WHERE into_id = $1 OR from_id = $1 ORDER BY at, id",
+        ("person_merge.into_id", "person_merge.from_id"),
+    ),
+    Source(
+        C.ACCESS,
+        "readings",
+        "谁查阅了您的信息",
+        "Who read your plain data",
+        f"""SELECT at, {who("actor_id")} AS reader, role, {unit("organization_id")} AS organization, fields, purpose, reason
+        FROM pii_access WHERE subject_id = $1 ORDER BY at, id""",
+        ("pii_access.subject_id",),
+    ),
+    Source(
+        C.ACCESS,
+        "breakGlass",
+        "应急开启",
+        "Emergency openings of your record",
+        f"""SELECT {who("g.requested_by")} AS reader, {who("g.approved_by")} AS approved_by, g.purpose, g.reason,
+        g.requested_at, g.approved_at, g.until, g.ended_at FROM break_glass_person p JOIN break_glass g ON g.id = p.break_glass_id
+        WHERE p.person_id = $1 ORDER BY g.requested_at, g.id""",
+        ("break_glass_person.person_id",),
+    ),
+    Source(
+        C.ACCESS,
+        "grants",
+        "谁可以查阅您的联系方式",
+        "Who could read your contact, and until when",
+        f"""SELECT {who("viewer_person_id")} AS reader, {unit("viewer_organization_id")} AS organization, since, until
+        FROM contact_grant WHERE subject_id = $1 ORDER BY since, id""",
+        ("contact_grant.subject_id",),
+    ),
+    Source(
+        C.ACCESS,
+        "requests",
+        "权利请求",
+        "What you asked of us",
+        f"""SELECT kind, state, {who("made_by")} AS made_by, received_at, due_at, {who("cosigned_by")} AS cosigned_by, cosigned_at,
+        handled_at, reason, kept FROM subject_request WHERE person_id = $1 ORDER BY received_at, id""",
+        ("subject_request.person_id",),
+    ),
+    Source(
+        C.ACCESS,
+        "corrections",
+        "更正内容",
+        "What you wanted put right",
+        """SELECT c.person_id AS _person, r.received_at, c.field, c.before, c.proposed, c.after FROM correction c
+        JOIN subject_request r ON r.id = c.request_id WHERE c.person_id = $1 ORDER BY r.received_at, c.id""",
+        ("correction.person_id",),
+        {"proposed": (Kind.IDENTITY, "_person")},
+    ),
+)
