@@ -9,11 +9,11 @@ cell without reading anything else, score what is left, and ask the hard rules (
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, array
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
 from models.access import NOBODY, Role
@@ -21,7 +21,6 @@ from models.base import INSTANT, READ_ONLY, Table
 from models.exchange.rules import STAFF, TRIAGERS
 from models.exchange.scoring import PHRASES, UNASKED, MatchTerm, Reader
 from models.exchange.tables import Need, Offer
-from models.labels import label
 from models.people.tables import Volunteer
 
 FOUND: tuple[tuple[str, Any], ...] = (
@@ -180,7 +179,7 @@ def recommended(view: Any, first: Any, within_km: Any) -> sa.Select[Any]:
     return _of_needs(found, view)
 
 
-def for_offer(offer: Any, view: Any, first: Any) -> sa.Select[Any]:
+def for_offer(offer: Any, view: Any, first: Any, among: Any = None) -> sa.Select[Any]:
     """Needs for an offer, for whoever makes it and the staff who see it."""
     role, actor = view.actor.role, view.actor
     if role is Role.NGO_STAFF:
@@ -190,22 +189,22 @@ def for_offer(offer: Any, view: Any, first: Any) -> sa.Select[Any]:
     else:
         mine = sa.true() if role in TRIAGERS else NOBODY
     wanted = sa.case((mine, first), else_=sa.literal_column("0"))
-    return _of_needs(_found("match_needs_for_offer", offer.id, actor.now, wanted), view)
+    return _of_needs(_found("match_needs_for_offer", offer.id, actor.now, wanted), view, among)
 
 
 def for_offer_of(view: Any, offer: Any, first: Any) -> sa.Select[Any]:
     """The same, of an offer by its id, as far as the asker sees it."""
     rows = view.rows(Offer)
-    found = for_offer(rows.c, view, first)
-    return found.select_from(rows).where(rows.c.id == offer)
+    return for_offer(rows.c, view, first, rows).where(rows.c.id == offer)
 
 
-def _of_needs(found: Any, view: Any) -> sa.Select[Any]:
+def _of_needs(found: Any, view: Any, among: Any = None) -> sa.Select[Any]:
+    """`among`: a FROM whose columns are the function's arguments."""
     needs = view.rows(Need)
-    # the lists are short: a need is looked up by its key, whatever the planner thinks of a function's rows
+    listed = found if among is None else among.join(found, sa.true())
     return (
         sa.select(*_listed(found, found.c.need_id))
-        .select_from(found.join(needs, needs.c.id == found.c.need_id))
+        .select_from(listed.join(needs, needs.c.id == found.c.need_id))
         .order_by(*_order(found))
     )
 
@@ -240,15 +239,11 @@ def terms(row: Any, view: Any) -> sa.Select[Any]:
     reader = reader_of(view)
     each = sa.func.unnest(row.points).table_valued(sa.column("points", sa.Integer()), with_ordinality="place", name="t")
     each = each.render_derived()
-    codes = cast(Any, array([_text(t.value) for t in TERMS]))
-    labels = cast(Any, array([_spelled(row, reader, t) for t in TERMS]))
-    index = sa.cast(each.c.place, sa.Integer())
+    numbered = [(each.c.place == sa.literal_column(str(i)), term) for i, term in enumerate(TERMS, 1)]
+    code = sa.case(*((at, _text(term.value)) for at, term in numbered))
+    said = sa.case(*((at, _spelled(row, reader, term)) for at, term in numbered))
     return (
-        sa.select(
-            sa.cast(codes, ARRAY(sa.Text()))[index].label("code"),
-            sa.cast(labels, ARRAY(sa.Text()))[index].label("label"),
-            each.c.points,
-        )
+        sa.select(code.label("code"), said.label("label"), each.c.points)
         .where(each.c.points != sa.literal_column("0"))
         .order_by(each.c.place)
     )
@@ -265,16 +260,3 @@ def sentence(row: Any, view: Any) -> Any:
             sa.case((n != sa.literal_column("0"), _spelled(row, reader, term).concat(_text(" ")).concat(signed)))
         )
     return sa.func.concat_ws(_text(" · "), *told, type_=sa.Text())
-
-
-__all__ = [
-    "FOUND",
-    "LONGEST",
-    "Availability",
-    "Demand",
-    "candidates",
-    "for_offer",
-    "for_offer_of",
-    "label",
-    "recommended",
-]
