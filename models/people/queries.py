@@ -136,6 +136,12 @@ def may_move_volunteer(row: Any, viewer: Any, step: str) -> sa.ColumnElement[boo
     return sa.func.coalesce(sa.and_(possible, covered(viewer, row.area), row.person_id != viewer.person), NO)
 
 
+def taken_this_week(row: Any, view: Any) -> Any:
+    """How much takes a volunteer's present week (ISO, Shanghai), as the lists and rounds count it against his cap."""
+    monday = sa.func.date_trunc("week", view.actor.now, sa.literal_column("'Asia/Shanghai'"))
+    return sa.func.week_load(row.person_id, monday, view.actor.now, type_=sa.Integer())
+
+
 def explained(score: Any, completed: Any, no_shows: Any, late_cancels: Any) -> Any:
     """How reliable somebody is, as a sentence for him (PIPL art. 24)."""
     said: Any = sa.literal_column(

@@ -71,6 +71,10 @@ class ServiceCategory(Node):
     code: str = w.column(tables.ServiceCategory.code, description="Its code: `ELDERLY`, or below it `ELDERLY.ESCORT`.")
     name: str = w.column(tables.ServiceCategory.name, description="Its name.")
     pinyin: str = w.column(tables.ServiceCategory.pinyin, description="The name's pinyin.")
+    certificates: list[QualificationType] = w.column(
+        tables.ServiceCategory.certificates,
+        description="Whoever serves it holds one of these; empty where no paper is needed.",
+    )
     parent: ServiceCategory | None = w.one(
         tables.ServiceCategory.parent_id, description="The category that it belongs to; null at the top."
     )

@@ -26,6 +26,7 @@ from models.people.queries import (
     may_verify_resident,
     plain,
     reachable,
+    taken_this_week,
 )
 from models.people.rules import Gender, IdType, PersonState, PhoneWhose, SocialWorkerLevel, VolunteerRegistration
 from models.people.scopes import MAY
@@ -296,6 +297,10 @@ class Volunteer(Node):
     weekly_cap: int | None = w.expression(
         lambda row, view: own_or_local(row, view, row.weekly_cap),
         description="How many commitments of one week, Monday to Sunday, are proposed to him; for the same people.",
+    )
+    taken_this_week: int | None = w.expression(
+        lambda row, view: own_or_local(row, view, taken_this_week(row, view)),
+        description="How much he has taken on in this week, Monday to Sunday, and at no fixed time yet: what is held against `weeklyCap`; for the same people.",
     )
     point: Position | None = w.inside(
         lambda row, view: {

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from models import clock
 from models.access import may
 from models.activity.actions.ledger import credit, deliver, room, start
 from models.activity.actions.roster import (
@@ -52,6 +53,8 @@ from models.activity.rules import (
 from models.base import INSTANT, table
 from models.clock import day
 from models.database import Db, Statement
+from models.exchange.actions.serving import must_be_able
+from models.exchange.problems import NotQualified
 from models.exchange.visible import is_any
 from models.labels import label
 from models.people.actions.interests import no_conflict
@@ -121,11 +124,14 @@ async def proof(db: Db, held: Row, part: Row, code: str | None, at: tuple[float,
 
 
 @may(MAY["attendance.check"])
-@refuses(InvalidTransition, CheckInClosed, WrongSignCode, TooFarAway, ConflictOfInterest)
+@refuses(InvalidTransition, CheckInClosed, WrongSignCode, TooFarAway, ConflictOfInterest, NotQualified)
 async def check_in(
     db: Db, id: UUID, code: str | None = None, latitude: float | None = None, longitude: float | None = None
 ) -> UUID:
-    """A volunteer is there. The first one starts the session, and the service of the commitment that he carries out."""
+    """A volunteer is there. The first one starts the session, and the service of the commitment that he carries out.
+
+    Whose paper was revoked since, or has ended, serves nobody who needs one (I11).
+    """
     at = placed(latitude, longitude)
     held, part = await locked_attendance(db, id)
     method = await proof(db, held, part, code, at)
@@ -136,6 +142,8 @@ async def check_in(
     opens = check_in_opens(held["starts_at"])
     if not opens <= db.now < held["ends_at"]:
         raise CheckInClosed(opens_at=opens, closes_at=held["ends_at"])
+    if held["need_id"] is not None:
+        await must_be_able(db, held["need_id"], part["volunteer_id"], clock.day(db.now))
     if status != held["status"]:
         await advance(db, held, status)
     await db.value(CAME, of=id, method=method, by=db.actor.person if method is CheckMethod.ROSTER else None)

@@ -64,6 +64,14 @@ SUITS = Statement(
 )
 
 
+async def must_be_able(db: Db, need: UUID, person: UUID, on_day: date) -> None:
+    """Raises NotQualified where somebody lacks, on a day, what a need requires of whoever serves it (I11)."""
+    found = await db.one(SUITS, id=need, person=person, on_day=on_day)
+    assert found is not None
+    if found["missing"] is not None:
+        raise NotQualified(missing=Missing(found["missing"]))
+
+
 async def must_suit(
     db: Db, need: UUID, person: UUID, on_day: date, *, proposed: bool = False, chosen: bool = False
 ) -> None:

@@ -1,0 +1,113 @@
+"""What takes a paper is claimed, accepted, signed up for and served with one that is in force on that day only (I11)."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from models import vault
+from models.activity import actions as activity
+from models.exchange import actions as exchange
+from models.exchange.kinds import Missing
+from models.exchange.problems import NotQualified
+from models.people.qualifications import QualificationType as T
+from models.vault import Kind
+from tests.make_activity import at, world
+from tests.make_exchange import END, START, Scene, neighbourhood, refused
+from tests.make_people import insert
+
+LACKS = {"missing": Missing.CERTIFICATE}
+
+
+@pytest.fixture
+async def scene(connection: asyncpg.Connection) -> Scene:
+    return Scene(connection, await neighbourhood(connection))
+
+
+async def paper(connection: asyncpg.Connection, who: UUID, type: T, valid_to: date | None, now: datetime) -> UUID:
+    """A verified paper of somebody's."""
+    keys, number = await vault.load(connection), f"XY-{who.hex[-12:]}"
+    return await insert(
+        connection,
+        "qualification",
+        person_id=who,
+        type=type,
+        number=keys.seal(Kind.IDENTITY, number, who),
+        number_index=keys.index(Kind.IDENTITY, number),
+        number_masked="****",
+        issued_by="沈阳市卫生健康委员会",
+        valid_to=valid_to,
+        status="VERIFIED",
+        decided_by=await connection.fetchval("SELECT id FROM person WHERE id <> $1 LIMIT 1", who),
+        decided_at=now,
+        created_at=now,
+    )
+
+
+async def test_it_has_to_be_in_force_on_the_day_of_the_service(scene: Scene) -> None:
+    need, wang, tomorrow = await scene.need(certificate=T.NURSE), scene.n.people["wang"], END.date()
+    async with refused(scene, NotQualified, **LACKS):
+        await exchange.claim_need(scene.as_("wang"), need)
+    held = await paper(scene.c, wang, T.NURSE, tomorrow - timedelta(days=1), scene.now)
+    assert await scene.c.fetchval("SELECT qualified($1, 'NURSE', $2)", wang, scene.now.date())
+    async with refused(scene, NotQualified, **LACKS):
+        await exchange.claim_need(scene.as_("wang"), need)
+    await scene.c.execute("UPDATE qualification SET valid_to = $1 WHERE id = $2", tomorrow, held)
+    assert await exchange.claim_need(scene.as_("wang"), need)
+
+
+@pytest.mark.parametrize(("type", "enough"), [(T.DOCTOR, True), (T.NURSE, True), (T.TEACHER, False)])
+async def test_of_what_a_category_takes_one_is_enough(scene: Scene, type: T, enough: bool) -> None:
+    need = await scene.need(category=scene.n.categories["HEALTH.SCREENING"])
+    await paper(scene.c, scene.n.people["wang"], type, None, scene.now)
+    if enough:
+        assert await exchange.claim_need(scene.as_("wang"), need)
+    else:
+        async with refused(scene, NotQualified, **LACKS):
+            await exchange.claim_need(scene.as_("wang"), need)
+
+
+async def test_an_organization_names_somebody_who_holds_it(scene: Scene) -> None:
+    need, zhao = await scene.need(certificate=T.NURSE), scene.n.volunteer_ids["zhao"]
+    async with refused(scene, NotQualified, **LACKS):
+        await exchange.claim_need(scene.as_("ngo"), need, volunteer=zhao)
+    made = await exchange.propose_commitment(scene.as_("staff"), need, organization=scene.n.organization)
+    async with refused(scene, NotQualified, **LACKS):
+        await exchange.accept_commitment(scene.as_("ngo"), made, volunteer=zhao)
+    await paper(scene.c, scene.n.people["zhao"], T.NURSE, START.date(), scene.now)
+    assert await exchange.accept_commitment(scene.as_("ngo"), made, volunteer=zhao)
+
+
+async def test_a_paper_that_is_revoked_meanwhile_is_asked_for_again(scene: Scene) -> None:
+    need = await scene.need(certificate=T.NURSE)
+    held = await paper(scene.c, scene.n.people["wang"], T.NURSE, None, scene.now)
+    made = await exchange.claim_need(scene.as_("wang"), need)
+    await scene.c.execute("UPDATE qualification SET status = 'REVOKED', reason = '已吊销' WHERE id = $1", held)
+    async with refused(scene, NotQualified, **LACKS):
+        await exchange.accept_commitment(scene.as_("daughter"), made)
+
+
+async def test_a_session_for_such_a_need_is_signed_up_for_and_served_with_it(
+    connection: asyncpg.Connection, now: datetime
+) -> None:
+    there = await world(connection, now)
+    me, other = await there.volunteer(), await there.volunteer()
+    assert me.person is not None
+    need = await there.need(quantity=3)
+    await connection.execute("UPDATE need SET certificate = 'NURSE' WHERE id = $1", need)
+    promised = await there.commitment(need, organization=there.organization, quantity=3)
+    session = await there.session(commitments=((promised, None),))
+    held = await paper(connection, me.person, T.NURSE, at("11:00").date(), now)
+    with pytest.raises(NotQualified):
+        await activity.sign_up(there.as_(other), session)
+    part = await activity.sign_up(there.as_(me), session)
+    await connection.execute("UPDATE qualification SET status = 'REVOKED', reason = '已吊销' WHERE id = $1", held)
+    with pytest.raises(NotQualified):
+        await activity.check_in(there.as_(there.ngo, at("08:30")), part)
+    assert (await there.row("attendance", part))["status"] == "ACCEPTED"
+    await connection.execute("UPDATE qualification SET status = 'VERIFIED', reason = NULL WHERE id = $1", held)
+    await activity.check_in(there.as_(there.ngo, at("08:30")), part)
+    assert (await there.row("attendance", part))["status"] == "CHECKED_IN"
