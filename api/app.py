@@ -28,6 +28,7 @@ from api.persisted import Persisted
 from api.platform import Platform
 from api.security import Covered
 from api.settings import Mode, Settings
+from api.showing import Showing
 from api.storage import storage_of
 from api.uploads import Uploads
 from api.web import downloads, files, pages
@@ -99,10 +100,12 @@ def create(settings: Settings) -> Door:
         platform=platform,
         proxies=settings.proxies,
     )
+    showing = Showing(databases.primary)
+    made.shown = showing.tally.answered
     hub = Hub(databases.primary, made, limits, operations.written)
     inside = Starlette(
         routes=_routes(settings, operations, storage),
-        lifespan=_lifespan(databases, tokens, limits, persisted, wechat, hub),
+        lifespan=_lifespan(databases, tokens, limits, persisted, wechat, hub, showing),
     )
     inside.router.redirect_slashes = False  # it would send people to whatever host their request named
     return Door(
@@ -130,18 +133,26 @@ def _wechat(settings: Settings, pool: Pool) -> Client | None:
 
 
 def _lifespan(
-    databases: Databases, tokens: Tokens, limits: Limits, persisted: Persisted, wechat: Client | None, hub: Hub
+    databases: Databases,
+    tokens: Tokens,
+    limits: Limits,
+    persisted: Persisted,
+    wechat: Client | None,
+    hub: Hub,
+    showing: Showing,
 ) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         gc.freeze()  # what the start made stays: no collection ever looks at it, for the half a megabyte that is garbage
         gc.enable()
         persisted.start()
+        showing.start()
         await hub.start()
         try:
             yield
         finally:
             await hub.close()
+            await showing.close()
             await persisted.close()
             if wechat is not None:
                 await wechat.close()

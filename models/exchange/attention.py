@@ -82,7 +82,7 @@ class Tally:
                 self.lost += self.sampled
 
     async def write(self, connection: asyncpg.Connection, now: datetime) -> int:
-        """Writes what was counted, in one statement; how many needs. What cannot be written is lost."""
+        """Writes what was counted, in one statement; how many needs. What a failing statement held is lost."""
         taken, self.shown = self.shown, {}
         if taken:
             await connection.execute(WRITE, list(taken), list(taken.values()), now)

@@ -164,9 +164,8 @@ async def test_weights_are_set_by_administrators_and_count_at_once(lasting: Stre
         {"proximity": -1},
         {"gender": 10_001},
         {"secondChoice": 401},
-        {
-            name: 0
-            for name in (
+        dict.fromkeys(
+            (
                 "proximity",
                 "continuity",
                 "certificate",
@@ -175,8 +174,9 @@ async def test_weights_are_set_by_administrators_and_count_at_once(lasting: Stre
                 "language",
                 "firstChoice",
                 "secondChoice",
-            )
-        },
+            ),
+            0,
+        ),
     ],
 )
 async def test_weights_out_of_bounds(lasting: Streets, ask: Asked, wrong: dict[str, int]) -> None:

@@ -156,7 +156,7 @@ async def test_searches_read_the_index_only(streets: Streets) -> None:
     ):
         await c.execute("SET LOCAL enable_seqscan = off")
         plan = await c.fetch(
-            f"EXPLAIN {searched} FROM {table} WHERE category = ANY ('{{A,B}}') AND slot = ANY ('{{1,-2}}'::smallint[])"  # noqa: S608
+            f"EXPLAIN {searched} FROM {table} WHERE category = ANY ('{{A,B}}') AND slot = ANY ('{{1,-2}}'::smallint[])"
             " AND cell = ANY ('{1,2,3}'::int[])"
         )
         text = "\n".join(row[0] for row in plan)
