@@ -87,8 +87,8 @@ class ServiceCategory(Table, table=True):
     """Where it stands in lists, among all."""
     grams: list[int] = grams()
     """The keys of its name, and those by which searches are narrowed to it and to the one above it."""
-    certificates: list[str] = several()
-    """Whoever serves it holds one of these (`QualificationType`, I11); none are needed where none stand here."""
+    certificates: list[QualificationType] = several()
+    """Whoever serves it holds one of these (I11); none are needed where none stand here."""
 
 
 class Need(Table, table=True):

@@ -31,6 +31,7 @@ from models.people import actions as people
 from models.people.actions.interests import declare_interest, end_interest
 from models.people.interests import Relation
 from models.people.problems import ConflictOfInterest
+from models.people.qualifications import QualificationType
 from models.problems import Forbidden, InvalidInput, NotFound
 from tests import make_activity, make_exchange, make_funds
 from tests.make_activity import at
@@ -284,6 +285,14 @@ async def _volunteer(place: Place) -> Prepared:
     await place.c.execute("UPDATE volunteer SET state = 'PENDING_VERIFICATION' WHERE person_id = $1", person)
     id = scene.n.volunteer_ids["wang"]
     return scene.n.actor("staff"), person, lambda: people.verify_volunteer(scene.as_("staff"), id)
+
+
+@verb("qualification.verify")
+async def _qualification(place: Place) -> Prepared:
+    scene, number = place.scene, "XY-20260001"
+    id = await people.add_qualification(scene.as_("wang"), QualificationType.NURSE, number, "沈阳市卫生健康委员会")
+    act = functools.partial(people.verify_qualification, scene.as_("staff"), id, 1, number)
+    return scene.n.actor("staff"), scene.n.people["wang"], act
 
 
 async def tried(place: Place, act: Callable[[], Awaitable[Any]]) -> str:

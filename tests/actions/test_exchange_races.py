@@ -181,3 +181,5 @@ async def test_the_last_two_completions_close_the_need(pool: Pool) -> None:
     assert set(await asyncio.gather(*tasks)) == {"done"}
     async with pool.connection() as c:
         assert await c.fetchval("SELECT count(*) FROM need WHERE status = 'CLOSED'") == 10
+        done = await c.fetch("SELECT completed FROM volunteer WHERE completed > 0")  # none missed the one beside it
+    assert [row["completed"] for row in done] == [10, 10]
