@@ -1,8 +1,8 @@
 """Which offers can serve which needs, as SQL: the hard rules of `offering.misfit`, and what else keeps two apart.
 
-`fits` is what an offer and a need say of themselves; `matching_offers` and `matching_needs` add what is left of both,
-who does not wish to be matched, and what money is for. Times of offers, and appointments of needs, are read whoever
-looks: that two fit is no secret to whoever sees both.
+`fits` is what an offer and a need say of themselves; `matching_offers` and `matching_needs` add what is left of both, and
+who does not wish to be matched. Times of offers, and appointments of needs, are read by a function of the database,
+whoever looks: that two fit is no secret to whoever sees both.
 """
 
 from __future__ import annotations
@@ -12,26 +12,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, array
 
-from models.base import table
 from models.exchange.kinds import Hint, Kind
 from models.exchange.offered import OfferOccurrence
-from models.exchange.offering import TIMED
 from models.exchange.queries import in_category, need_left, offer_left, surely
 from models.exchange.states import CLAIMABLE, NeedStatus, OfferStatus
-from models.exchange.tables import NeedFoundation, NeedOption
 from models.exchange.venues import VenueAccess
 from models.exchange.visible import ancestors, is_any, normal
 from models.people.availability import Language
 from models.people.avoidances import avoids
 from models.people.qualifications import qualified_for
-from models.people.tables import Person
 
-ONE: Any = sa.literal_column("1")
 FOREVER: Any = sa.literal_column("'infinity'::timestamptz")
-DAY: Any = sa.literal_column("interval '24 hours'")
-"""The longest appointment: `rules.LONGEST_SLOT`."""
-ANY_SERVICE: Any = sa.literal_column("60")
-"""Minutes that help takes where a need does not say: `offering.ANY_SERVICE`."""
 
 
 def word(value: str) -> Any:
@@ -39,7 +30,7 @@ def word(value: str) -> Any:
     return sa.literal_column(f"'{value}'", sa.Text())
 
 
-def fits(offer: Any, need: Any, now: Any, *, searched: str) -> Any:
+def fits(offer: Any, need: Any, now: Any, *, searched: str, roomy: bool = False) -> Any:
     """Whether an offer can serve a need (`offering.misfit`). `searched`: which of the two is looked for, by its index."""
     above = sa.cast(array([sa.func.split_part(need.category_code, ".", 1), need.category_code]), ARRAY(sa.Text()))
     category = (
@@ -55,7 +46,7 @@ def fits(offer: Any, need: Any, now: Any, *, searched: str) -> Any:
         offer.window_from < sa.func.coalesce(need.window_to, FOREVER),
         sa.func.coalesce(need.window_from, now) < offer.window_to,
         surely(near(offer, need), able(offer, need, now)),
-        there(offer, need, now),
+        suits(offer, need, now, roomy=roomy),
     )
 
 
@@ -66,7 +57,7 @@ def near(offer: Any, need: Any) -> Any:
 
 
 def able(offer: Any, need: Any, now: Any) -> Any:
-    """Whether who serves by an offer has the skill, paper, language and gender that a need asks for; a venue, no steps.
+    """Whether who serves by an offer has the skill, paper and language that a need asks for; a venue, no steps.
 
     A volunteer's papers are those that are verified and valid today, whatever his offer says (I11).
     """
@@ -82,14 +73,11 @@ def able(offer: Any, need: Any, now: Any) -> Any:
             sa.cast(sa.func.timezone("Asia/Shanghai", now), sa.Date()),
         ),
     )
-    people = table(Person).alias()
-    wished = sa.exists(sa.select(ONE).where(people.c.id == offer.person_id, people.c.gender == need.gender_preference))
     wheels = need.hints.contains(sa.cast(array([word(Hint.WHEELCHAIR)]), ARRAY(sa.Text())))
     return sa.and_(
         sa.or_(need.skill_code.is_(None), need.skill_code == sa.any_(offer.skills)),
         papers,
         sa.or_(need.language == word(Language.MANDARIN), need.language == sa.any_(offer.languages)),
-        sa.or_(sa.not_(need.gender_required), offer.person_id.is_(None), wished),
         sa.or_(
             need.kind != word(Kind.VENUE),
             sa.not_(wheels),
@@ -98,48 +86,23 @@ def able(offer: Any, need: Any, now: Any) -> Any:
     )
 
 
-def there(offer: Any, need: Any, now: Any, *, roomy: bool = False) -> Any:
+def suits(offer: Any, need: Any, now: Any, *, roomy: bool = False) -> Any:
     """Whether an offer is there when a need wants it (`offering.meets`); `roomy`: and not taken up then by others.
 
-    Its times are rows; of the need's it is one of the appointments still open, or the window.
+    A function of the database, which reads its times and the need's appointments. It also asks whether a volunteer is
+    of the gender that is insisted on, and whether a need that asks for money was referred to whose offer it is.
     """
-    times, options = table(OfferOccurrence).alias(), table(NeedOption).alias()
-
-    def suits(start: Any, end: Any) -> Any:
-        notice = sa.func.make_interval(0, 0, 0, 0, 0, offer.min_notice_minutes)
-        inside = sa.and_(
-            times.c.starts_at <= start,
-            times.c.ends_at >= end,
-            sa.or_(offer.min_notice_minutes == 0, start >= now + notice),
-            *([free(offer, start, end, now)] if roomy else []),
-        )
-        lasts = sa.func.make_interval(0, 0, 0, 0, 0, sa.func.coalesce(need.duration_minutes, ANY_SERVICE))
-        common = sa.func.least(times.c.ends_at, end) - sa.func.greatest(times.c.starts_at, start, now + notice)
-        return sa.case((end - start <= DAY, inside), else_=common >= lasts)
-
-    of = times.c.offer_id == offer.id
-    window = sa.exists(sa.select(ONE).where(of, suits(need.window_from, need.window_to)))
-    open_ = sa.or_(need.option_place.is_(None), options.c.place == need.option_place)
-    choice = sa.exists(
-        sa.select(ONE).where(of, options.c.need_id == need.id, open_, suits(options.c.starts_at, options.c.ends_at))
-    )
-    return sa.case((need.options == 0, window), else_=choice)
-
-
-def free(offer: Any, start: Any, end: Any, now: Any) -> Any:
-    """Whether an offer may take one task more at a time, and in its week."""
-    busy = sa.func.offer_busy(offer.id, start, end, now, type_=sa.Integer())
-    week = sa.func.offer_week(offer.id, start, now, type_=sa.Integer())
-    return sa.and_(
-        sa.case((is_any(offer.kind, TIMED), busy < offer.parallel), else_=sa.true()),
-        sa.case((offer.weekly_cap.is_(None), sa.true()), else_=week < offer.weekly_cap),
+    return sa.func.offer_suits(
+        offer.id, need.id, now, sa.literal_column("true" if roomy else "false"), type_=sa.Boolean()
     )
 
 
-def given_at(offer: Any, at: Any) -> Any:
+def given_at(offer: Any, at: Any, view: Any) -> Any:
     """Whether an offer can be given at an instant."""
-    times = table(OfferOccurrence).alias()
-    then = sa.exists(sa.select(ONE).where(times.c.offer_id == offer.id, times.c.starts_at <= at, times.c.ends_at > at))
+    times = view.rows(OfferOccurrence).c
+    then = sa.exists(
+        sa.select(sa.literal_column("1")).where(times.offer_id == offer.id, times.starts_at <= at, times.ends_at > at)
+    )
     return sa.and_(offer.window_from <= at, offer.window_to > at, then)
 
 
@@ -161,24 +124,13 @@ def wanted(need: Any) -> Any:
     return sa.or_(is_any(need.status, CLAIMABLE), cash)
 
 
-def referred(need: Any, offer: Any) -> Any:
-    """Whether a need that asks for money was referred to the foundation that offers it; any other needs no referral."""
-    asked = table(NeedFoundation).alias()
-    there = sa.exists(
-        sa.select(ONE).where(asked.c.need_id == need.id, asked.c.organization_id == offer.organization_id)
-    )
-    return sa.or_(sa.not_(is_any(need.kind, (Kind.CASH_AID,))), there)
-
-
 def matching_offers(offer: Any, need: Any, view: Any) -> Any:
     """Published offers with something left that can serve a need which may still be claimed, of and for the willing."""
     now = view.actor.now
     return sa.and_(
         is_any(offer.status, (OfferStatus.PUBLISHED,)),
-        fits(offer, need, now, searched="offer"),
+        fits(offer, need, now, searched="offer", roomy=True),
         wanted(need),
-        referred(need, offer),
-        there(offer, need, now, roomy=True),
         sa.case((offer.window_to <= now, 0), (unmatched(need, offer, now), 0), else_=offer_left(offer, now)) > 0,
     )
 
@@ -189,9 +141,7 @@ def matching_needs(need: Any, offer: Any, view: Any) -> Any:
     return sa.and_(
         wanted(need),
         normal(need),
-        referred(need, offer),
-        fits(offer, need, now, searched="need"),
-        there(offer, need, now, roomy=True),
+        fits(offer, need, now, searched="need", roomy=True),
         is_any(offer.status, (OfferStatus.PUBLISHED,)),
         # not a condition of its own: an index on the due time would be read for nearly every open need
         sa.case((need.due_at <= now, 0), (unmatched(need, offer, now), 0), else_=need_left(need, now)) > 0,

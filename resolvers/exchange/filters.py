@@ -175,6 +175,10 @@ class OfferFilter:
         lambda row, value: row.kind == sa.any_(value), description="Of one of these kinds."
     )
     category: str | None = w.where(lambda row, value: q.in_category(row.category_code, value), description=CATEGORY)
+    external_id: list[str] | None = w.where(
+        lambda row, value, view: q.external_id(row, view) == sa.any_(value),
+        description="Of the caller's own organization, with one of these numbers of its own.",
+    )
     organization: strawberry.ID | None = w.where(
         lambda row, value: row.organization_id == value,
         null=lambda row: row.organization_id.is_(None),
@@ -188,7 +192,7 @@ class OfferFilter:
         description="That serve this division or grid, by its code.",
     )
     available_at: datetime | None = w.where(
-        lambda row, value: matches.given_at(row, value),
+        lambda row, value, view: matches.given_at(row, value, view),
         description="That can be given at this time: within their window, and where they repeat in one of their times.",
     )
     quantity_left_min: int | None = w.where(

@@ -72,8 +72,42 @@ BUSY = (
                OR (c.status = 'PROPOSED' AND c.hold_until > now))
     )
     """,
+    """
+    CREATE FUNCTION offer_suits(offer uuid, need uuid, at timestamptz, roomy boolean) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE COST 2000
+    RETURN EXISTS (
+        SELECT
+        FROM offer o
+        CROSS JOIN need n
+        CROSS JOIN LATERAL (
+            SELECT p.starts_at, p.ends_at FROM need_option p
+            WHERE p.need_id = n.id AND n.options > 0 AND (n.option_place IS NULL OR p.place = n.option_place)
+            UNION ALL
+            SELECT n.window_from, n.window_to WHERE n.options = 0
+        ) w (since, until)
+        JOIN offer_occurrence t ON t.offer_id = o.id
+        WHERE o.id = offer_suits.offer AND n.id = offer_suits.need
+          AND (NOT n.gender_required OR o.person_id IS NULL
+               OR EXISTS (SELECT FROM person p WHERE p.id = o.person_id AND p.gender = n.gender_preference))
+          AND (n.kind <> 'CASH_AID'
+               OR EXISTS (SELECT FROM need_foundation f WHERE f.need_id = n.id AND f.organization_id = o.organization_id))
+          AND CASE
+                WHEN w.until - w.since <= interval '24 hours' THEN
+                    t.starts_at <= w.since AND t.ends_at >= w.until
+                    AND (o.min_notice_minutes = 0 OR w.since >= at + make_interval(mins => o.min_notice_minutes))
+                    AND (NOT roomy OR (
+                        (o.kind NOT IN ('SERVICE', 'VENUE') OR offer_busy(o.id, w.since, w.until, at) < o.parallel)
+                        AND (o.weekly_cap IS NULL OR offer_week(o.id, w.since, at) < o.weekly_cap)))
+                ELSE
+                    least(t.ends_at, w.until)
+                    - greatest(t.starts_at, w.since, at + make_interval(mins => o.min_notice_minutes))
+                    >= make_interval(mins => coalesce(n.duration_minutes, 60))
+              END
+    )
+    """,
 )
-"""How many tasks an offer has at the fullest instant of a time, and in the week of one, by Shanghai's days."""
+"""How many tasks an offer has at the fullest instant of a time, and in the week of one, by Shanghai's days; and whether
+it is there when a need wants it, as `models.exchange.offering.meets` says: `roomy`, and not taken up then by others."""
 
 
 def listed(values: tuple[str, ...]) -> str:
@@ -192,7 +226,7 @@ def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     op.drop_table("offer_batch_item")
     op.drop_table("offer_batch")
-    op.execute("DROP FUNCTION offer_week, offer_busy")
+    op.execute("DROP FUNCTION offer_suits, offer_week, offer_busy")
     op.execute("DROP TRIGGER window_kept ON offer")
     op.execute("DROP TRIGGER window_made ON offer")
     op.execute("DROP FUNCTION offer_window_kept")
