@@ -8,7 +8,7 @@ import sys
 
 import httpx
 
-from tests.scenarios import five_parties, need_to_hours, restricted_gifts, rights, who_may_see
+from tests.scenarios import ask_and_serve, five_parties, need_to_hours, restricted_gifts, rights
 from tests.scenarios.client import Api, Documents
 
 
@@ -20,7 +20,7 @@ async def main(address: str) -> None:
         spent = await restricted_gifts.play(Api(http, Documents("restricted_gifts"), restricted_gifts.RECEIVED))
         assert spent["statement"] == restricted_gifts.STATEMENT, spent
         print("限定捐赠：", json.dumps(spent["statement"], ensure_ascii=False))
-        seen = await who_may_see.play(Api(http, Documents("who_may_see"), None))
+        seen = await ask_and_serve.play(Api(http, Documents("ask_and_serve"), None))
         print("谁能看到：", json.dumps(seen, ensure_ascii=False))
         owned = await rights.play(Api(http, Documents("rights"), None))
         print("本人权利：", json.dumps(owned["adult"]["after"], ensure_ascii=False), owned["child"]["states"])

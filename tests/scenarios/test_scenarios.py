@@ -11,18 +11,20 @@ from typing import Any
 import asyncpg
 import pytest_asyncio
 
+from api.jobs import Duties
 from api.wechat.fake import Fake
 from models.privacy.export.categories import Category
 from tests.demo import Demo
-from tests.scenarios import five_parties, need_to_hours, restricted_gifts, rights, who_may_see
+from tests.scenarios import ask_and_serve, five_parties, need_to_hours, restricted_gifts, rights
 from tests.scenarios.client import Api, Documents
 from tests.site import Site
 from tests.wechat import served_with_wechat
+from tests.worker.conftest import working
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def site(demo_of_module: Demo) -> AsyncIterator[Site]:
-    async with served_with_wechat(demo_of_module.api, Fake()) as found:
+    async with served_with_wechat(demo_of_module.api, Fake()) as found, working(demo_of_module.api, Duties()):
         yield found
 
 
@@ -47,14 +49,17 @@ async def test_restricted_gifts_are_spent_to_the_last_fen(site: Site) -> None:
     assert nobody.status_code == 403
 
 
-async def test_who_may_see_a_phone_number_and_when(site: Site) -> None:
-    played = await who_may_see.play(Api(site.client, Documents("who_may_see"), None))
+async def test_neighbours_are_found_and_serve_and_who_may_see_a_phone_number_when(site: Site) -> None:
+    played = await ask_and_serve.play(Api(site.client, Documents("ask_and_serve"), None))
     told = played["told"]
     assert told == ["NOT_FOUND"] * 4 + [played["number"]] * 2 + ["NOT_FOUND"] * 2
     for row in played["readers"]:
         assert (row["role"], row["purpose"], row["fields"]) == ("VOLUNTEER", "SERVICE", ["NAME", "PHONE"])
         assert row["subject"]["id"] == played["mother"]
     assert len(played["readers"]) == 2
+    steps = [topic for topic in played["heard"] if topic not in ("SUBMITTED", "COMMITMENT")]  # SUBMITTED was before
+    assert steps == ["OPENED", "STARTED", "DELIVERED", "CLOSED"]
+    assert played["heard"].count("COMMITMENT") == 2 * 6
 
 
 async def test_what_is_known_of_me_and_that_it_goes(site: Site, demo_of_module: Demo) -> None:

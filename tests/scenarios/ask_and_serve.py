@@ -1,8 +1,12 @@
-"""Whose phone number it is, and who may read it when.
+"""Ask and serve: a daughter asks for her mother, twelve neighbours are shown it, two of three get it, and serve.
 
 The community registers 李奶奶 (82, alone), whose number on record is her daughter's, and the daughter. The daughter
 comes by the mini-program, proves her number and says her name, and is the person on record from then on. She asks for
-her mother; what volunteers see of it before they are confirmed, while they serve, and a day after. Then the mother, by her identity card, looks who has read her number.
+her mother; twelve volunteers who live within 2 km are shown it with the reasons, without door or phone; one who lives
+farther away, one who has no time then and one who does not want to be matched are not. Of three who claim it two get
+it. They may read the number from their confirmation until a day after the service; the hours are counted to the
+minute. A second telephone of the daughter's hears of each step as it happens. Then the mother, by her identity card,
+looks who has read her number.
 """
 
 from __future__ import annotations
@@ -14,7 +18,9 @@ from typing import Any
 
 from models.people.identity import check_digit
 from tests.scenarios.client import Api
-from tests.scenarios.need_to_hours import PROVIDERS, clock
+from tests.scenarios.hearing import heard
+from tests.scenarios.need_to_hours import clock
+from tests.scenarios.neighbours import Neighbour, neighbourhood
 from tests.scenarios.phones import Phone, a_code, a_number, prove
 
 MOTHER, DAUGHTER = "李淑贞", "赵明玥"
@@ -23,13 +29,14 @@ CARE = "高血压，每日服药，子女不同住"
 
 
 async def play(api: Api, weeks: int = 4) -> dict[str, Any]:
-    """Plays it to the end; the reveals that were refused and allowed, in order, and who read."""
+    """Plays it to the end; the reveals that were refused and allowed, in order, who read, and what was heard live."""
     at = clock(weeks)
     api.at = at("1 08:00")
     staff = await api.sign_in("community-staff")
     home = (await api.send(await api.sign_in("resident"), "Home"))["me"]["resident"]
     number = a_number()
     mother, daughter = await _register(api, staff, home, number)
+    neighbours = await neighbourhood(api, staff, home["community"])
 
     phone = await _come_by_wechat(api, number)
     api.at = at("1 09:00")
@@ -38,24 +45,62 @@ async def play(api: Api, weeks: int = 4) -> dict[str, Any]:
     assert me["resident"]["id"] == daughter["id"]
     assert {p["person"]["name"] for p in me["resident"]["household"]} == {"李*", "赵*"}
 
-    need = await _ask(api, at, await phone.token(), staff, mother["id"])
-    api.at = at("1 12:00")
-    volunteers = [await api.sign_in(slug) for slug in PROVIDERS]
-    for volunteer in volunteers:
-        seen = (await api.send(volunteer, "Open", id=need))["need"]
+    need = await _ask(api, at, await phone.token(), mother["id"])
+    async with heard(api, await phone.token(), need) as changes:
+        api.at = at("1 09:40")
+        assert (await api.done(staff, "Verify", id=need))["status"] == "OPEN"
+        await _recommended(api, staff, home, need, neighbours)
+
+        api.at = at("1 12:00")
+        wang, zhao, sun = [await n.phone.token("VOLUNTEER") for n in neighbours[:3]]
+        seen = (await api.send(wang, "Open", id=need))["need"]
         assert seen["category"]["name"] == "陪诊" and seen["community"]["name"] == home["community"]["name"]
         assert (seen["note"], seen["grid"], seen["requester"], seen["beneficiary"]) == (None, None, None, None)
-    outcomes = await asyncio.gather(*[api.do(v, "ClaimNeed", id=need) for v in volunteers])
-    won = [(v, o["id"]) for v, o in zip(volunteers, outcomes, strict=True) if "code" not in o]
-    assert [o["code"] for o in outcomes if "code" in o] == ["NEED_FULLY_COMMITTED"]
-    told = await _serve(api, at, phone, staff, need, mother["person"]["id"], number, won)
+        first = await api.done(wang, "ClaimNeed", id=need)
+        both = await asyncio.gather(*[api.do(token, "ClaimNeed", id=need) for token in (zhao, sun)])
+        (second,) = [n for n, o in zip(neighbours[1:3], both, strict=True) if "code" not in o]
+        (lost,) = [o for o in both if "code" in o]
+        assert (lost["code"], lost["remaining"]) == ("NEED_FULLY_COMMITTED", 0)
+        (got,) = [o["id"] for o in both if "code" not in o]
+        won = [(neighbours[0], first["id"]), (second, got)]
+        told = await _serve(api, at, phone, staff, need, mother["person"]["id"], number, won)
+        await changes.until("CLOSED")
 
     api.at = at("3 12:00")
     card = await _show_card(api, staff, mother["person"]["id"])
     api.at = at("4 12:00")  # a number that was put on record today opens nothing
     tablet = await _come_by_card(api, card)
     readers = [e["node"] for e in (await api.send(await tablet.token(), "WhoRead"))["piiAccesses"]["edges"]]
-    return {"number": number, "told": told, "readers": readers, "mother": mother["person"]["id"]}
+    return {
+        "number": number,
+        "told": told,
+        "readers": readers,
+        "mother": mother["person"]["id"],
+        "heard": changes.topics,
+    }
+
+
+async def _recommended(api: Api, staff: str, home: Any, need: str, neighbours: list[Neighbour]) -> None:
+    """Staff see the twelve among the candidates, each with the reasons; each of the twelve is shown the need, the
+    others are not."""
+    shown = [n for n in neighbours if n.shown]
+    assert len(shown) == 12
+    candidates = (await api.send(staff, "Candidates", id=need))["need"]["matchCandidates"]
+    found = {c["volunteer"]["id"]: c for c in candidates if c["volunteer"] is not None}
+    assert {n.volunteer for n in neighbours if n.volunteer in found} == {n.volunteer for n in shown}
+    for neighbour in shown:
+        candidate = found[neighbour.volunteer]
+        assert candidate["distanceKm"] <= 2 and sum(t["points"] for t in candidate["terms"]) == candidate["score"]
+        assert "公里 +" in candidate["sentence"]
+    for neighbour in neighbours:
+        answer = await api.send(await neighbour.phone.token("VOLUNTEER"), "Recommended")
+        mine = [r for r in answer["recommendedNeeds"] if r["need"]["id"] == need]
+        assert len(mine) == neighbour.shown, neighbour.name
+        for recommended in mine:
+            asked = recommended["need"]
+            assert (asked["category"]["name"], asked["community"]["name"]) == ("陪诊", home["community"]["name"])
+            assert (asked["note"], asked["grid"], asked["beneficiary"]) == (None, None, None)
+            assert recommended["sentence"].startswith("距您") and recommended["distanceKm"] <= 2
 
 
 async def _register(api: Api, staff: str, home: Any, number: str) -> tuple[Any, Any]:
@@ -111,8 +156,8 @@ async def _come_by_card(api: Api, number: str) -> Phone:
     return Phone(api, claimed["refreshToken"])
 
 
-async def _ask(api: Api, at: Callable[[str], str], token: str, staff: str, mother: str) -> str:
-    """A need for the mother, verified in 40 minutes."""
+async def _ask(api: Api, at: Callable[[str], str], token: str, mother: str) -> str:
+    """A need for the mother: two helpers, on Tuesday from 08:30 to 11:00, a woman preferred."""
     categories = {c["code"]: c["id"] for c in (await api.send(None, "Categories"))["serviceCategories"]}
     given = {
         "title": "陪老人去医院复查",
@@ -126,9 +171,7 @@ async def _ask(api: Api, at: Callable[[str], str], token: str, staff: str, mothe
         "beneficiary": mother,
     }
     need = await api.done(token, "Submit", input=given)
-    assert need["note"] == NOTE
-    api.at = at("1 09:40")
-    assert (await api.done(staff, "Verify", id=need["id"]))["status"] == "OPEN"
+    assert (need["note"], need["status"]) == (NOTE, "SUBMITTED")
     found: str = need["id"]
     return found
 
@@ -141,14 +184,14 @@ async def _serve(
     need: str,
     mother: str,
     number: str,
-    won: list[tuple[str, str]],
+    won: list[tuple[Neighbour, str]],
 ) -> list[str]:
     """From the claims to the hours; at each step the two try to read the mother's number."""
     told: list[str] = []
 
     async def reveal() -> None:
         for volunteer, _ in won:
-            outcome = await api.do(volunteer, "Reveal", persons=[mother])
+            outcome = await api.do(await volunteer.phone.token("VOLUNTEER"), "Reveal", persons=[mother])
             told.append(outcome.get("code") or outcome["contacts"][0]["phone"])
 
     await reveal()
@@ -158,7 +201,7 @@ async def _serve(
     for _, commitment in won:
         await api.done(staff, "Confirm", id=commitment)
     for volunteer, _ in won:
-        seen = (await api.send(volunteer, "Open", id=need))["need"]
+        seen = (await api.send(await volunteer.phone.token("VOLUNTEER"), "Open", id=need))["need"]
         assert seen["note"] == NOTE and seen["beneficiary"]["person"]["name"] == "李*"
         assert seen["beneficiary"]["person"]["phone"] == f"{number[:3]}****{number[-4:]}"
 
@@ -179,9 +222,9 @@ async def _serve(
     await reveal()
     for volunteer, commitment in won:
         api.at = at("2 08:27")
-        await api.done(volunteer, "CheckIn", id=roster[commitment], input=code)
+        await api.done(await volunteer.phone.token("VOLUNTEER"), "CheckIn", id=roster[commitment], input=code)
         api.at = at("2 11:05")
-        left = await api.done(volunteer, "CheckOut", id=roster[commitment], input=code)
+        left = await api.done(await volunteer.phone.token("VOLUNTEER"), "CheckOut", id=roster[commitment], input=code)
         assert left["creditedMinutes"] == 150
         assert left["entries"] == [{"kind": "CREDIT", "minutes": 150, "trust": "SYSTEM"}]
     api.at = at("2 18:00")
@@ -193,6 +236,6 @@ async def _serve(
     api.at = at("3 11:00")  # 24 h after the session's end, to the minute
     await reveal()
     for volunteer, _ in won:
-        seen = (await api.send(volunteer, "Open", id=need))["need"]
+        seen = (await api.send(await volunteer.phone.token("VOLUNTEER"), "Open", id=need))["need"]
         assert seen is None or (seen["note"], seen["beneficiary"]) == (None, None)
     return told
