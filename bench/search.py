@@ -157,4 +157,3 @@ def table(timings: list[Timing]) -> str:
     """The timings, to read."""
     head = f"{'inside PostgreSQL, ms':<34}{'n':>6}{'p50':>9}{'p95':>9}{'p99':>9}{'worst':>9}"
     return "\n".join([head, *map(str, timings)])
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 import strawberry
@@ -68,12 +68,13 @@ class TextRange:
     end: int = strawberry.field(description="Where it ends, counted the same way: `text.slice(start, end)`.")
 
 
-def highlights(text: str, sought: str) -> Any:
-    """What to highlight of a text for a search: the fields of `TextRange`s. Raises BadInput."""
+def highlights(text: str, sought: str) -> list[TextRange]:
+    """What to highlight of a text for a search. Raises BadInput."""
     try:
-        return [{"start": start, "end": end} for start, end in search.found_in(text, storable(sought))]
+        found = [{"start": start, "end": end} for start, end in search.found_in(text, storable(sought))]
     except InvalidInput as no:
         raise BadInput(no.reason) from None
+    return cast(list[TextRange], found)  # the executor reads dicts
 
 
 @strawberry.input(description="Where from, and how far. Give at most one of the two distances; a 15-minute walk, else.")
@@ -135,7 +136,7 @@ DISTANCE = "km_off"
 
 def distance_km(description: str) -> Any:
     """The field `distanceKm` of what a list by distance is of."""
-    one = sa.literal_column("1")
+    one: Any = sa.literal_column("1")
     return w.measured(
         DISTANCE,
         lambda km: sa.cast(sa.func.round(sa.cast(km, sa.Numeric()), one), sa.Double()),

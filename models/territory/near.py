@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from models.territory.tables import Division
 
-KM = sa.Double()
+KM: sa.Double[float] = sa.Double()
 
 
 def point(x: Any, y: Any) -> Any:

@@ -175,7 +175,7 @@ def _aggregated(name: str, column: str, order: str) -> Any:
 
 FIRST = 1_000
 """Among so many rows that may be seen, the first in a list's order, what is common is looked for."""
-MEASURE = sa.Double()
+MEASURE: sa.Double[float] = sa.Double()
 """What a measure is."""
 
 
@@ -331,10 +331,11 @@ class _Page:
         c = self.c
         self.numbered = more
         limit = self.limit + number(1) if more else self.limit
+        conditions: list[Any] = []
         if self.measure is not None:
-            rows, conditions = self._branched(table, self.measure, limit), []
+            rows = self._branched(table, self.measure, limit)
         elif self.scope is None and (common := self._common(table)) is not None:
-            rows, conditions = self._sought(table, limit, common), []
+            rows = self._sought(table, limit, common)
         else:
             rows, conditions = self._rows(table, paged=True)
         order = self._ordered(rows.c)
@@ -364,8 +365,8 @@ class _Page:
         c = self.c
         alias = c.alias(table)
         bounds = [common, *self._bounds(alias, paged=True), *c.seen(alias, table)]
-        first = sa.select(*alias.c).where(*bounds).order_by(*self._ordered(alias.c)).limit(number(FIRST))
-        first = first.subquery(c.name("f"))
+        newest = sa.select(*alias.c).where(*bounds).order_by(*self._ordered(alias.c)).limit(number(FIRST))
+        first = newest.subquery(c.name("f"))
         c.made.add(first.name)
         quick = sa.select(*first.c).where(*self._asked(first)).order_by(*self._ordered(first.c)).limit(limit)
         found = quick.cte(c.name("w"), nesting=True)

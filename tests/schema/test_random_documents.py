@@ -60,6 +60,7 @@ TEXTS = {
     "serves": ("210103005024",),
     "titleContains": ("陪", "%", "_"),
     "nameContains": ("社区", "基金"),
+    "search": ("陪诊", "laoren", "lr", "%"),
     "name": ("NeedStatus", "Role"),
 }
 """Values that fit rows, by the argument's name."""
@@ -99,9 +100,10 @@ class Stock:
         for name, field in self.engine.schema.query_type.fields.items():
             if isinstance(words.word_of(field), words.Connection):
                 for order in get_named_type(field.args["order"].type).values if "order" in field.args else ("",):
-                    asked = (
-                        f"{{ found: {name}(first: 5{f', order: {order}' if order else ''}) {{ edges {{ cursor }} }} }}"
-                    )
+                    given = f", order: {order}" if order else ""
+                    if order == "NEAREST":
+                        given += ", filter: {near: {latitude: 41.8, longitude: 123.43}}"
+                    asked = f"{{ found: {name}(first: 5{given}) {{ edges {{ cursor }} }} }}"
                     request = Opening(asked, {}, None, actor, asker(actor, NOW), reads, self.held)
                     answer: Any = await self.engine.answer(request)
                     edges = orjson.loads(answer)["data"]["found"]["edges"]

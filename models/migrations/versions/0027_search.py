@@ -5,6 +5,9 @@ The keys are made in Python (`models.search`); what is there already gets them h
 together with those of its category and its community, so that no verb has to read their names.
 """
 
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -74,7 +77,7 @@ def upgrade() -> None:
         op.create_index(f"ix_{table}_point", table, [sa.text(POINT)], postgresql_using="gist")
 
 
-def write(connection: sa.Connection, table: str, rows: list[tuple[object, object]], value: str) -> None:
+def write(connection: sa.Connection, table: str, rows: Sequence[tuple[UUID, Iterable[int]]], value: str) -> None:
     update = sa.text(f"UPDATE {table} SET grams = {value.replace('own', 'CAST(:own AS integer[])')} WHERE id = :id")  # noqa: S608
     for at in range(0, len(rows), BATCH):
         connection.execute(update, [{"id": id, "own": list(own)} for id, own in rows[at : at + BATCH]])
