@@ -1,5 +1,7 @@
 """What an offer asks and can do: repetition, capacity, notice, place, skills; venues; offers of systems, in batches."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -138,7 +140,7 @@ CHECKS = {
 
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
-    for column in (
+    columns: list[sa.Column[Any]] = [
         sa.Column("x", sa.REAL()),
         sa.Column("y", sa.REAL()),
         sa.Column("radius_km", sa.REAL()),
@@ -153,7 +155,8 @@ def upgrade() -> None:
         sa.Column("venue_address", sa.Text()),
         sa.Column("venue_seats", sa.Integer()),
         *(sa.Column(name, SEVERAL, server_default="{}", nullable=False) for name in VENUE[2:]),
-    ):
+    ]
+    for column in columns:
         op.add_column("offer", column)
     op.execute("UPDATE offer SET parallel = least(qty_total, 10000) WHERE organization_id IS NOT NULL")
     for name, rule in CHECKS.items():
