@@ -20,6 +20,7 @@ SCOPES: dict[str, S] = {
     "commitment_accept": S.COMMITMENTS,
     "commitment_decline": S.COMMITMENTS,
     "commitment_cancel": S.COMMITMENTS,
+    "commitment_report": S.COMMITMENTS,
     "match_proposal_accept": S.COMMITMENTS,
     "match_proposal_decline": S.COMMITMENTS,
     "activity_create": S.SESSIONS,
