@@ -1,7 +1,9 @@
 """City-wide rounds: from arrays of needs, providers and windows to who goes to whom. Pure; see docs/matching.md."""
 
 from models.exchange.matching.assignment import Assignment, Cancelled, Figures, Progress, Reason, Stage
+from models.exchange.matching.figures import figures, terms, terms_of, why_open
 from models.exchange.matching.instance import Busy, Instance, Needs, Providers, Weights, Windows
+from models.exchange.matching.solver import greedy, solve
 
 __all__ = [
     "Assignment",
@@ -16,4 +18,10 @@ __all__ = [
     "Stage",
     "Weights",
     "Windows",
+    "figures",
+    "greedy",
+    "solve",
+    "terms",
+    "terms_of",
+    "why_open",
 ]

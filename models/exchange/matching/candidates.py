@@ -1,0 +1,224 @@
+"""Who could serve what: every pair that the hard rules allow, with its value.
+
+An option is looked up among the windows of its quarter day, of its category, by distance: the city's three hundred
+thousand needs meet some tens of millions of pairs in half a minute, one process, no index kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from models.exchange.matching.instance import SIGN, Bools, Floats, Instance, Ints
+
+SLOT = 360
+"""minutes: how finely windows are sorted before distances are looked at"""
+RADII = (1.25, 2.0, 3.0, 5.0, 1000.0)
+"""km: providers are searched by the next larger of these"""
+LARGE = 30_000
+"""options: from here on only some candidates of each are kept"""
+KEPT = (32, 32)
+"""the best, and as many others by chance: with the best alone everybody wants the same few"""
+PAIRS = 4_000_000
+"""Distances looked at in one go: what bounds the memory."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Candidates:
+    """Edges by row; a row is an option of a need: `need * K + option`. Within a row the best first, no provider twice."""
+
+    begin: Ints
+    """(N * K + 1) where the edges of a row begin"""
+    provider: Ints
+    window: Ints
+    """the one that holds the task"""
+    quality: Ints
+    """0..10000 with the usual weights"""
+
+    def rows(self) -> Ints:
+        """(E) the row of each edge."""
+        rows: Ints = np.repeat(np.arange(len(self.begin) - 1), np.diff(self.begin))
+        return rows
+
+
+def candidates(instance: Instance) -> Candidates:
+    """All pairs of an option and a provider that may be chosen alone; in large rounds those of `KEPT` for each option.
+
+    Caps and conflicts between tasks are no concern of theirs; live commitments are.
+    """
+    rows, windows, value = _pairs(instance, sparse=instance.needs.options.size > LARGE)
+    count = instance.needs.options.size
+    order = np.argsort(rows, kind="stable")
+    begin = np.zeros(count + 1, np.int64)
+    np.cumsum(np.bincount(rows, minlength=count), out=begin[1:])
+    windows = windows[order]
+    return Candidates(begin, instance.windows.provider[windows].astype(np.int32), windows, value[order])
+
+
+def distance(instance: Instance, need: Ints, provider: Ints) -> Floats:
+    """km"""
+    gap = instance.needs.xy[need] - instance.providers.xy[provider]
+    km: Floats = np.hypot(gap[:, 0], gap[:, 1])
+    return km
+
+
+def quality(instance: Instance, need: Ints, option: Ints, provider: Ints) -> Ints:
+    """The score of each (need, option, provider) without the base: the terms in one order, cut to an integer."""
+    needs, providers, weights = instance.needs, instance.providers, instance.weights
+    category, gender = needs.category[need], needs.gender[need]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        near = 1.0 - distance(instance, need, provider) / providers.radius[provider]
+    time = np.zeros(max(needs.options.shape[1], len(weights.time)) + 1)
+    time[: len(weights.time)] = weights.time
+    theirs = providers.gender[provider]
+    suits = (gender == 0) | (theirs == 0) | (gender == theirs)
+    speaks = (needs.language[need] == 0) | (needs.language[need] == providers.language[provider])
+    total = weights.proximity * near + weights.reliability * providers.reliability[provider]
+    total += weights.certificate * providers.certificate[provider, category].astype(float)
+    total += weights.continuity * (needs.previous[need] == provider)
+    total += weights.gender * suits
+    total += weights.language * speaks
+    total += time[option]
+    whole: Ints = total.astype(np.int64)
+    return whole
+
+
+def allowed(instance: Instance, need: Ints, provider: Ints) -> Bools:
+    """Whether the hard rules beside time let each pair meet, but for refusals."""
+    needs, providers = instance.needs, instance.providers
+    category = needs.category[need]
+    gender, theirs = needs.gender[need], providers.gender[provider]
+    far = distance(instance, need, provider)
+    fits = (far <= providers.radius[provider] + 1e-9) & (far <= instance.reach)
+    fits &= providers.skill[provider, category]
+    fits &= ~needs.certificate[need].astype(bool) | providers.certificate[provider, category]
+    fits &= ~needs.gender_hard[need].astype(bool) | (gender == 0) | (theirs == 0) | (gender == theirs)
+    fits &= (needs.language[need] != SIGN) | (providers.language[provider] == SIGN)
+    return fits
+
+
+def refused(instance: Instance, need: Ints, provider: Ints) -> Bools:
+    """Which of the pairs were refused."""
+    if not len(instance.refused):
+        return np.zeros(len(need), bool)
+    people = instance.size[1]
+    keys = instance.refused[:, 0].astype(np.int64) * people + instance.refused[:, 1]
+    return np.isin(need.astype(np.int64) * people + provider, keys)
+
+
+def _pairs(instance: Instance, *, sparse: bool) -> tuple[Ints, Ints, Ints]:
+    """Rows, windows and qualities: the hard rules hold, nothing live is in the way. Whole rows, the best first."""
+    found = [(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int32))]
+    options = max(1, instance.needs.options.shape[1])
+    for rows, windows in _near(instance):
+        need, provider = rows // options, instance.windows.provider[windows]
+        fits = allowed(instance, need, provider)
+        rows, windows, need, provider = rows[fits], windows[fits], need[fits], provider[fits]
+        keep = ~refused(instance, need, provider) & ~_occupied(instance, rows, need, provider)
+        rows, windows, need, provider = rows[keep], windows[keep], need[keep], provider[keep]
+        value = quality(instance, need, rows % options, provider)
+        order = np.lexsort((provider, -value, rows))
+        rows, windows, provider, value = rows[order], windows[order], provider[order], value[order]
+        keep = np.ones(len(rows), bool)
+        keep[1:] = (rows[1:] != rows[:-1]) | (provider[1:] != provider[:-1])
+        if sparse and len(rows):
+            place = np.arange(len(rows)) - np.maximum.accumulate(
+                np.where(np.r_[True, rows[1:] != rows[:-1]], np.arange(len(rows)), 0)
+            )
+            size = np.bincount(rows)[rows]
+            chance = (rows * 2_654_435_761 + provider * 40_503_001) % 65_521 / 65_521
+            keep &= (place < KEPT[0]) | (chance * (size - KEPT[0]) < KEPT[1])
+        found.append((rows[keep].astype(np.int32), windows[keep].astype(np.int32), value[keep].astype(np.int32)))
+    rows, windows, value = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return rows, windows, value
+
+
+def _occupied(instance: Instance, rows: Ints, need: Ints, provider: Ints) -> Bools:
+    """Which pairs a live commitment forbids: one person cannot be at both, a team has no place left."""
+    busy = instance.busy
+    taken = np.zeros(len(rows), bool)
+    if not len(busy.provider):
+        return taken
+    start = instance.needs.options.ravel()[rows]
+    end = start + instance.needs.duration[need]
+    crowd: dict[int, list[int]] = {}
+    for k, who in enumerate(busy.provider):
+        crowd.setdefault(int(who), []).append(k)
+    for edge in np.flatnonzero(np.isin(provider, busy.provider)):
+        live = np.array(crowd[int(provider[edge])])
+        if instance.providers.parallel[provider[edge]] == 1:
+            gap = np.maximum(start[edge] - busy.end[live], busy.start[live] - end[edge])
+            way = instance.needs.xy[need[edge]] - busy.xy[live]
+            taken[edge] = (gap < instance.travel * np.hypot(way[:, 0], way[:, 1])).any()
+        else:
+            live = live[(busy.start[live] < end[edge]) & (busy.end[live] > start[edge])]
+            moments = np.maximum(busy.start[live], start[edge])
+            at = (busy.start[live][None, :] <= moments[:, None]) & (moments[:, None] < busy.end[live][None, :])
+            taken[edge] = len(live) > 0 and at.sum(1).max() >= instance.providers.parallel[provider[edge]]
+    return taken
+
+
+def _near(instance: Instance) -> Iterator[tuple[Ints, Ints]]:
+    """Rows and windows within the larger radius whose times fit, of needs that somebody could be sent to."""
+    needs, providers, windows = instance.needs, instance.providers, instance.windows
+    if not needs.options.size or not len(windows.provider):
+        return
+    options = needs.options.shape[1]
+    start = needs.options.ravel().astype(np.int64)
+    need = np.repeat(np.arange(len(needs.quantity)), options)
+    rows = np.flatnonzero((start >= 0) & (needs.quantity[need] > 0))
+    who = windows.provider
+    usable = np.flatnonzero(
+        (windows.end > windows.start)
+        & (providers.radius[who] > 0)
+        & (providers.weekly_cap[who] > 0)
+        & (providers.parallel[who] > 0)
+    )
+    radius = np.minimum(providers.radius[who[usable]] + 1e-9, instance.reach)
+    bucket = np.searchsorted(np.array(RADII), radius)
+    at_slot, slot = _slots(windows.start[usable] // SLOT, (windows.end[usable] - 1) // SLOT)
+    table: dict[tuple[int, int], Ints] = {}
+    order = np.lexsort((bucket[at_slot], slot))
+    keys = slot[order] * (len(RADII) + 1) + bucket[at_slot][order]
+    cuts = np.flatnonzero(np.diff(keys)) + 1
+    for part in np.split(order, cuts):
+        if len(part):
+            table[int(slot[part[0]]), int(bucket[at_slot][part[0]])] = usable[at_slot[part]]
+    group = needs.category[need[rows]].astype(np.int64) * 1_000_000 + start[rows] // SLOT
+    rows = rows[np.argsort(group, kind="stable")]
+    group = needs.category[need[rows]].astype(np.int64) * 1_000_000 + start[rows] // SLOT
+    for asked in np.split(rows, np.flatnonzero(np.diff(group)) + 1):
+        if not len(asked):
+            continue
+        category, at = int(needs.category[need[asked[0]]]), int(start[asked[0]] // SLOT)
+        step = max(1, PAIRS // max(1, sum(len(table.get((at, b), who[:0])) for b in range(len(RADII) + 1))))
+        for k in range(0, len(asked), step):
+            parts = [(asked[:0], who[:0])]
+            for b in range(len(RADII) + 1):
+                there = table.get((at, b), usable[:0])
+                there = there[providers.skill[who[there], category].astype(bool)]
+                if len(there):
+                    reach = min(RADII[b] if b < len(RADII) else np.inf, instance.reach) + 1e-6
+                    parts.append(_within(instance, asked[k : k + step], there, start, need, reach))
+            yield np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+
+def _within(instance: Instance, rows: Ints, windows: Ints, start: Ints, need: Ints, reach: float) -> tuple[Ints, Ints]:
+    needs, given = instance.needs, instance.windows
+    tree = cKDTree(instance.providers.xy[given.provider[windows]])
+    close = cKDTree(needs.xy[need[rows]]).sparse_distance_matrix(tree, reach, output_type="ndarray")
+    row, window = rows[close["i"]], windows[close["j"]]
+    begin = start[row]
+    holds = (given.start[window] <= begin) & (given.end[window] >= begin + needs.duration[need[row]])
+    return row[holds], window[holds]
+
+
+def _slots(first: Ints, last: Ints) -> tuple[Ints, Ints]:
+    """Each index as often as it has slots from first to last, and the slots."""
+    count = (last - first + 1).astype(np.int64)
+    index = np.repeat(np.arange(len(count)), count)
+    within = np.arange(len(index)) - np.repeat(np.cumsum(count) - count, count)
+    return index, first[index] + within
