@@ -22,6 +22,10 @@ def canonical(name: str, answer: Any) -> Any:
             return need(data["need"])
         case "Q2" | "Q2V":
             return [need(edge["node"]) for edge in data["needs"]["edges"]]
+        case "Q4":
+            return [row["score"] for row in data["need"]["matchCandidates"]]
+        case "Q5":
+            return [row["score"] for row in data["recommendedNeeds"]]
         case "Q3":
             return [month(row) for row in listed(data["fundMonths"])]
     made = data["needClaim"].get("commitment") or data["needClaim"]

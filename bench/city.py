@@ -13,6 +13,7 @@ import asyncpg
 from api import embedded
 from api.embedded import Cluster
 from api.settings import Settings, Trouble
+from bench.candidates import open_needs
 from models import clock, migrate
 from models.access import Claims
 from models.progress import progress
@@ -63,6 +64,8 @@ class Subjects:
     """The reporter's."""
     needs: list[UUID]
     """Of that community."""
+    wanted: list[UUID]
+    """Those that candidates may be asked for."""
     claimable: list[UUID]
     since: date
     """The first of the twelve months that are reported: the last is the one in which the city was made."""
@@ -115,6 +118,7 @@ async def _subjects(url: str) -> Subjects:
         community = await connection.fetchval(COMMUNITY, staff.membership)
         foundation = await connection.fetchval(FOUNDATION, reporter.membership)
         needs = [row["id"] for row in await connection.fetch(NEEDS, community)]
+        wanted = await open_needs(connection, community)
         soon = clock.now() + timedelta(hours=1)
         claimable = [row["id"] for row in await connection.fetch(CLAIMABLE, soon, volunteer.person, CLAIMS)]
         newest = await connection.fetchval("SELECT max(month) FROM fund_month")
@@ -132,5 +136,5 @@ async def _subjects(url: str) -> Subjects:
     since = date(newest.year - 1, newest.month, 1) + timedelta(days=31)
     rows = {row["relname"]: row["n"] for row in counted}
     return Subjects(
-        staff, reporter, volunteer, community, foundation, needs, claimable, since.replace(day=1), claimed, rows
+        staff, reporter, volunteer, community, foundation, needs, wanted, claimable, since.replace(day=1), claimed, rows
     )

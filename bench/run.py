@@ -76,7 +76,16 @@ def _measured(plan: Plan, cluster: Cluster, template: str, settings: Settings, f
     for name in plan.servers:
         print(f"{name:<13}{servers.TOLD[name]}")
     print(f"{os.cpu_count()} cores for servers, PostgreSQL and load alike\n", flush=True)
-    who = {"Q1": about.staff, "Q2": about.staff, "Q2V": about.volunteer, "Q3": about.reporter, "M1": about.volunteer}
+    staff, volunteer = about.staff, about.volunteer
+    who = {
+        "Q1": staff,
+        "Q2": staff,
+        "Q2V": volunteer,
+        "Q3": about.reporter,
+        "Q4": staff,
+        "Q5": volunteer,
+        "M1": volunteer,
+    }
     signed = {name: asyncio.run(_signed(cluster.url("owner", template), claims)) for name, claims in who.items()}
     token_us = asyncio.run(_repeated(cluster.url("api", template), signed["Q1"]))
     outcome = Rounds(plan, cluster, template, about, settings, folder).run(signed)

@@ -2,7 +2,8 @@
 
 Q1 is one need with three to-one relations; Q2 twenty open needs of a community, each with community, grid and its top
 three commitments, each with offer and organization; Q2V the same, asked by a volunteer, who sees grids and
-commitments of his own only; Q3 twelve months of all funds from the roll-up; M1 claims a need.
+commitments of his own only; Q3 twelve months of all funds from the roll-up; M1 claims a need. Q4 is ten ranked candidates for a need, Q5
+twenty recommended needs for a volunteer (`bench.candidates`): questions that only this server is asked.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from typing import Any
 
 import orjson
 
+from bench import candidates
 from bench.city import Subjects
 
-WORKS = ("Q1", "Q2", "Q2V", "Q3", "M1")
-ALONE = {"Q2V": ("wushe", "floor")}
+WORKS = ("Q1", "Q2", "Q2V", "Q3", "Q4", "Q5", "M1")
+ALONE = {"Q2V": ("wushe", "floor"), "Q4": ("wushe",), "Q5": ("wushe",)}
 """What only some servers are asked: Q2 as a volunteer sees it, which the others have no rules for."""
 
 OURS = {
@@ -42,6 +44,7 @@ OURS = {
   }
 }""",
 }
+OURS |= candidates.DOCUMENTS
 OURS["Q2V"] = OURS["Q2"].replace("query Q2", "query Q2V")
 """What this server takes, and the usual one, whose schema has the same names."""
 
@@ -119,6 +122,10 @@ def _variables(name: str, about: Subjects, *, ours: bool) -> list[dict[str, Any]
     match name:
         case "Q1":
             return [{"id": f"{need}{id}"} for id in about.needs]
+        case "Q4":
+            return [{"id": f"need_{id}"} for id in about.wanted]
+        case "Q5":
+            return [{}]
         case "Q2" | "Q2V":
             return [{"community": f"{division}{about.community}"}]
         case "Q3":
