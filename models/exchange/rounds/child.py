@@ -9,11 +9,13 @@ import pickle
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import orjson
 
 from models.exchange.rounds.solving import ANSWER, LENGTH, Answered, Asked, packed
 
+ROOT = Path(__file__).parents[3]
 LONGEST_LINE = 1 << 16
 
 
@@ -25,8 +27,9 @@ async def plan(asked: Asked, tell: Callable[[float], None]) -> Answered:
     """Plans in another process; when this is cancelled that process is killed, and what it started. Raises SolverFailed."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        "-m",
-        "models.exchange.rounds.solving",
+        "-c",
+        "from models.exchange.rounds.solving import main; main()",
+        cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=LONGEST_LINE,

@@ -143,9 +143,12 @@ async def _ended(run: Run, work: asyncio.Task[bool]) -> str | None:
         if run.row["tries"] >= rules.TRIES:
             return await _failed(run, MatchFailure.DATABASE)
         return await _again(run, counted=True)
-    except Exception as problem:
-        log.error("round failed", round=str(run.row["id"]), error=type(problem).__name__, exc_info=problem)
+    except SolverFailed as problem:
+        log.error("round failed", round=str(run.row["id"]), error=str(problem))
         return await _failed(run, MatchFailure.SOLVER_FAILED)
+    except Exception:
+        await _failed(run, MatchFailure.SOLVER_FAILED)
+        raise  # a bug, and loud
 
 
 async def _work(run: Run, now: datetime) -> bool:

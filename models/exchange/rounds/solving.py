@@ -1,4 +1,4 @@
-"""The planning itself, in a process of its own: `python -m models.exchange.rounds.solving`, which the worker starts.
+"""The planning itself, in a process of its own: `main`, which the worker starts (`models.exchange.rounds.child`).
 
 It is told what to plan by its standard input, a pickle of our own making, and says how far it is by lines of JSON; the
 last thing that it says is a pickle of the answer. It opens no connection. When the worker ends, however, its input ends,
@@ -113,7 +113,3 @@ def main() -> None:
     data = pickle.dumps(solved(asked, tell), pickle.HIGHEST_PROTOCOL)
     out.write(ANSWER + LENGTH.pack(len(data)) + data)
     out.flush()
-
-
-if __name__ == "__main__":
-    main()
