@@ -177,7 +177,19 @@ CLEARED = (
         sa.update(need)
         .where(OWN_NEED)
         .values(
-            title=_text(f"{GONE}的需求"), note=None, reason=None, household=None, hints=_none, grams=_found_by(need)
+            title=_text(f"{GONE}的需求"),
+            note=None,
+            reason=None,
+            result=None,
+            household=None,
+            hints=_none,
+            grams=_found_by(need),
+            vulnerability=0,
+            skill_code=None,
+            certificate=None,
+            language=_text("MANDARIN"),
+            gender_required=False,
+            gender_preference=_text("ANY"),
         )
     ),
     UNSAID,
@@ -186,7 +198,9 @@ CLEARED = (
         .where(offer.c.person_id == WHO)
         .values(title=_text(f"{GONE}的供给"), note=None, reason=None, grams=_found_by(offer))
     ),
-    Statement(sa.update(commitment).where(commitment.c.subject_id == WHO).values(comment=None, reason=None)),
+    Statement(
+        sa.update(commitment).where(commitment.c.subject_id == WHO).values(comment=None, reason=None, result=None)
+    ),
     Statement(
         sa.update(commitment)
         .where(commitment.c.volunteer_person_id == WHO, commitment.c.cancelled_by == _text(Side.PROVIDER))

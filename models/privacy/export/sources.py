@@ -230,11 +230,21 @@ SOURCES: tuple[Source, ...] = (
         "Needs for you, and those that you asked for online",
         f"""SELECT n.subject_id AS _person, n.no, n.title, n.note, n.kind, n.category_code, {who("n.requester_id")} AS requester,
         {who("n.subject_id")} AS beneficiary, n.submitted_via, {place("n.area")} AS community, n.qty_total, n.qty_delivered,
-        n.unit, n.window_from, n.window_to, n.due_at, n.urgency, n.sensitivity, n.gender_preference, n.hints, n.status, n.reason,
+        n.unit, n.window_from, n.window_to, n.due_at, n.urgency, n.sensitivity, n.gender_preference, n.gender_required, n.hints,
+        n.skill_code AS skill, n.certificate, n.language, n.vulnerability, n.duration_minutes, n.rrule, n.status, n.reason, n.result,
         n.referred_to, n.created_at, n.opened_at, n.closed_at FROM need n
         WHERE n.subject_id = $1 OR n.requester_id = $1 AND n.submitted_via = 'ONLINE' ORDER BY n.created_at, n.id""",
         ("need.subject_id", "need.requester_id"),
-        {"note": (Kind.CARE, "_person"), "reason": (Kind.CARE, "_person")},
+        {"note": (Kind.CARE, "_person"), "reason": (Kind.CARE, "_person"), "result": (Kind.CARE, "_person")},
+    ),
+    Source(
+        C.NEEDS,
+        "appointments",
+        "需求的预约时段",
+        "Appointments that were offered for your needs",
+        """SELECT n.no AS need, o.place + 1 AS number, o.starts_at, o.ends_at FROM need_option o JOIN need n ON n.id = o.need_id
+        WHERE n.subject_id = $1 OR n.requester_id = $1 AND n.submitted_via = 'ONLINE' ORDER BY n.created_at, n.id, o.place""",
+        ("need.subject_id", "need.requester_id"),
     ),
     Source(
         C.NEEDS,
@@ -253,7 +263,7 @@ SOURCES: tuple[Source, ...] = (
         "Commitments that you served",
         f"""SELECT n.no AS need, n.title, {unit("c.organization_id")} AS organization, c.origin, c.status, c.qty, c.qty_delivered,
         c.slot_from, c.slot_to, c.created_at, c.accepted_at, c.confirmed_at, c.started_at, c.delivered_at, c.ended_at,
-        c.rating, c.cancelled_by FROM commitment c JOIN need n ON n.id = c.need_id
+        c.rating, c.cancelled_by, c.late FROM commitment c JOIN need n ON n.id = c.need_id
         WHERE c.volunteer_person_id = $1 ORDER BY c.created_at, c.id""",
         ("commitment.volunteer_person_id", "commitment.person_id"),
     ),
@@ -264,10 +274,10 @@ SOURCES: tuple[Source, ...] = (
         "Commitments that served you",
         f"""SELECT c.subject_id AS _person, n.no AS need, n.title, {unit("c.organization_id")} AS organization,
         {who("c.volunteer_person_id")} AS volunteer, c.status, c.qty, c.qty_delivered, c.slot_from, c.slot_to, c.created_at,
-        c.confirmed_at, c.delivered_at, c.ended_at, c.rating, c.comment, c.cancelled_by, c.reason
-        FROM commitment c JOIN need n ON n.id = c.need_id WHERE c.subject_id = $1 ORDER BY c.created_at, c.id""",
+        c.confirmed_at, c.delivered_at, c.ended_at, c.rating, c.comment, c.cancelled_by, c.reason, c.late,
+        c.result FROM commitment c JOIN need n ON n.id = c.need_id WHERE c.subject_id = $1 ORDER BY c.created_at, c.id""",
         ("commitment.subject_id",),
-        {"comment": (Kind.CARE, "_person"), "reason": (Kind.CARE, "_person")},
+        {"comment": (Kind.CARE, "_person"), "reason": (Kind.CARE, "_person"), "result": (Kind.CARE, "_person")},
     ),
     Source(
         C.COMMITMENTS,
