@@ -244,6 +244,8 @@ def _write(
 ) -> UUID:
     """Writes a commitment; `times` are those of accepting, confirming, starting, delivering and ending."""
     world = market.world
+    if supply is not None:
+        supply.named = True
     id = world.sheets.id("commitment", claimed)
     worker = world.one(market.lives.workers)[0] if world.chance(0.3) else None
     origin = Origin.CLAIM if world.chance(0.75) else Origin.PROPOSAL

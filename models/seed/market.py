@@ -37,6 +37,8 @@ class Supply:
     """When its window begins; an hour after it was made, unless it repeats."""
     reserved: int = 0
     consumed: int = 0
+    named: bool = False
+    """Whether a commitment was ever made out of it, whatever came of that."""
 
 
 @dataclasses.dataclass(frozen=True)

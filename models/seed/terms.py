@@ -70,13 +70,13 @@ class Terms:
 
 
 def is_venue(s: Supply) -> bool:
-    """Whether an organization's offer is of a room: some that nothing was taken of."""
-    return s.reserved + s.consumed == 0 and random.Random(f"{SEED} venue {s.no}").random() < 0.15
+    """Whether an organization's offer is of a room: some that nobody ever asked for."""
+    return not s.named and random.Random(f"{SEED} venue {s.no}").random() < 0.15
 
 
 def repeats(s: Supply, category: str, kind: Kind) -> bool:
-    """Whether an offer is there once a week: of services, some that nothing was taken of."""
-    live = s.status in (OfferStatus.PUBLISHED, OfferStatus.PENDING_REVIEW) and s.reserved + s.consumed == 0
+    """Whether an offer is there once a week: of services, some that nobody ever asked for."""
+    live = s.status in (OfferStatus.PUBLISHED, OfferStatus.PENDING_REVIEW) and not s.named
     return live and kind is Kind.SERVICE and random.Random(f"{SEED} weekly {s.no}").random() < 0.3
 
 
