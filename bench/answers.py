@@ -26,6 +26,8 @@ def canonical(name: str, answer: Any) -> Any:
             return [row["score"] for row in data["need"]["matchCandidates"]]
         case "Q5":
             return [row["score"] for row in data["recommendedNeeds"]]
+        case "Q6" | "Q7":
+            return [edge["node"]["id"] for edge in data["needs"]["edges"]]
         case "Q3":
             return [month(row) for row in listed(data["fundMonths"])]
     made = data["needClaim"].get("commitment") or data["needClaim"]

@@ -84,6 +84,8 @@ def _measured(plan: Plan, cluster: Cluster, template: str, settings: Settings, f
         "Q3": about.reporter,
         "Q4": staff,
         "Q5": volunteer,
+        "Q6": volunteer,
+        "Q7": volunteer,
         "M1": volunteer,
     }
     signed = {name: asyncio.run(_signed(cluster.url("owner", template), claims)) for name, claims in who.items()}

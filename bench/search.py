@@ -20,12 +20,14 @@ import asyncpg
 from api.schema import build
 from models import access
 from models.access import Actor, Claims, Role
+from models.seed import places
 from models.territory import geo
 from resolvers.context import Context, asker, perform
 from resolvers.engine.engine import Engine, Rules
 from resolvers.engine.plans import Run
 
 COMMON = ("老人", "需要", "服务", "陪诊", "社区", "上门", "养老服务", "物资帮扶", "陪同", "peizhen", "fuwu", "lr", "老")
+RARE = ("多福", "滨河", "中航", "七号", "西瓦窑", "guotai")
 DISTRICTS = ("210102", "210103", "210106", "210112", "210123")
 CATEGORIES = ("ELDERLY", "DISABLED", "CHILDCARE.TUTORING", "HEALTH", "SAFETY.REPAIRS")
 GOALS_MS = {"search, rare word": 10.0, "search, common word": 30.0}
@@ -38,6 +40,8 @@ OFFERS = NEEDS.replace("Need", "Offer").replace("needs", "offers").replace("comm
 POINTS = """query ($f: ServicePointFilter) {
   servicePoints(first: 20, filter: $f, order: NEAREST) { edges { node { id name distanceKm } } }
 }"""
+DOCUMENTS = {"Q6": NEEDS.replace("query (", "query Q6("), "Q7": NEEDS.replace("query (", "query Q7(")}
+"""What is asked over HTTP, too: a search with two filters, and what is near."""
 ORGANIZATIONS = "query ($f: OrganizationFilter) { organizations(first: 20, filter: $f) { edges { node { id name } } } }"
 
 
@@ -68,6 +72,14 @@ def engine() -> Engine:
     """The whole schema's, as the server has it."""
     rules = Rules(access.seen, access.PUBLIC, access.IMPLIED, access.VIEWER_TYPES)
     return Engine(build(), rules, set(access.VISIBLE), perform)
+
+
+def variables(name: str) -> list[dict[str, Any]]:
+    """Q6's or Q7's, in turn: common and rare words; 2 km around the districts' centres."""
+    if name == "Q6":
+        return [given for _, given in _searches((*COMMON, *RARE))]
+    centres = [{"latitude": north, "longitude": east, "withinKm": 2} for north, east, _ in places.DISTRICTS.values()]
+    return [{"f": {"near": near}, "o": "NEAREST"} for near in centres]
 
 
 async def measure(url: str, volunteer: Claims, now: datetime, times: int = 3) -> list[Timing]:

@@ -2,8 +2,9 @@
 
 Q1 is one need with three to-one relations; Q2 twenty open needs of a community, each with community, grid and its top
 three commitments, each with offer and organization; Q2V the same, asked by a volunteer, who sees grids and
-commitments of his own only; Q3 twelve months of all funds from the roll-up; M1 claims a need. Q4 is ten ranked candidates for a need, Q5
-twenty recommended needs for a volunteer (`bench.candidates`): questions that only this server is asked.
+commitments of his own only; Q3 twelve months of all funds from the roll-up; M1 claims a need. Only this server is asked
+Q4, ten ranked candidates for a need; Q5, twenty recommended needs for a volunteer (`bench.candidates`); Q6, a search
+with two filters; and Q7, needs by distance (`bench.search`).
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from typing import Any
 
 import orjson
 
-from bench import candidates
+from bench import candidates, search
 from bench.city import Subjects
 
-WORKS = ("Q1", "Q2", "Q2V", "Q3", "Q4", "Q5", "M1")
-ALONE = {"Q2V": ("wushe", "floor"), "Q4": ("wushe",), "Q5": ("wushe",)}
+WORKS = ("Q1", "Q2", "Q2V", "Q3", "Q4", "Q5", "Q6", "Q7", "M1")
+ALONE = {"Q2V": ("wushe", "floor"), "Q4": ("wushe",), "Q5": ("wushe",), "Q6": ("wushe",), "Q7": ("wushe",)}
 """What only some servers are asked: Q2 as a volunteer sees it, which the others have no rules for."""
 
 OURS = {
@@ -44,7 +45,7 @@ OURS = {
   }
 }""",
 }
-OURS |= candidates.DOCUMENTS
+OURS |= candidates.DOCUMENTS | search.DOCUMENTS
 OURS["Q2V"] = OURS["Q2"].replace("query Q2", "query Q2V")
 """What this server takes, and the usual one, whose schema has the same names."""
 
@@ -126,6 +127,8 @@ def _variables(name: str, about: Subjects, *, ours: bool) -> list[dict[str, Any]
             return [{"id": f"need_{id}"} for id in about.wanted]
         case "Q5":
             return [{}]
+        case "Q6" | "Q7":
+            return search.variables(name)
         case "Q2" | "Q2V":
             return [{"community": f"{division}{about.community}"}]
         case "Q3":
