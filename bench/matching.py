@@ -1,0 +1,109 @@
+"""The solver's bench: `python bench/matching.py INST.npz OUT.npz` solves; `generate`, `solve` and `check` do their part.
+
+generate SIZE SEED OUT.npz      S (1,000 needs), M (30,000), L (300,000) or a number
+solve INST.npz OUT.npz [SECONDS]
+check INST.npz SOLUTION.npz     exit 0 if the plan breaks no rule
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+if __package__ in (None, ""):
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+import numpy as np
+
+from bench.matching_instances import generate
+from bench.matching_verifier import verify
+from models.exchange.matching import Assignment, Instance, Needs, Providers, Windows, greedy, solve
+
+SIZES = {"S": 1_000, "M": 30_000, "L": 300_000}
+
+
+def seconds_for(needs: int) -> float:
+    """Wall time that a round of so many needs is given."""
+    return 4.0 if needs <= 2_000 else min(240.0, 12.0 + needs / 3_000)
+
+
+def instance_of(given: dict[str, Any]) -> Instance:
+    """The generator's arrays as a round."""
+    n, v = "n_", "v_"
+    names = ("xy", "dist", "cat", "cert", "prio", "q", "gpref", "ghard", "lang", "dur", "opt", "prev")
+    theirs = ("xy", "skill", "cert", "gen", "lang", "rad", "rel", "W", "cap")
+    return Instance(
+        Needs(*(given[n + name] for name in names)),
+        Providers(*(given[v + name] for name in theirs)),
+        Windows(given["w_v"], given["w_s"], given["w_e"]),
+    )
+
+
+def load(path: str) -> dict[str, Any]:
+    """The arrays of a file."""
+    with np.load(path) as found:
+        return {name: found[name] for name in found.files}
+
+
+def save(path: str, plan: Assignment) -> None:
+    """need, option, provider: what the verifier reads."""
+    np.savez(path, n=plan.need, o=plan.option, v=plan.provider)
+
+
+def measured(size: str, seed: int = 1) -> dict[str, Any]:
+    """A row of the table: one size solved here, checked, beside greedy."""
+    given = generate(SIZES[size], seed)
+    instance = instance_of(given)
+    simple = greedy(instance).objective
+    wall, cpu = time.monotonic(), time.process_time()
+    plan = solve(instance, seconds=seconds_for(SIZES[size]))
+    wall, cpu = time.monotonic() - wall, time.process_time() - cpu
+    checked = verify(given, plan.need, plan.option, plan.provider)
+    return {
+        "size": size,
+        "objective": checked["obj"],
+        "ok": checked["ok"],
+        "greedy": simple,
+        "coverage": checked["cov_by_prio"],
+        "cpu_seconds": round(cpu, 1),
+        "wall_seconds": round(wall, 1),
+        "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),
+    }
+
+
+def table() -> list[dict[str, Any]]:
+    """S, M and L, for `./wushe bench`. Takes about six minutes."""
+    return [measured(size) for size in SIZES]
+
+
+def main(arguments: list[str]) -> int:
+    """Does what the command line says."""
+    match arguments:
+        case ["generate", size, seed, out]:
+            np.savez(out, **generate(SIZES.get(size) or int(size), int(seed)))
+        case ["check", path, solution]:
+            plan = load(solution)
+            found = verify(load(path), plan["n"], plan["o"], plan["v"])
+            print(json.dumps(found))
+            return 0 if found["ok"] else 1
+        case ["solve", path, out, *limit] | [path, out, *limit]:
+            instance = instance_of(load(path))
+            plan = solve(instance, seconds=float(limit[0]) if limit else seconds_for(instance.size[0]))
+            save(out, plan)
+            print(
+                json.dumps(
+                    {"objective": plan.objective, "helpers": len(plan.need), "cpu": round(time.process_time(), 2)}
+                )
+            )
+        case _:
+            print(__doc__)
+            return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
