@@ -203,6 +203,7 @@ def test_ids_are_of_a_kind(engine: Engine, kinds: dict[str, dict[str, str]]) -> 
 
 TELLS = {
     ("interestDeclare", "person"): "whoever was given a relative's id may declare him, and need not see him",
+    ("avoidanceAdd", "person"): "whom somebody has met he may avoid, and need not see him any more",
 }
 """Ids of which a mutation tells whether something has them, and why it must."""
 UNREAD: set[tuple[str, str]] = set()
