@@ -360,7 +360,7 @@ FOUND = """TABLE (provider_id uuid, volunteer boolean, need_id uuid, option smal
     points integer[], wishes integer, weights_version integer)"""
 """`wishes`: 1 if a gender was asked for, 2 if a language besides: by which the words of two terms differ."""
 
-NEAR, RINGS, ENOUGH = "1, 2, 3", "1, 2, 3, 6, 12, 25, 50", "60"
+NEAR, RINGS, ENOUGH = "1, 2, 3", "0.5, 1, 2, 3, 6, 12, 25, 50", "60"
 BATCHES = "64, 1000, 100000"
 """How many are looked at more closely at first; and, where those were not enough, after them."""
 

@@ -104,8 +104,9 @@ class Crawler:
         """What can be read without an id."""
         assert self.schema.query_type is not None
         fields = self.schema.query_type.fields
-        known = (words.Connection, words.Many, words.Single, words.Report)
-        return {name: f for name, f in fields.items() if isinstance(words.word_of(f), known)}
+        known = (words.Connection, words.Many, words.Single, words.Report, words.Listing)
+        found = {name: f for name, f in fields.items() if isinstance(words.word_of(f), known)}
+        return {name: f for name, f in found.items() if name != "openNeedsFor"}  # of an offer by its id
 
     def by_id(self) -> dict[str, str]:
         """The roots that take an id, by the prefix of the ids that they take; `node` apart."""

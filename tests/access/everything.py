@@ -20,7 +20,7 @@ from resolvers.engine.text import join, literal
 from tests.access.crawl import Crawler
 
 NOTHING = VariableValues({}, {})
-UNASKED = (words.Many, words.Connection)
+UNASKED = (words.Many, words.Connection, words.Listing)
 """Lists: a sub-select for each row. Of long tables, they are asked of some rows only."""
 
 
