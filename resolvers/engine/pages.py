@@ -357,7 +357,7 @@ class _Page:
             word, key = words.word_of(part), part.out_name or name
             if word.sought is not None and self.filter.get(key) is not None:
                 value = read(self.c, self.field, self.node, key, word.reads)
-                return self.c.checked(word.sought(table.name, value))
+                return self.c.checked(word.sought(table.name, value, self.order[0][0]))
         return None
 
     def _sought(self, table: sa.Table, limit: Any, common: Any) -> Any:

@@ -246,8 +246,9 @@ class Where(Word):
     null: Callable[[Row], Any] | None = None
     reads: Mapping[str, Reading] | None = None
     """The parameters that `build` is given in place of the value, as attributes of one object."""
-    sought: Callable[[str, Any], Any] | None = None
-    """For what an index of its own finds, in no order (see `pages`): (the table's name, value) -> whether it is common."""
+    sought: Callable[[str, Any, str], Any] | None = None
+    """For what an index of its own finds, in no order (see `pages`): (the table's name, value, the column that the list
+    is ordered by first) -> whether it is common among the first rows."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -552,7 +553,7 @@ def where(
     null: Callable[[Row], Any] | None = None,
     *,
     reads: Mapping[str, Reading] | None = None,
-    sought: Callable[[str, Any], Any] | None = None,
+    sought: Callable[[str, Any, str], Any] | None = None,
     **kw: Any,
 ) -> Any:
     """An input field of a filter: `status: list[Status] | None = where(lambda row, value: row.status == any_(value))`.
