@@ -40,6 +40,7 @@ NOT_EXPORTED: Mapping[str, str] = {
             "manual_proposal.decided_by",
             "manual_proposal.proposed_by",
             "match_round.requested_by",
+            "match_weights.made_by",
             "membership.granted_by",
             "membership_request.decided_by",
             "membership_request.made_by",
