@@ -5,7 +5,7 @@ from Monday 00:00; x and y in km from 123.43 E, 41.80 N. The order of the draws 
 seed gives the same bytes (tests/matching keeps their hashes), so nothing here may be drawn earlier or later.
 """
 
-# ruff: noqa: C408, E402, E702, E731, I001
+# ruff: noqa: C408, E731
 # mypy: ignore-errors
 
 import numpy as np

@@ -206,3 +206,10 @@ def test_small_rounds_come_to_the_known_optimum(seed: int) -> None:
     instance = instance_of(generate(1000, seed))
     plan = solve(instance, seconds=60)
     assert OPTIMA[seed] * 0.985 <= plan.objective <= OPTIMA[seed]
+
+
+def test_fairness_raises_the_worst_district_and_costs_little() -> None:
+    instance = instance_of(generate(300, 2))
+    plain, fair = solve(instance), solve(instance, fairness=1.0)
+    assert figures(instance, fair).worst_district >= figures(instance, plain).worst_district
+    assert plain.objective * 0.95 <= fair.objective <= plain.objective

@@ -14,15 +14,32 @@ TURN = 2000
 """Needs that bid between two looks at the clock."""
 
 
-def bids(instance: Instance, given: Candidates, gain: Ints, step: int, pulse: Callable[[float], None]) -> Ints:
-    """A plan's edges. A smaller `step` takes longer and gains more. `pulse` is told the share done; it may raise."""
+def bids(
+    instance: Instance,
+    given: Candidates,
+    gain: Ints,
+    step: int,
+    pulse: Callable[[float], None],
+    left: Callable[[], float],
+) -> Ints:
+    """A plan's edges. A smaller `step` takes longer and gains more; it doubles where the `left` seconds would not do.
+
+    `pulse` is told the share done; it may raise.
+    """
     market = _market(instance, given, gain)
     note = notes(int(instance.needs.quantity.max(initial=1)))
     order = np.argsort(-instance.needs.priority, kind="stable").astype(np.int64)
+    whole = left() * 0.9
     for k in range(0, len(order), TURN):
         spread(market, order[k : k + TURN], step, 0, note)
-        pulse(min(1.0, (k + TURN) / len(order)))
-    spread(market, order, step, 0, note)
+        done = min(1.0, (k + TURN) / len(order))
+        pulse(done)
+        if left() < 0:
+            break
+        if whole < float("inf") and left() - 0.1 * whole < whole * (1 - done) * 0.7:
+            step *= 2
+    if left() > 0.1 * whole:
+        spread(market, order, step, 0, note)
     placed = np.flatnonzero((market.units[:, 2] >= 0) & (market.price < NEVER))
     edges: Ints = market.units[placed, 1]
     return edges

@@ -83,7 +83,10 @@ def block(
             ).any(1)
         mine = mine[~blocked[mine]]
         programme.at_most(mine, float(instance.providers.weekly_cap[who] - len(there)))
-        _conflicts(instance, programme, who, mine, need, begin, end, held_from[there], held_to[there])
+        live = instance.busy.provider == who
+        taken_from = np.r_[held_from[there], instance.busy.start[live]]
+        taken_to = np.r_[held_to[there], instance.busy.end[live]]
+        _conflicts(instance, programme, who, mine, need, begin, end, taken_from, taken_to)
     extra = _whole_needs(instance, programme, row, need, options, len(edges))
     value = np.where(blocked, -1, gain[edges])
     if blocked.any():

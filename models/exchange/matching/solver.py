@@ -80,6 +80,7 @@ class Work:
         self.instance, self.seconds, self.seed = instance, seconds, seed
         self.tell, self.cancelled = tell, cancelled
         self.stages: list[Stage] = []
+        self.done = 0.0
         self.edges: Ints = np.zeros(0, np.int64)
         self.options = max(1, instance.needs.options.shape[1])
         self.given = candidates(instance)
@@ -100,7 +101,8 @@ class Work:
         if self.cancelled is not None and self.cancelled():
             raise Cancelled
         if self.tell is not None:
-            self.tell(Progress(name, done, int(self.plain[self.edges].sum())))
+            self.done = max(self.done, done)
+            self.tell(Progress(name, self.done, int(self.plain[self.edges].sum())))
 
     def begin(self, start: Ints | None) -> None:
         """The first plan: given, or by bids."""
@@ -110,9 +112,7 @@ class Work:
             scale = len(self.instance.needs.quantity) / 30_000
             room = 40.0 if self.seconds is None else self.left() / max(scale, 0.3)
             step = 2000 if room > 30 else 3000
-            self.edges = bids(
-                self.instance, self.given, self.gain, step, lambda done: self.pulse("bids", 0.1 + 0.6 * done)
-            )
+            self.edges = bids(self.instance, self.given, self.gain, step, self.bidding, self.left)
             self.stage("bids", 0.7)
         else:
             self.edges = start
@@ -135,6 +135,10 @@ class Work:
         if found is not None and self.gain[some[found]].sum() > self.gain[self.edges].sum():
             self.edges = some[found]
         self.stage("sketch", 0.6)
+
+    def bidding(self, done: float) -> None:
+        """So much of the bidding is over."""
+        self.pulse("bids", 0.1 + 0.6 * done)
 
     def favour(self, fairness: float) -> None:
         """Prices shortfall: needs of districts below the city's coverage gain a part of their base, and plans again."""
