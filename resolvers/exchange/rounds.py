@@ -24,11 +24,13 @@ from models.exchange.rounds.states import (
     MatchStage,
     Part,
 )
+from models.exchange.scoring import MatchTerm
 from models.labels import TABLES
 from models.territory.queries import under
 from resolvers.common import Connection, Node
 from resolvers.engine import words as w
 from resolvers.enums import shown
+from resolvers.exchange.matching import MatchReason
 from resolvers.exchange.types import Commitment, Need, Offer, Provider
 from resolvers.people import Organization, Person, Volunteer
 from resolvers.territory import Division
@@ -202,6 +204,11 @@ class MatchProposal(Node):
         tables.MatchProposal.km, description="As the crow flies, from the need's grid, rounded to 0.1 km."
     )
     score: int = w.column(tables.MatchProposal.score, description="The sum of its reasons' points.")
+    reasons: list[MatchReason] = w.listing(
+        lambda row, view: ranking.terms(row, view),
+        limit=len(MatchTerm),
+        description="The reasons that have points, in a fixed order.",
+    )
     sentence: str = w.expression(ranking.sentence, description="The reasons in one line, for whoever reads.")
     weights_version: int = w.column(
         tables.MatchProposal.weights_version, description="Which weights the reasons were counted by."

@@ -92,6 +92,7 @@ async def test_the_file_has_twelve_categories_and_something_in_each(pool: Pool, 
     assert len(parts) == 12
     empty = {f"{k}.{name}" for k, part in parts.items() for name, value in part.items() if value in (None, [])}
     assert empty == {
+        "volunteering.matchProposals",
         "volunteering.socialWorker",
         "consents.consents",
         "consents.guardianships",

@@ -31,13 +31,13 @@ ROUND = """query ($id: ID!) { matchRound(id: $id) {
   greedy { served helpers objective }
   gain { served helpers coverage meanKm continuity objective }
   proposals(filter: {status: [OPEN]}) { totalCount edges { node {
-    id sentence score distanceKm priority status provider { __typename } volunteer { id } need { title }
+    id sentence score distanceKm priority status provider { ... on Person { maskedName: name } } volunteer { id } need { title }
     viewerCan { accept decline withdraw } } } }
   openNeeds { totalCount edges { node { need { id } reason label wanted priority } } }
   viewerCan { cancel }
 } }"""
 MINE = """{ matchProposals { totalCount edges { node {
-  id status priority sentence weightsVersion round { no } need { title note } viewerCan { accept decline withdraw }
+  id status priority sentence reasons { code label points } weightsVersion round { no } need { title note } viewerCan { accept decline withdraw }
 } } } }"""
 ACCEPT = """mutation ($id: ID!, $key: String!) { matchProposalAccept(id: $id, idempotencyKey: $key) {
   __typename
@@ -141,11 +141,11 @@ async def test_what_a_round_is_worth(asked: Asked, scene: Scene) -> None:
     assert found["viewerCan"] == {"cancel": True} and mine
 
 
-async def test_an_administrator_sees_figures_and_no_name(asked: Asked, scene: Scene) -> None:
+async def test_an_administrator_sees_figures_and_masked_names(asked: Asked, scene: Scene) -> None:
     round, _, _ = await planned(scene)
     found = (await asked(scene.n.actor("admin"), ROUND, id=f"match_round_{round}"))["matchRound"]
     (proposal,) = nodes(found["proposals"])
-    assert found["figures"]["served"] == 2 and proposal["provider"] is None and found["requestedBy"] is None
+    assert found["figures"]["served"] == 2 and proposal["provider"] == {"maskedName": "丁*"}
 
 
 @pytest.mark.parametrize("who", ["wang", "ngo", "daughter", "public", "staff_there", "viewer", "viewer_elsewhere"])
@@ -178,6 +178,10 @@ async def test_a_provider_reads_his_own_and_accepts(asked: Asked, scene: Scene) 
             "status": "OPEN",
             "priority": None,
             "sentence": "距您0.5公里 +2917 · 上次也是您服务 +2500",
+            "reasons": [
+                {"code": "PROXIMITY", "label": "距您0.5公里", "points": 2917},
+                {"code": "CONTINUITY", "label": "上次也是您服务", "points": 2500},
+            ],
             "weightsVersion": 1,
             "round": None,
             "need": {"title": "陪诊", "note": None},

@@ -2,8 +2,8 @@
 
 A proposal is for whom it would have serve, and for the staff of the need's area; the beneficiary sees one that was
 accepted, with its reasons (PIPL art. 24). One that is still open is gone from the moment on which either side refuses
-automatic matching, or wishes not to meet the other. The platform's administrators see proposals, and by the rules of
-persons no name in them.
+automatic matching, or wishes not to meet the other. The platform's administrators see proposals, and of persons what
+their rules show: a surname and a star.
 """
 
 from __future__ import annotations
