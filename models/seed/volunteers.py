@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from models.seed.people import Lives
 
 OFFERED = tuple(sorted({t.category for t in words.THINGS if t.kind is Kind.SERVICE}))
+WAITS = 5
+"""Whose paper waits for the staff of the accounts' community."""
 VETERAN_DAYS = 380
 """Who has been a volunteer for longer takes part in what is made here; the others are new."""
 SKILLS = {
@@ -124,6 +126,7 @@ def register_volunteers(world: World, community: Community, lives: Lives) -> Non
             give=role is not None or (place % 40 == 3 and grown),
         )
         number = world.sheets.made["volunteer"] + 1
+        said = rng.random() if rng.random() < 0.5 else None
         categories = [world.one(OFFERED), "ELDERLY"] if rng.random() < 0.4 else [world.one(OFFERED)]
         world.sheets["volunteer"].append(
             (
@@ -134,7 +137,7 @@ def register_volunteers(world: World, community: Community, lives: Lives) -> Non
                 reason,
                 community.code,
                 birthday(birth, ADULT),
-                _skills(own, categories),
+                [] if said is None else _skills(own, said, categories),
                 categories,
                 rng.random() < 0.03,
                 at,
@@ -144,6 +147,9 @@ def register_volunteers(world: World, community: Community, lives: Lives) -> Non
         if grown:
             _week(world, own, who, at)
             _papers(world, own, who, categories, at, lives)
+            if community.home and place == WAITS:
+                status = QualificationStatus.PENDING
+                paper(world, who, QualificationType.DRIVER, at, lives.staff[0], days=900, status=status)
         if veteran:
             lives.volunteers.append(who)
         if minor and state is V.ACTIVE:
@@ -151,10 +157,10 @@ def register_volunteers(world: World, community: Community, lives: Lives) -> Non
             world.sheets["guardian_consent"].append((*consent, community.code, at + HOUR))
 
 
-def _skills(own: random.Random, categories: list[str]) -> list[str]:
+def _skills(own: random.Random, said: float, categories: list[str]) -> list[str]:
     """Up to three skills that go with somebody's categories."""
     fitting = [skill for code in categories for skill in SKILLS[code.partition(".")[0]].split()]
-    return list(dict.fromkeys(own.choices(fitting, k=own.choice((0, 1, 1, 2, 3)))))
+    return list(dict.fromkeys((fitting[int(said * len(fitting))], *own.choices(fitting, k=own.choice((0, 1, 2))))))
 
 
 def _reach(own: random.Random, community: Community, who: UUID) -> tuple[object, ...]:

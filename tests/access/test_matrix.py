@@ -86,6 +86,7 @@ NO_SUCH_ROW: dict[str, str] = {
         ("ServiceSession.viewerCan.confirm", "ServiceSession.viewerCan.publish"), "few sessions are drafts or unsettled"
     ),
     "VolunteerHours.manualMinutes": "hours by hand are few",
+    "Volunteer.takenThisWeek": "whoever looks as something else has taken nothing on this week",
     "Need.assignedTo (resident)": "no need of theirs has a case worker yet",
     "Donor.name": "only in the answer of the reveal itself",
     "Resident.careNote": "nobody has written one",
