@@ -16,11 +16,14 @@ from tests.ranking.conftest import Streets
 
 REASONS = "score distanceKm sentence weightsVersion option terms { code label points }"
 CANDIDATES = (
-    "query ($id: ID!) { need(id: $id) { matchCandidates(first: 5) { volunteer { id } offer { title } %s } } }" % REASONS
+    "query ($id: ID!) { need(id: $id) { matchCandidates(first: 5) { volunteer { id } offer { title } "
+    + REASONS
+    + " } } }"
 )
 RECOMMENDED = (
-    "query ($km: Float) { recommendedNeeds(first: 5, withinKm: $km) { need { id title note grid { id } requester { id } }"
-    " %s } }" % REASONS
+    "query ($km: Float) { recommendedNeeds(first: 5, withinKm: $km) { need { id title note grid { id } requester { id } } "
+    + REASONS
+    + " } }"
 )
 FOR_OFFER = "query ($id: ID!) { openNeedsFor(offer: $id) { need { id } score } offer(id: $id) { rankedNeeds { need { id } sentence } } }"
 EVERYBODY = (
