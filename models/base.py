@@ -113,7 +113,7 @@ def found_by(table: str) -> sa.Index:
 
 def placed(table: str) -> sa.Index:
     """An index of a table's positions: the nearest to a place come out of it first."""
-    point = "point((x)::double precision, (y)::double precision)"
+    point = "point(x::double precision, y::double precision)"
     return sa.Index(f"ix_{table}_point", sa.text(point), postgresql_using="gist")
 
 

@@ -29,7 +29,7 @@ POINTS = """query ($f: ServicePointFilter, $after: String) {
     edges { node { name kind distanceKm position { latitude longitude } community { code } } }
   }
 }"""
-LISTED = "n.status IN ('OPEN', 'IN_PROGRESS') AND n.sensitivity = 'NORMAL'"
+LISTED = "n.status IN ('OPEN', 'IN_PROGRESS') AND n.sensitivity = 'NORMAL' AND n.kind <> 'CASH_AID'"
 
 
 async def home(rows: asyncpg.Connection) -> tuple[float, float]:
@@ -94,7 +94,7 @@ async def test_offers_of_organizations_and_of_volunteers(ask: Asked, rows: async
     x, y = geo.on_plane(near["latitude"], near["longitude"])
     around = await rows.fetch(
         "SELECT o.no, km_between(coalesce(o.x, d.x), coalesce(o.y, d.y), $1, $2) AS km FROM offer o"
-        " JOIN division d ON d.code = left(o.area, 12) WHERE o.status = 'PUBLISHED'"
+        " JOIN division d ON d.code = left(o.area, 12) WHERE o.status = 'PUBLISHED' AND o.kind <> 'CASH_AID'"
         " AND km_between(coalesce(o.x, d.x), coalesce(o.y, d.y), $1, $2) <= 4",
         *(x, y),
     )

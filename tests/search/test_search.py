@@ -54,7 +54,7 @@ async def test_whatever_stands_there_is_found_as_like_finds_it(ask: Asked, rows:
     """In the same order; of a longer word its pairs may stand apart, so a few more may be found."""
     everybody = await staff(rows)
     own = f"n.status <> 'DRAFT' AND n.area LIKE '{everybody.area}%'"
-    for actor, seen in ((Actor(), "n.status IN ('OPEN', 'IN_PROGRESS')"), (everybody, own)):
+    for actor, seen in ((Actor(), "n.status IN ('OPEN', 'IN_PROGRESS') AND n.kind <> 'CASH_AID'"), (everybody, own)):
         stand = [row["no"] for row in await rows.fetch(STANDS.format(seen=seen), f"%{word}%")]
         got = await found(ask, actor, search=word, sensitivity="NORMAL")
         assert [no for no in got if no in stand] == stand
@@ -112,7 +112,7 @@ async def test_offers_organizations_and_service_points(ask: Asked, rows: asyncpg
         counted = {
             "offers": await rows.fetchval(
                 "SELECT count(*) FROM offer o JOIN service_category c ON c.id = o.category_id"
-                " WHERE o.status = 'PUBLISHED' AND (o.title LIKE $1 OR c.name LIKE $1)",
+                " WHERE o.status = 'PUBLISHED' AND o.kind <> 'CASH_AID' AND (o.title LIKE $1 OR c.name LIKE $1)",
                 f"%{word}%",
             ),
             "organizations": await rows.fetchval(

@@ -27,7 +27,7 @@ FOUND = {
     "service_point": ("name", "NULL"),
 }
 PLACED = ("division", "service_point", "offer")
-POINT = "point((x)::double precision, (y)::double precision)"
+POINT = "point(x::double precision, y::double precision)"
 GRAMS_OF = """
 CREATE FUNCTION grams_of(own integer[], category text, area text) RETURNS integer[] LANGUAGE sql STABLE PARALLEL SAFE
 RETURN own || coalesce((SELECT c.grams FROM service_category c WHERE c.code = grams_of.category), '{}')
