@@ -71,12 +71,16 @@ class DayInput:
     note: str | None = None
 
 
+async def entered(db: Db) -> dict[date, bool]:
+    """Whether the days ahead are worked, as far as they were entered."""
+    today = clock.day(db.now)
+    rows = await db.all(ENTERED, since=today, until=today + timedelta(days=FURTHEST))
+    return {row["day"]: row["worked"] for row in rows}
+
+
 async def answer_by(db: Db, days: int) -> datetime:
     """The same time of day, so many working days from now: by the days entered, and else by what is known."""
-    now = db.now.astimezone(clock.SHANGHAI)
-    until = now.date() + timedelta(days=FURTHEST)
-    entered = {row["day"]: row["worked"] for row in await db.all(ENTERED, since=now.date(), until=until)}
-    return after_working_days(now, days, entered)
+    return after_working_days(db.now.astimezone(clock.SHANGHAI), days, await entered(db))
 
 
 @may(frozenset({Role.ADMIN}))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 
 from models import clock
 from models.access import Role
@@ -336,9 +338,9 @@ def child_until(born: date) -> date:
     return birthday(born, CHILD)
 
 
-def due(received: datetime) -> datetime:
-    """Until when a request is to be answered: 15 working days."""
-    return after_working_days(received.astimezone(clock.SHANGHAI), ANSWER_DAYS)
+def due(received: datetime, entered: Mapping[date, bool] = MappingProxyType({})) -> datetime:
+    """Until when a request is to be answered: 15 working days. `entered`: the days that an administrator entered."""
+    return after_working_days(received.astimezone(clock.SHANGHAI), ANSWER_DAYS, entered)
 
 
 def step(name: str, state: str) -> RequestState:

@@ -12,7 +12,7 @@ from uuid import UUID
 from models.exchange.kinds import GenderPreference, Kind
 from models.exchange.states import NeedStatus
 from models.seed.market import Market
-from models.seed.sheets import DAY
+from models.seed.sheets import DAY, HOUR, midnight
 from models.seed.world import SEED
 
 if TYPE_CHECKING:
@@ -38,9 +38,12 @@ SKILLS = {
 }
 """What somebody must be able to do, of some needs of a category."""
 LANGUAGES = ("KOREAN", "MONGOLIAN", "SIGN")
-WEEKLY = "FREQ=WEEKLY;COUNT=3"
-FOLLOWING = 2
-"""How many parts a need is split into, and how many repetitions follow the first."""
+PARTS = 2
+"""How many parts a need is split into."""
+WEEKLY, REPETITIONS = "FREQ=WEEKLY;COUNT=2", 1
+"""How one repeats, and how many follow the first."""
+IN_DAYS, BEGINS, LASTS = 5, 9 * HOUR, 2 * HOUR
+"""When the first of a series is, where it has no appointment yet."""
 WEEK = 7 * DAY
 
 
@@ -120,7 +123,7 @@ class Chain:
 
     first: Ask
     rrule: str | None
-    left: int = FOLLOWING
+    left: int
 
     def bind(self, out: Wants, ask: Ask) -> None:
         """What a need of the chain refers to."""
@@ -134,7 +137,7 @@ class Chain:
 
 def chained(market: Market, chain: Chain | None, ask: Ask) -> Chain | None:
     """The chain that an open need becomes part of, if nobody has promised it yet: the one that is being made, or one
-    that begins with it. The first fit need at home is split, and the first with an appointment repeats."""
+    that begins with it. The first fit need at home is split, and the next one repeats."""
     plain = not ask.committed and ask.thing.kind is Kind.SERVICE
     if not market.community.home or not plain:
         return None
@@ -142,26 +145,30 @@ def chained(market: Market, chain: Chain | None, ask: Ask) -> Chain | None:
         _follow(chain, ask)
         return chain
     counts = market.world.counts
-    if ask.total >= FOLLOWING and not counts["split"]:
+    if ask.total >= PARTS and not counts["split"]:
         counts["split"] += 1
         ask.status = N.SPLIT
-        return Chain(ask, None)
-    if ask.window is not None and not counts["series"]:
+        return Chain(ask, None, PARTS)
+    if not counts["series"]:
         counts["series"] += 1
-        return Chain(ask, WEEKLY)
+        if ask.window is None:
+            starts = midnight(market.world.today + IN_DAYS) + BEGINS
+            ask.window, ask.due = (starts, starts + LASTS), starts + LASTS
+        return Chain(ask, WEEKLY, REPETITIONS)
     return None
 
 
 def _follow(chain: Chain, ask: Ask) -> None:
     """Makes a need the chain's next one: the same thing for the same person, a part of it or a week later."""
-    first, number = chain.first, FOLLOWING - chain.left + 1
+    first = chain.first
     chain.left -= 1
     for name in ("place", "thing", "title", "grid", "area", "beneficiary", "requester", "via", "window", "due"):
         setattr(ask, name, getattr(first, name))
     if chain.rrule is None:
-        ask.total = first.total // FOLLOWING + (number == 1) * (first.total % FOLLOWING)
+        ask.total = first.total // PARTS + (chain.left == 0) * (first.total % PARTS)
         return
     assert first.window is not None
     ask.total = first.total
-    ask.window = (first.window[0] + number * WEEK, first.window[1] + number * WEEK)
+    later = (REPETITIONS - chain.left) * WEEK
+    ask.window = (first.window[0] + later, first.window[1] + later)
     ask.due = ask.window[1]

@@ -42,6 +42,12 @@ def test_a_request_before_a_long_holiday_has_fifteen_working_days() -> None:
     assert due(at(9, 28)) == at(10, 23)  # without the holiday it would be 10-19
 
 
+def test_days_that_were_entered_go_before_what_is_known() -> None:
+    entered = {date(2026, 11, 3): False, date(2026, 11, 7): True}  # a Tuesday, a Saturday
+    assert after_working_days(at(11, 2), 4, entered) == at(11, 7)
+    assert due(at(11, 2), entered) == due(at(11, 2))  # one day less, one more
+
+
 @pytest.mark.parametrize(
     ("on", "worked"),
     [

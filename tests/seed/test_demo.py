@@ -106,6 +106,33 @@ async def test_registrations_of_every_state(rows: asyncpg.Connection) -> None:
     assert found == {s.value for s in VolunteerRegistration}
 
 
+async def test_needs_ask_for_more_than_a_helper(rows: asyncpg.Connection) -> None:
+    whole = await rows.fetchrow(
+        "SELECT n.qty_total, sum(p.qty_total) AS parts FROM need n JOIN need p ON p.parent_id = n.id"
+        " WHERE n.status = 'SPLIT' GROUP BY n.id"
+    )
+    assert whole["qty_total"] == whole["parts"]
+    assert (
+        await rows.fetchval(
+            "SELECT count(*) FROM need n WHERE n.options <> (SELECT count(*) FROM need_option o WHERE o.need_id = n.id)"
+            " OR n.options > 0 AND (n.window_from, n.window_to) <> (SELECT (min(o.starts_at), max(o.ends_at))"
+            " FROM need_option o WHERE o.need_id = n.id)"
+        )
+        == 0
+    )
+    for some in (
+        "options > 0",
+        "skill_code IS NOT NULL",
+        "gender_required",
+        "vulnerability = 3",
+        "language <> 'MANDARIN'",
+    ):
+        assert await rows.fetchval(f"SELECT count(*) FROM need WHERE {some}") > 0, some
+    assert await rows.fetchval("SELECT count(*) FROM need WHERE x IS NULL") == 0
+    levels = dict(await rows.fetch("SELECT level, count(*) FROM party_unit GROUP BY level"))
+    assert levels[1] == 13 and levels[4] == await rows.fetchval("SELECT count(*) FROM grid")
+
+
 @pytest.mark.parametrize("promise", [raw.marketplace, raw.hours, raw.volunteers, raw.money])
 async def test_promises_hold(rows: asyncpg.Connection, promise: raw.marketplace) -> None:
     await promise(rows)

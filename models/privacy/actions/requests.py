@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql
 
 from models.access import Role, may
 from models.base import INSTANT, table
+from models.calendar_days import entered
 from models.database import Db, Statement
 from models.people.actions.interests import no_conflict
 from models.people.problems import ConflictOfInterest, DocumentTaken, OwnCase
@@ -148,7 +149,7 @@ async def _insert(db: Db, subject: Subject, kind: RequestKind, *, cancel: bool =
         made_by=db.actor.person,
         area=subject.area,
         received_at=db.now,
-        due_at=due(db.now),
+        due_at=due(db.now, await entered(db)),
         cancel_open=cancel,
         kept=[],
     )
