@@ -99,7 +99,7 @@ def wants(market: Market, ask: Ask, rank: int, chain: Chain | None) -> Wants:
         out.gender, out.gender_required = GenderPreference.FEMALE, True
     if ask.window is None and chance() < 0.4:
         out.duration_minutes = (30, 60, 90, 120)[int(4 * chance())]
-    if ask.status is N.OPEN and ask.window is not None and chance() < 0.25:
+    if ask.status is N.OPEN and ask.window is not None and chance() < 0.7:
         _options(market, ask, out, 2 + (chance() < 0.3))
     return out
 

@@ -115,7 +115,7 @@ async def test_needs_ask_for_more_than_a_helper(rows: asyncpg.Connection) -> Non
     assert (
         await rows.fetchval(
             "SELECT count(*) FROM need n WHERE n.options <> (SELECT count(*) FROM need_option o WHERE o.need_id = n.id)"
-            " OR n.options > 0 AND (n.window_from, n.window_to) <> (SELECT (min(o.starts_at), max(o.ends_at))"
+            " OR n.options > 0 AND (n.window_from, n.window_to) <> (SELECT min(o.starts_at), max(o.ends_at)"
             " FROM need_option o WHERE o.need_id = n.id)"
         )
         == 0
