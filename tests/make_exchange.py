@@ -96,9 +96,9 @@ async def neighbourhood(c: asyncpg.Connection) -> Neighbourhood:
         values = {"code": code, "name": name, "pinyin": "x", "level": level, "parent_id": parent, "area": code}
         division[code] = await insert(c, "division", **values, as_of=date(2023, 12, 31), **valid)
     unit = None
-    for level, code in enumerate(("210103", "210103005", HERE), 1):
+    for rank, code in enumerate(("210103", "210103005", HERE), 1):
         unit = await insert(
-            c, "party_unit", name=f"党组织{level}", pinyin="x", level=level, parent_id=unit, area=code, **valid
+            c, "party_unit", name=f"党组织{rank}", pinyin="x", level=rank, parent_id=unit, area=code, **valid
         )
     people = {}
     for n, name in enumerate(

@@ -287,7 +287,7 @@ def may_be_duplicate(other: Any, row: Any, view: Any) -> Any:
     of them ended, written down within 14 days of each other, and not made of one another."""
     if view.actor.role not in STAFF_ROLES:
         return NOBODY
-    fortnight = sa.literal_column("interval '14 days'")
+    fortnight: Any = sa.literal_column("interval '14 days'")
     same = sa.case(
         (row.beneficiary_id.is_not(None), other.beneficiary_id == row.beneficiary_id),
         else_=sa.and_(other.beneficiary_id.is_(None), other.area == row.area),

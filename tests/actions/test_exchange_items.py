@@ -189,7 +189,8 @@ async def test_nobody_claims_a_need_of_money(scene: Scene, name: str) -> None:
 
 async def test_nobody_is_proposed_for_a_need_of_money(scene: Scene) -> None:
     need = await cash(scene)
-    for to in ({"volunteer": scene.n.volunteer_ids["wang"]}, {"organization": scene.n.organization}):
+    ways: list[dict[str, Any]] = [{"volunteer": scene.n.volunteer_ids["wang"]}, {"organization": scene.n.organization}]
+    for to in ways:
         async with refused(scene, CashNeed):
             await actions.propose_commitment(scene.as_("staff"), need, **to)
     with pytest.raises(asyncpg.CheckViolationError, match="ck_need_cash"):
@@ -315,11 +316,11 @@ async def test_what_is_not_the_same_is_not_merged(scene: Scene) -> None:
 
 
 async def test_nobody_merges_his_own(scene: Scene) -> None:
-    needs = [await scene.need("staff", opened=False, beneficiary=scene.n.residents["sun"]) for _ in range(2)]
+    one, two = [await scene.need("staff", opened=False, beneficiary=scene.n.residents["sun"]) for _ in range(2)]
     db = scene.as_("staff")
     db.actor = db.actor.__class__(Role.COMMUNITY_STAFF, scene.n.people["sun"], None, HERE)
     async with refused(scene, ConflictOfInterest):
-        await actions.merge_need(db, *needs, "重复")
+        await actions.merge_need(db, one, two, "重复")
 
 
 async def test_a_late_answer_is_told_once(scene: Scene) -> None:
