@@ -28,7 +28,7 @@ SIZES = {"S": 1_000, "M": 30_000, "L": 300_000}
 
 def seconds_for(needs: int) -> float:
     """Wall time that a round of so many needs is given."""
-    return 4.0 if needs <= 2_000 else min(240.0, 12.0 + needs / 3_000)
+    return 4.0 if needs <= 2_000 else min(240.0, 8.0 + needs / 4_000)
 
 
 def instance_of(given: dict[str, Any]) -> Instance:

@@ -208,8 +208,10 @@ def test_small_rounds_come_to_the_known_optimum(seed: int) -> None:
     assert OPTIMA[seed] * 0.985 <= plan.objective <= OPTIMA[seed]
 
 
-def test_fairness_raises_the_worst_district_and_costs_little() -> None:
-    instance = instance_of(generate(300, 2))
-    plain, fair = solve(instance), solve(instance, fairness=1.0)
-    assert figures(instance, fair).worst_district >= figures(instance, plain).worst_district
-    assert plain.objective * 0.95 <= fair.objective <= plain.objective
+@pytest.mark.parametrize(("needs", "seed", "rises"), [(300, 2, True), (600, 1, False)])
+def test_fairness_never_harms_the_worst_district_and_may_raise_it(needs: int, seed: int, rises: bool) -> None:
+    instance = instance_of(generate(needs, seed))
+    plain, fair = solve(instance), solve(instance, fairness=0.3)
+    before, after = (figures(instance, plan).worst_district for plan in (plain, fair))
+    assert after > before if rises else after == before
+    assert plain.objective * 0.99 <= fair.objective <= plain.objective

@@ -33,8 +33,8 @@ def solve(
 ) -> Assignment:
     """The best plan found in about `seconds` of wall time; without a limit, when every block of neighbours is exact.
 
-    `fairness` adds, for districts served worse than the city, up to that share of a need's base to its worth: the worst
-    district rises, the plain objective falls a little (docs/matching.md). Small rounds without a limit are optimal.
+    `fairness` adds, for districts served worse than the city, up to that share (twice) of a need's base to its worth. Such
+    a plan is kept only if the worst district rises by it; what it costs in plain objective is not bounded. Small rounds without a limit are optimal.
     Raises Cancelled between two steps once `cancelled()` is true.
     """
     work = Work(instance, seconds, seed, progress, cancelled)
@@ -44,8 +44,9 @@ def solve(
     if work.small and work.left() < 15:
         work.sketch()
     if fairness > 0:
-        work.favour(fairness)
-    work.polish()
+        work.fair(fairness)
+    else:
+        work.polish()
     return work.answer()
 
 
@@ -139,6 +140,24 @@ class Work:
     def bidding(self, done: float) -> None:
         """So much of the bidding is over."""
         self.pulse("bids", 0.1 + 0.6 * done)
+
+    def fair(self, fairness: float) -> None:
+        """A plain plan in half the time, then one that favours: it is kept only where the worst district gains by it."""
+        seconds = self.seconds
+        self.seconds = None if seconds is None else seconds / 2
+        self.polish()
+        plain = self.edges
+        self.seconds = seconds
+        self.favour(fairness)
+        self.polish()
+        if self.worst(self.edges) <= self.worst(plain):
+            self.edges = plain
+
+    def worst(self, edges: Ints) -> float:
+        """The least coverage of a district."""
+        served = np.bincount(self.edges_need(edges), minlength=len(self.instance.needs.quantity)) > 0
+        _, district = np.unique(self.instance.needs.district, return_inverse=True)
+        return float((np.bincount(district, served) / np.bincount(district)).min())
 
     def favour(self, fairness: float) -> None:
         """Prices shortfall: needs of districts below the city's coverage gain a part of their base, and plans again."""
