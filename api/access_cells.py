@@ -12,7 +12,8 @@ import dataclasses
 import enum
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 from typing import Any
 
 import sqlalchemy as sa
@@ -339,6 +340,8 @@ class Cells:
                 return self.related(ALWAYS, [self.engine.schema.type_map[name] for name in word.on.values()])
             case words.Many() | words.Connection():
                 return self.listed(reader, word, type_)
+            case words.Listing():
+                return self.by_hand(reader, field, lambda **given: word.rows(row, reader.view, **given))
         return ALWAYS
 
     def listed(self, reader: Reader, word: words.Many | words.Connection, type_: Any) -> Cell:
@@ -380,13 +383,16 @@ class Cells:
             case words.Many() | words.Connection():
                 return self.listed(reader, word, type_)
             case words.Report():
-                return self.report(reader, field, word)
+                return self.by_hand(reader, field, lambda **given: word.rows(reader.view, **given))
+            case words.Listing():
+                return self.by_hand(reader, field, lambda **given: word.rows(None, reader.view, **given))
         return ALWAYS
 
-    def report(self, reader: Reader, field: GraphQLField, word: words.Report) -> Cell:
-        """A report: nothing, where its rows are nobody's; else what it reads of rows that not everybody sees."""
+    def by_hand(self, reader: Reader, field: GraphQLField, rows: Callable[..., Any]) -> Cell:
+        """A SELECT written by hand: nothing, where its rows are nobody's; else what it reads of rows that not everybody
+        sees."""
         given = {name: sa.literal_column(f":{name}", sql_type(a.type)) for name, a in field.args.items()}
-        select = word.rows(reader.view, **words.by_python_name(field, given))
+        select = rows(**words.by_python_name(field, given))
         if nothing(select, reader.empty):
             return NEVER
         conditions = _conditions(select, reader)
@@ -397,7 +403,11 @@ class Cells:
         entity = words.entity_of(type_)
         assert entity is not None
         reader = Reader(self.engine, self.role)
-        given = sa.literal_column("value", sql_type(type_of_value))
+        given: Any = (
+            sa.literal_column("value", sql_type(type_of_value))
+            if word.reads is None
+            else SimpleNamespace(**{k: sa.literal_column(f"value_{k}", r.type) for k, r in word.reads.items()})
+        )
         found = condition(word.build(reader.alias(entity.table).c, given, reader.view), reader)
         return found if found == NEVER or PERSONAL.search(found.when) else ALWAYS
 

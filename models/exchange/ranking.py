@@ -158,25 +158,24 @@ def _order(found: Any) -> list[Any]:
 
 def candidates(need: Any, view: Any, first: Any) -> sa.Select[Any]:
     """Volunteers and offers that may serve a need, for the staff of its area; of those that the asker sees."""
-    role = view.actor.role
-    if role not in READS_CANDIDATES:
-        first = sa.literal_column("0")
-    found = _found("match_candidates", need.id, view.actor.now, first)
+    reads = view.actor.role in READS_CANDIDATES
+    found = _found("match_candidates", need.id, view.actor.now, first if reads else sa.literal_column("0"))
     volunteers, offers = view.rows(Volunteer), view.rows(Offer)
     known = sa.and_(found.c.volunteer, volunteers.c.person_id == found.c.provider_id)
     given = sa.and_(sa.not_(found.c.volunteer), offers.c.id == found.c.provider_id)
     source = found.outerjoin(volunteers, known).outerjoin(offers, given)
-    there = sa.func.num_nonnulls(volunteers.c.id, offers.c.id) > sa.literal_column("0")
+    seen = sa.func.num_nonnulls(volunteers.c.id, offers.c.id) > sa.literal_column("0")
+    there = seen if reads else NOBODY
     ids = [volunteers.c.id.label("volunteer_id"), offers.c.id.label("offer_id")]
     return sa.select(*_listed(found, *ids)).select_from(source).where(there).order_by(*_order(found))
 
 
 def recommended(view: Any, first: Any, within_km: Any) -> sa.Select[Any]:
     """Needs for the volunteer who asks; of those that he sees in the public list, and nobody else's."""
-    if view.actor.role is not Role.VOLUNTEER:
-        first = sa.literal_column("0")
-    found = _found("match_needs", view.actor.person, view.actor.now, first, sa.cast(within_km, sa.REAL()))
-    return _of_needs(found, view)
+    volunteer = view.actor.role is Role.VOLUNTEER
+    wanted = first if volunteer else sa.literal_column("0")
+    found = _found("match_needs", view.actor.person, view.actor.now, wanted, sa.cast(within_km, sa.REAL()))
+    return _of_needs(found, view).where(sa.true() if volunteer else NOBODY)
 
 
 def for_offer(offer: Any, view: Any, first: Any, among: Any = None) -> sa.Select[Any]:
@@ -189,7 +188,8 @@ def for_offer(offer: Any, view: Any, first: Any, among: Any = None) -> sa.Select
     else:
         mine = sa.true() if role in TRIAGERS else NOBODY
     wanted = sa.case((mine, first), else_=sa.literal_column("0"))
-    return _of_needs(_found("match_needs_for_offer", offer.id, actor.now, wanted), view, among)
+    found = _found("match_needs_for_offer", offer.id, actor.now, wanted)
+    return _of_needs(found, view, among).where(NOBODY if mine is NOBODY else sa.true())
 
 
 def for_offer_of(view: Any, offer: Any, first: Any) -> sa.Select[Any]:
