@@ -41,6 +41,10 @@ def run(rest: list[str], settings: Settings) -> int:
             scale=args.scale,
             fresh=args.fresh,
         )
+    if args.matching:
+        from bench import matched
+
+        return matched.run(settings, scale=args.scale, fresh=args.fresh)
     load.wrk()
     settings.unlock()
     chosen = _chosen(args.only)
@@ -139,6 +143,7 @@ def _arguments(rest: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--subscribers", type=_positive, help="measure so many subscriptions instead, at 50 changes a second"
     )
+    parser.add_argument("--matching", action="store_true", help="measure lists, searches and the solver instead")
     return parser.parse_args(rest)
 
 
