@@ -27,10 +27,10 @@ async def merge_need(db: Db, need: UUID, into: UUID, reason: str) -> UUID:
     While somebody has promised the duplicate it stays: promises do not move by themselves.
     """
     why = rules.reason(reason)
-    if need == into:
-        raise InvalidInput(field="into", reason="不能与自身合并。")
     await lapse(db, {need, into})
     row, other = await locked_need(db, need), await locked_need(db, into)
+    if need == into:  # known to be seen by now: what is hidden answers as what is not there
+        raise InvalidInput(field="into", reason="不能与自身合并。")
     await no_conflict(db, concerns=[row["subject_id"]])
     status = NeedStatus(other["status"])
     if status in (*ENDED, NeedStatus.DRAFT):
