@@ -105,7 +105,10 @@ class Book:
             at = max(middle, until - int((0.2 + 1.5 * random()) * DAY))
             self._arrive(at)
             status, payments = PIPELINE[self.number % len(PIPELINE)]
-            self.plan(at, status, payments, 0.9 if D.AUTHORISED in payments else 0.35)
+            large = (
+                0.9 if D.AUTHORISED in payments else 0.6 if D.PAYING in payments else 0.35
+            )  # these need an authoriser
+            self.plan(at, status, payments, large)
             return
         self._arrive(since + 17 * DAY)
         for place in range(1 + int(random() * 3)):

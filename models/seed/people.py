@@ -205,6 +205,8 @@ def _organizations(world: World, community: Community, lives: Lives) -> None:
                 (VerifiedState.PENDING, VerifiedState.PENDING, VerifiedState.DRAFT, VerifiedState.REJECTED)
             )
             rejection = "材料不完整" if verified is VerifiedState.REJECTED else None
+        if community.home and place >= max(busy, count - 1):  # one was written down and not handed in
+            verified, rejection = VerifiedState.DRAFT, None
         contact = world.one(lives.volunteers)
         if account:
             contact = person(world, at, area=None, acts=True, role=Role.NGO_STAFF, born=born(world, 28, 50))
