@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from typing import Any, ClassVar, NewType, TypeVar
 
-from models.labels import labelled
+from models.labels import TABLES, label, labelled
 
 Fen = NewType("Fen", int)
 """An amount in fen; a problem's field of this type crosses the API as Money."""
@@ -76,7 +76,7 @@ class Problem(Exception):
 
 
 def _spoken(value: Any) -> Any:
-    return getattr(type(value), "LABELS", {}).get(value, value) if isinstance(value, enum.Enum) else value
+    return label(value) if isinstance(value, enum.StrEnum) and type(value).__name__ in TABLES else value
 
 
 class Kept(Exception):

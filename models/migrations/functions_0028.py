@@ -586,10 +586,11 @@ BEGIN
     SELECT array_agg(q.type), array_agg(coalesce(q.valid_to, 'infinity')) INTO types, ends
     FROM qualification q WHERE q.person_id = of AND q.status || '' = 'VERIFIED';
     served := served_ever(of, false);
+    -- told to 0.1 km and compared so: an exact bound could be moved until it says where somebody lives
     reach := least(me.radius, within);
     FOREACH ring IN ARRAY ARRAY[{RINGS}]::real[] LOOP
         ring := least(ring, reach);
-        cells := cells_around(me.x, me.y, ring);
+        cells := cells_around(me.x, me.y, ring + 0.1::real);
         EXIT WHEN ring >= reach OR {ENOUGH} + 4 * n <= (SELECT count(*) FROM (
             SELECT FROM demand d WHERE d.category = ANY (cats) AND d.slot = ANY (slots) AND d.cell = ANY (cells)
             AND d.kind = 'SERVICE' LIMIT {ENOUGH} + 4 * n) c);
@@ -598,7 +599,7 @@ BEGIN
     ranked(
         "unnest(slots, since, until) o (slot, since, until)"
         " JOIN demand a ON a.category = ANY (cats) AND a.slot = o.slot AND a.cell = ANY (cells)",
-        f"a.kind = 'SERVICE' AND o.since <= a.from_minute AND o.until >= a.to_minute AND {FAR.replace('b.', 'my_')} <= reach::float8 * reach",
+        f"a.kind = 'SERVICE' AND o.since <= a.from_minute AND o.until >= a.to_minute AND match_near(sqrt({FAR.replace('b.', 'my_')})) <= reach + 0.01",
         "of",
         "types IS NOT NULL AND EXISTS (SELECT FROM unnest(types, ends) q (type, ends) WHERE q.type = ANY (related_certificates(a.category))"
         " AND q.ends >= (coalesce(a.starts_at, at) AT TIME ZONE 'Asia/Shanghai')::date)",

@@ -316,7 +316,7 @@ class Volunteer(Node):
             **{name: getattr(row, name) for name in ("completed", "no_shows", "late_cancels")},
         },
         present="score",
-        description="How reliably he comes to what he has taken on; for himself and his community's staff, null for others.",
+        description="How reliably he comes to what he has taken on; for himself and his community's staff, null for others. Staff to whom he is listed for a need read it as points of a reason: what decides is told (PIPL art. 24).",
     )
     qualifications: list[Annotated[Qualification, strawberry.lazy("resolvers.people.volunteering")]] = w.many(
         match=lambda item, parent: item.person_id == parent.person_id,

@@ -14,7 +14,8 @@ from models.access import Role
 from models.clock import SHANGHAI
 from models.exchange import offering
 from models.exchange import rules as r
-from models.exchange.kinds import Fulfilment, Kind, Origin, Side, Unit
+from models.exchange.kinds import Fulfilment, Kind, Missing, Origin, Side, Unit
+from models.exchange.problems import NotQualified
 from models.exchange.states import (
     AGREED,
     BOOKED,
@@ -237,3 +238,7 @@ class Exchange(RuleBasedStateMachine):
 
 
 TestExchange = Exchange.TestCase
+
+
+def test_a_refusal_says_what_is_missing_in_chinese() -> None:
+    assert NotQualified(missing=Missing.LANGUAGE).message == "不符合该需求的要求：手语。"

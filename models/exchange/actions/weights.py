@@ -13,7 +13,7 @@ from models.base import table
 from models.database import Db, Statement
 from models.exchange import rules
 from models.exchange.weights import NAMES, MatchWeights, Weights, checked
-from models.problems import refuses
+from models.problems import InvalidInput, refuses
 
 match_weights = table(MatchWeights)
 ONE_AT_A_TIME = Statement(sa.select(sa.func.pg_advisory_xact_lock(sa.literal_column("721028"))))
@@ -38,7 +38,7 @@ INSERT = Statement(
 async def set_match_weights(db: Db, given: Mapping[str, int], note: str) -> UUID:
     """Sets weights, which count from this transaction on; what is not given stays. Returns the version's id.
 
-    Raises InvalidInput for values out of bounds, and for a note of less than 2 or more than 200 characters: whoever is
+    Raises InvalidInput for values out of bounds, for those that count already, and for a note of less than 2 or more than 200 characters: whoever is
     ranked may read why (PIPL art. 24).
     """
     why = rules.reason(note, "note")
@@ -47,6 +47,8 @@ async def set_match_weights(db: Db, given: Mapping[str, int], note: str) -> UUID
     assert newest is not None
     before = Weights(**{name: newest[name] for name in NAMES})
     after = checked(dataclasses.replace(before, **given))
+    if after == before:
+        raise InvalidInput(field="input", reason="与现行权重相同，无须修改。")
     made: UUID = await db.value(INSERT, version=newest["version"] + 1, note=why, **dataclasses.asdict(after))
     db.detail = {"version": newest["version"] + 1, **given}
     return made
