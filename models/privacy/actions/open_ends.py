@@ -16,7 +16,7 @@ from models.base import table
 from models.database import Db, Statement
 from models.exchange.actions import cancel_commitment, cancel_need, decline_commitment, withdraw_offer
 from models.exchange.kinds import SubmittedVia
-from models.exchange.states import LIVE, NEED_STEPS, OFFER_STEPS, CommitmentStatus, NeedStatus
+from models.exchange.states import LIVE, NEED_STEPS, CommitmentStatus, NeedStatus, OfferStatus
 from models.exchange.tables import Commitment, Need, Offer
 from models.exchange.visible import is_any
 from models.funds.rules import DisbursementStatus
@@ -33,7 +33,7 @@ WHO = sa.bindparam("person", type_=sa.Uuid(), unique=False)
 REASON = "本人注销账户"
 
 OPEN_NEEDS = (*dict.fromkeys(s for (_, s) in NEED_STEPS if s is not NeedStatus.CLOSED),)
-OPEN_OFFERS = (*dict.fromkeys(s for (_, s) in OFFER_STEPS),)
+OPEN_OFFERS = (OfferStatus.DRAFT, OfferStatus.PENDING_REVIEW, OfferStatus.PUBLISHED, OfferStatus.PAUSED)
 UNSETTLED = (
     DisbursementStatus.DRAFT,
     DisbursementStatus.SUBMITTED,
