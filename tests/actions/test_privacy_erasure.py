@@ -170,7 +170,7 @@ async def test_nothing_personal_is_left_in_any_table(
     assert shown == ["陪诊：心内科"], "only a need's title, which is public, stands in the clear"
     assert {cell.split(".")[0] for cell in await sealed_about(server, database, lived.person)} == {
         *("person_name", "person_contact", "person_identity", "resident", "need", "commitment", "attendance"),
-        *("wechat_identity", "account_login", "bound_phone"),
+        *("wechat_identity", "account_login", "bound_phone", "qualification"),
     }
     assert await sealed_about(server, database, donor) == ["donor_name.name"]
     await erase(ask, lived.me)
