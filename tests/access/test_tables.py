@@ -16,12 +16,15 @@ from resolvers.engine.engine import Engine
 from tests.access.crawl import GIVEN, Crawler, without_limits
 
 WITHOUT_A_RULE = {
+    "availability",
     "claim_try",
     "client_release",
     "data_key",
+    "demand",
     "event",
     "idempotency_record",
     "login_code",
+    "need_attention",
     "person_merge",
     "platform_token",
     "rate_bucket",
