@@ -26,12 +26,14 @@ def solve(
     *,
     seconds: float | None = None,
     seed: int = 0,
-    workers: int = 1,
     fairness: float = 0.0,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Assignment:
-    """The best plan found in about `seconds` of wall time; without a limit, when every block of neighbours is exact.
+    """The best plan found in about `seconds`; without a limit, when every block of neighbours is exact.
+
+    They are wall time in small rounds. In large ones they are this process's processor time, lest others' load on the
+    machine spoil the plan, but never more than twice as much wall time, but for bids that are in the making.
 
     `fairness` adds, for districts served worse than the city, up to that share (twice) of a need's base to its worth. Such
     a plan is kept only if the worst district rises by it; what it costs in plain objective is not bounded. Small rounds without a limit are optimal.
@@ -77,7 +79,7 @@ class Work:
         tell: Tell | None,
         cancelled: Callable[[], bool] | None,
     ) -> None:
-        self.began = time.monotonic()
+        self.began, self.used = time.monotonic(), time.process_time()
         self.instance, self.seconds, self.seed = instance, seconds, seed
         self.tell, self.cancelled = tell, cancelled
         self.stages: list[Stage] = []
@@ -90,7 +92,10 @@ class Work:
         self.stage("candidates", 0.1)
 
     def left(self) -> float:
-        return float("inf") if self.seconds is None else self.seconds - (time.monotonic() - self.began)
+        if self.seconds is None:
+            return float("inf")
+        wall = time.monotonic() - self.began
+        return self.seconds - (wall if self.small else max(wall / 2, time.process_time() - self.used))
 
     def stage(self, name: str, done: float) -> None:
         """Writes down where it is. Raises Cancelled."""
@@ -110,10 +115,7 @@ class Work:
         if start is None:
             from models.exchange.matching.bidding import bids
 
-            scale = len(self.instance.needs.quantity) / 30_000
-            room = 40.0 if self.seconds is None else self.left() / max(scale, 0.3)
-            step = 2000 if room > 30 else 3000
-            self.edges = bids(self.instance, self.given, self.gain, step, self.bidding, self.left)
+            self.edges = bids(self.instance, self.given, self.gain, self.bidding, self.left)
             self.stage("bids", 0.7)
         else:
             self.edges = start

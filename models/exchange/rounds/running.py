@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import os
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -163,7 +162,7 @@ async def _work(run: Run, now: datetime) -> bool:
         )
     gathered = await asyncio.to_thread(gather, snapshot, days)
     run.stage, run.progress = MatchStage.SOLVING, GATHERED
-    asked = Asked(gathered.instance, row["seconds"], row["seed"], row["fairness"], os.cpu_count() or 1)
+    asked = Asked(gathered.instance, row["seconds"], row["seed"], row["fairness"])
     answer = await plan(asked, run.solving)
     run.stage, run.progress = MatchStage.WRITING, SOLVED
 

@@ -32,7 +32,6 @@ class Asked:
     seconds: int
     seed: int
     fairness: float
-    workers: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +69,6 @@ def solved(asked: Asked, tell: Any) -> Answered:
         instance,
         seconds=asked.seconds,
         seed=asked.seed,
-        workers=asked.workers,
         fairness=asked.fairness,
         progress=lambda p: tell(p.done),
     )
