@@ -32,7 +32,7 @@ def seconds_for(needs: int) -> float:
     From M on it is processor time (see `solve`): on a loaded machine it takes longer, and the plan is as good.
     """
     if needs <= 2_000:
-        return 3.0
+        return 3.3
     return 10.4 + needs / 4_000 if needs <= 50_000 else min(240.0, needs / 1_250)
 
 

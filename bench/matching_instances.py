@@ -58,7 +58,7 @@ def geography(rng, ncom):
     return d, xy, pop / pop.sum()
 
 
-def generate(n_needs, seed=1, ratio=1.0):
+def generate(n_needs: int, seed: int = 1, ratio: float = 1.0) -> dict[str, "np.ndarray"]:
     rng = np.random.default_rng(seed)
     FULL = 967
     dist_all, xy_all, pop_all = geography(np.random.default_rng(20260101), FULL)

@@ -10,7 +10,15 @@ from uuid import UUID
 import asyncpg
 import orjson
 import pytest
-from graphql import GraphQLField, GraphQLSchema, get_named_type, is_abstract_type, is_interface_type, is_leaf_type
+from graphql import (
+    GraphQLField,
+    GraphQLSchema,
+    get_named_type,
+    is_abstract_type,
+    is_interface_type,
+    is_leaf_type,
+    is_required_argument,
+)
 
 from models.access import Actor
 from models.pool import Pool
@@ -25,8 +33,9 @@ GIVEN = {
     "level": "COMMUNITY",
     "byMonth": "false",
     "months": "12",
+    "search": '"老人"',
 }
-"""What reports are asked with."""
+"""What reports are asked with, and fields that must be asked with something."""
 
 
 class Held(Pool):
@@ -159,7 +168,10 @@ class Crawler:
                 if name != "viewerCan":  # yes or no; long to write, and no row's id or name
                     out.append(self.field(name, field, depth, {}))
             elif depth > 0:
-                out.append(self.field(name, field, depth - 1, {"first": "3"} if "first" in field.args else {}))
+                given = {n: GIVEN[n] for n, a in field.args.items() if is_required_argument(a)}
+                if "first" in field.args:
+                    given["first"] = str(min(3, getattr(word, "limit", 3)))
+                out.append(self.field(name, field, depth - 1, given))
         return " ".join(out)
 
 

@@ -43,17 +43,22 @@ def depths(slug: str, roots: list[str]) -> dict[str, int]:
 class Judge:
     """What one caller may read."""
 
-    def __init__(self, slug: str, demo: Demo, stock: Stock, visible: dict[str, set[Key]], taken: set[Key]) -> None:
+    def __init__(
+        self, slug: str, demo: Demo, stock: Stock, visible: dict[str, set[Key]], taken: set[Key], papers: set[Key]
+    ) -> None:
         self.slug, self.actor, self.stock, self.visible, self.taken = slug, demo.actors[slug], stock, visible, taken
+        self.papers = papers
 
     def plain(self, path: tuple[str, ...], text: str, around: Mapping[str, Any]) -> bool:
-        """Whether a text may hold a plain name: his own, a volunteer's of his organization, a donor's who consents,
+        """Whether a text may hold a plain name, or a number: his own, a volunteer's of his organization, a donor's who consents,
         and for a foundation's finance roles one of its donors'."""
         if (path[0], path[-1]) in OWN and len(path) == 2:
             return self.actor.person is not None and text == self.stock.of[self.actor.person][OWN[path[0], path[-1]]]
         if path[-1] == "fullName":
             person = UUID(around["id"].rpartition("_")[2])
             return text == self.stock.of[person][0] and (person == self.actor.person or person in self.taken)
+        if path[-1] == "number" and around["__typename"] == "Qualification":
+            return UUID(around["id"].rpartition("_")[2]) in self.papers
         return path[-1] == "publicName" and text in self.stock.consented
 
     def may_open(self, kind: str, person: UUID) -> bool:
@@ -71,7 +76,8 @@ def test_nothing_hidden_is_found(demo: Demo, engine: Engine, matrix: Matrix, sto
         crawler, looking = Crawler(engine, actor, connection), Looking(actor, connection)
         visible = {table: await looking.seen(table, "id") for table in set(tables.values())}
         taken = await looking.seen("organization_volunteer", "person_id") if actor.role is Role.NGO_STAFF else set()
-        judge = Judge(slug, demo, stock, visible, taken)
+        own = await connection.fetch("SELECT id FROM qualification WHERE person_id = $1", actor.person)
+        judge = Judge(slug, demo, stock, visible, taken, {row["id"] for row in own})
         never = forbidden(matrix, actor.role)
         answered = 0
         for root, depth in depths(slug, list(crawler.roots())).items():
@@ -128,7 +134,7 @@ def test_a_rule_that_is_not_woven_in_would_be_found(demo: Demo, stock: Stock, ta
 
 
 def test_a_mask_that_is_removed_would_be_found(demo: Demo, stock: Stock) -> None:
-    actor, judge = demo.actors["volunteer"], Judge("volunteer", demo, stock, {}, set())
+    actor, judge = demo.actors["volunteer"], Judge("volunteer", demo, stock, {}, set(), set())
 
     def too_much() -> set[tuple[str, UUID]]:
         async def crawl(connection: asyncpg.Connection) -> set[tuple[str, UUID]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -97,6 +98,16 @@ def document(steps: list[Any], leaf: str) -> str:
     return f"{{ {text} }}"
 
 
+def through(engine: Engine, type_name: str, steps: list[Any]) -> Iterator[bool]:
+    """Of each step of a way, whether Python computes it: such a field is compiled for the columns that it needs."""
+    type_: Any = engine.schema.query_type
+    for name, _, kind in steps:
+        field = type_.fields[name]
+        yield isinstance(words.word_of(field), words.Computed)
+        type_ = engine.schema.type_map[kind] if kind else get_named_type(field.type)
+    assert type_.name == type_name
+
+
 @pytest.mark.parametrize("role", [Role.NGO_STAFF, Role.FUND_MAKER, Role.RESIDENT])
 def test_only_these_fields_read_plain_values(engine: Engine, role: Role) -> None:
     crawler: Any = Crawler(engine, PUBLIC_ACTOR, None)  # type: ignore[arg-type]
@@ -109,7 +120,8 @@ def test_only_these_fields_read_plain_values(engine: Engine, role: Role) -> None
                 if not is_leaf_type(get_named_type(field.type)) or not steps:
                     continue
                 asked = engine.documents.get(document(steps, name), None)
-                sql = engine.plan(asked, asked.coerce({}), role, strict=True).sql
+                computed = any(through(engine, type_name, steps))
+                sql = engine.plan(asked, asked.coerce({}), role, strict=not computed).sql
                 looked += 1
                 for table in SECRETS:
                     if re.search(rf"\b{table}\b", sql):
