@@ -8,6 +8,8 @@ seed gives the same bytes (tests/matching keeps their hashes), so nothing here m
 # ruff: noqa: C408, E731
 # mypy: ignore-errors
 
+from typing import Any
+
 import numpy as np
 
 CATS = [
@@ -58,7 +60,7 @@ def geography(rng, ncom):
     return d, xy, pop / pop.sum()
 
 
-def generate(n_needs: int, seed: int = 1, ratio: float = 1.0) -> dict[str, "np.ndarray"]:
+def generate(n_needs: int, seed: int = 1, ratio: float = 1.0) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     FULL = 967
     dist_all, xy_all, pop_all = geography(np.random.default_rng(20260101), FULL)
