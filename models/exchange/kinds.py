@@ -192,11 +192,13 @@ class Missing(enum.StrEnum):
     CERTIFICATE = "CERTIFICATE"
     LANGUAGE = "LANGUAGE"
     GENDER = "GENDER"
+    AGE = "AGE"
 
 
 labelled(
     Missing,
     {
+        Missing.AGE: "年满18周岁",
         Missing.SKILL: "所需技能",
         Missing.CERTIFICATE: "所需资质证书",
         Missing.LANGUAGE: "手语",
@@ -204,6 +206,7 @@ labelled(
     },
     description="What somebody lacks to serve a need.",
     describe={
+        Missing.AGE: "Eighteen years: a minor does not serve what is risky.",
         Missing.SKILL: "The skill that it takes.",
         Missing.CERTIFICATE: "A certificate that it, or its category, takes, verified and valid.",
         Missing.LANGUAGE: "Sign language.",

@@ -115,7 +115,7 @@ def unmatched(need: Any, offer: Any, now: Any) -> Any:
     """Whether whom a need is for, or the volunteer who offers, is not to be matched by the machine (PIPL art. 24, 31),
     or does not want the other."""
     refused = sa.func.matching_refused(need.beneficiary_id, offer.person_id, now, type_=sa.Boolean())
-    return sa.or_(refused, avoids(need.subject_id, offer.person_id, need.category_code))
+    return sa.or_(refused, avoids(offer.person_id, need.subject_id, need.category_code))
 
 
 def wanted(need: Any) -> Any:

@@ -19,6 +19,7 @@ from models.access import STAFF_ROLES, Actor, Role
 from models.events import of
 from models.exchange import queries as q
 from models.exchange.changes import COUNTING, among, constant, spoken
+from models.exchange.kinds import Kind
 from models.exchange.states import TRIAGE
 from models.exchange.tables import Commitment, Need
 from models.exchange.visible import COMMUNITY_DIGITS, Where, in_scope, is_any, normal, own
@@ -126,6 +127,7 @@ def near(event: Any, view: Any, every: Every) -> Source:
     condition = sa.and_(
         me.c.person_id == view.actor.person,
         normal(needs.c),
+        is_any(needs.c.kind, (Kind.SERVICE,)),
         needs.c.opened_at <= event.c.at,
         km <= me.c.radius_km,
         serves,

@@ -148,6 +148,7 @@ RETURNS TABLE (place smallint, slot smallint, starts_at timestamptz, ends_at tim
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WITH chosen AS (
         SELECT o.place, o.starts_at, o.ends_at FROM need_option o WHERE o.need_id = of
+            AND o.place IS NOT DISTINCT FROM coalesce((SELECT n.option_place FROM need n WHERE n.id = of), o.place)
         UNION ALL
         SELECT 0::smallint, w.a, w.b FROM (VALUES (window_from, window_to)) w (a, b)
         WHERE w.b - w.a <= interval '24 hours' AND NOT EXISTS (SELECT FROM need_option o WHERE o.need_id = of)
@@ -820,6 +821,7 @@ OF_NEED = (
     "@y",
     "@window_from",
     "@window_to",
+    "@option_place",
     "@due_at",
     "@gender_preference",
     "@gender_required",

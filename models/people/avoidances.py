@@ -46,6 +46,7 @@ class Avoidance(Table, table=True):
     created_at: datetime = instant()
 
 
-def avoids(one: Any, other: Any, category: Any) -> Any:
-    """Whether one of two people does not want the other, or this category, as SQL. Nobody (NULL) avoids nobody."""
-    return sa.func.avoids(one, other, category, type_=sa.Boolean())
+def avoids(serves: Any, served: Any, category: Any) -> Any:
+    """Whether one of two people does not want the other, or whoever would serve not this category, as SQL: who does not
+    wish to help the elderly may well need help himself. Nobody (NULL) avoids nobody."""
+    return sa.func.avoids(serves, served, category, type_=sa.Boolean())

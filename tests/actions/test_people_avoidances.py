@@ -67,6 +67,7 @@ async def test_it_counts_in_both_directions_and_for_nobody_else(scene: Scene) ->
 async def test_a_category_stands_for_all_under_it(scene: Scene, said: str, asked: str, stands: bool) -> None:
     await actions.add_avoidance(scene.as_("wang"), category=said)
     assert await avoids(scene, "wang", "grandmother", asked) is stands
+    assert not await avoids(scene, "grandmother", "wang", asked), "he may well need such help himself"
 
 
 async def test_nobody_else_sees_it_whatever_his_office(scene: Scene) -> None:

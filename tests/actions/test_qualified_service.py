@@ -111,3 +111,15 @@ async def test_a_session_for_such_a_need_is_signed_up_for_and_served_with_it(
     await connection.execute("UPDATE qualification SET status = 'VERIFIED', reason = NULL WHERE id = $1", held)
     await activity.check_in(there.as_(there.ngo, at("08:30")), part)
     assert (await there.row("attendance", part))["status"] == "CHECKED_IN"
+
+
+async def test_a_minor_does_not_serve_what_is_risky(scene: Scene) -> None:
+    need = await scene.need(category=scene.n.categories["ELDERLY.BATHING"])
+    wang = scene.n.people["wang"]
+    await scene.c.execute(
+        "UPDATE volunteer SET adult_on = $2 WHERE person_id = $1", wang, END.date() + timedelta(days=1)
+    )
+    async with refused(scene, NotQualified, missing=Missing.AGE):
+        await exchange.claim_need(scene.as_("wang"), need)
+    await scene.c.execute("UPDATE volunteer SET adult_on = $2 WHERE person_id = $1", wang, END.date())
+    assert await exchange.claim_need(scene.as_("wang"), need)

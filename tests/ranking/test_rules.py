@@ -72,6 +72,17 @@ async def full_later(s: Streets, id: UUID) -> None:
     await s.confirmed(await s.need(window_from=START + timedelta(days=7), window_to=END + timedelta(days=7)))
 
 
+async def two_appointments(s: Streets, id: UUID, fixed: int | None) -> None:
+    """On Tuesday, when he has time, or on Thursday; one of them is fixed once somebody has promised to come."""
+    for place in range(2):
+        days = timedelta(days=2 * place)
+        await s.c.execute(
+            "INSERT INTO need_option (need_id, place, starts_at, ends_at) VALUES ($1, $2, $3, $4)",
+            *(id, place, START + days, END + days),
+        )
+    await s.c.execute("UPDATE need SET options = 2, option_place = $2 WHERE id = $1", id, fixed)
+
+
 TUESDAY = START.date()
 ABSENT = "INSERT INTO volunteer_absence (person_id, starts_on, ends_on) VALUES ($1, '{}', '{}')"
 AVOIDS = "INSERT INTO avoidance (person_id, avoided_person_id, created_at) VALUES ($1, $2, now())"
@@ -90,6 +101,7 @@ OUT: dict[str, Change] = {
     "gender": need("gender_preference = 'FEMALE', gender_required = true"),
     "sign language": need("language = 'SIGN'"),
     "absent": run(ABSENT.format(TUESDAY, TUESDAY), "wang"),
+    "another appointment was fixed": lambda s, id: two_appointments(s, id, 1),
     "avoids him": run(AVOIDS, "wang", "grandmother"),
     "is avoided": run(AVOIDS, "grandmother", "wang"),
     "avoids the kind": run(AVOIDS_KIND.format("ELDERLY"), "wang"),
@@ -133,6 +145,9 @@ IN: dict[str, Change] = {
     "another language, only wished for": need("language = 'KOREAN'"),
     "absent the day after": run(ABSENT.format(TUESDAY + timedelta(days=1), TUESDAY + timedelta(days=9)), "wang"),
     "avoids another kind": run(AVOIDS_KIND.format("CULTURE"), "wang"),
+    "who is served avoids the kind": run(AVOIDS_KIND.format("ELDERLY"), "grandmother"),
+    "one of two appointments": lambda s, id: two_appointments(s, id, None),
+    "the appointment that was fixed": lambda s, id: two_appointments(s, id, 0),
     "an overdue hold": held_again,
     "in time from there": nearly_booked,
     "a full week later": full_later,

@@ -58,7 +58,7 @@ SUITS = Statement(
     sa.select(
         is_own(_person).label("own"),
         is_refused(_person).label("refused"),
-        avoids(need.c.subject_id, _person, need.c.category_code).label("avoided"),
+        avoids(_person, need.c.subject_id, need.c.category_code).label("avoided"),
         misses(need.c, _person, bound("on_day", sa.Date())).label("missing"),
     ).where(need.c.id == bound("id", UUID_))
 )

@@ -229,14 +229,11 @@ def _refused(snapshot: Snapshot, asked: list[Want], people: list[Helper]) -> Ite
             persons[row["person_id"]].add(row["avoided_person_id"])
             persons[row["avoided_person_id"]].add(row["person_id"])
     for n, want in enumerate(asked):
-        code = want.row["category_code"]
         for who in want.people:
             for p in by_person.get(who, ()):
                 yield n, p
-            for other in persons.get(who, ()):
-                yield from ((n, p) for p in by_person.get(other, ()))
-            if {code, code.partition(".")[0]} & categories.get(who, set()):
-                yield from ((n, p) for p in range(len(people)))
+        for other in persons.get(want.served, ()):
+            yield from ((n, p) for p in by_person.get(other, ()))
         household = want.row["household"]
         if household is not None:
             yield from ((n, p) for p in by_household.get(household, ()))

@@ -160,6 +160,7 @@ PREVIOUS = f"""
 SELECT DISTINCT ON (n.id) n.id AS need_id, c.person_id, c.organization_id
 FROM need n
 JOIN need before ON before.beneficiary_id = n.beneficiary_id AND before.category_code = n.category_code
+    AND before.sensitivity = 'NORMAL'
 JOIN commitment c ON c.need_id = before.id AND c.status = 'COMPLETED'
 WHERE {SCOPE} ORDER BY n.id, c.ended_at DESC, c.id DESC
 """  # noqa: S608

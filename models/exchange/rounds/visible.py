@@ -68,7 +68,7 @@ def still(row: Any, viewer: Viewer, *conditions: Any) -> Where:
     apart = sa.or_(
         sa.func.matching_refused(asked.c.beneficiary_id, row.person_id, viewer.now, type_=sa.Boolean()),
         sa.func.coalesce(
-            sa.func.avoids(asked.c.subject_id, row.person_id, asked.c.category_code, type_=sa.Boolean()), sa.false()
+            sa.func.avoids(row.person_id, asked.c.subject_id, asked.c.category_code, type_=sa.Boolean()), sa.false()
         ),
     )
     together = sa.or_(sa.not_(is_any(row.status, (MatchProposalStatus.OPEN,))), sa.not_(apart))

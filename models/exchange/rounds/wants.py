@@ -64,8 +64,14 @@ class Want:
 
     @property
     def people(self) -> frozenset[UUID]:
-        """Whose need it is: they serve it not, and whom they avoid neither."""
+        """Whose need it is: they serve it not."""
         return frozenset({self.row["requester_id"], self.row["subject_id"]} - {NO_ONE})
+
+    @property
+    def served(self) -> UUID:
+        """Who meets whoever comes: the beneficiary; of a need of a place or a group whoever asked."""
+        subject: UUID = self.row["subject_id"]
+        return self.row["requester_id"] if subject == NO_ONE else subject
 
 
 def wants(

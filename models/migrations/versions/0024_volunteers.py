@@ -84,11 +84,10 @@ FUNCTIONS = (
                                            AND q.status = 'VERIFIED' AND (q.valid_to IS NULL OR q.valid_to >= on_day)))
     """,
     """
-    CREATE FUNCTION avoids(a uuid, b uuid, category text) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN EXISTS (SELECT FROM avoidance v WHERE v.person_id = a
-                   AND (v.avoided_person_id = b OR v.category_code IN (category, split_part(category, '.', 1))))
-        OR EXISTS (SELECT FROM avoidance v WHERE v.person_id = b
-                   AND (v.avoided_person_id = a OR v.category_code IN (category, split_part(category, '.', 1))))
+    CREATE FUNCTION avoids(serves uuid, served uuid, category text) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN EXISTS (SELECT FROM avoidance v WHERE v.person_id = serves
+                   AND (v.avoided_person_id = served OR v.category_code IN (category, split_part(category, '.', 1))))
+        OR EXISTS (SELECT FROM avoidance v WHERE v.person_id = served AND v.avoided_person_id = serves)
     """,
     """
     CREATE FUNCTION volunteer_starts() RETURNS trigger LANGUAGE plpgsql AS $$

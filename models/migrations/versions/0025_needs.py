@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
+from models.migrations.functions_0028 import RISKY
 
 revision = "0025"
 down_revision = "0024"
@@ -46,7 +47,7 @@ CREATE VIEW item_fact AS
     FROM need n
     WHERE n.kind = 'LIVELIHOOD_ITEM' AND n.opened_at IS NOT NULL AND n.status NOT IN ('CANCELLED', 'SPLIT')
 """
-MISSES = """
+MISSES = f"""
 CREATE FUNCTION need_misses(person uuid, skill text, certificate text, category text, language text, gender text,
                             on_day date) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE
@@ -57,6 +58,8 @@ RETURN CASE
     WHEN gender IS NOT NULL AND NOT EXISTS (
         SELECT FROM person p WHERE p.id = person AND p.gender = need_misses.gender) THEN 'GENDER'
     WHEN NOT qualified_for(person, certificate, category, on_day) THEN 'CERTIFICATE'
+    WHEN category IN ({', '.join(f"'{code}'" for code in RISKY)}) AND EXISTS (
+        SELECT FROM volunteer v WHERE v.person_id = person AND v.adult_on > on_day) THEN 'AGE'
 END
 """
 UNIT = """
