@@ -92,10 +92,13 @@ def _columns(type_: Any) -> set[str]:
 
 
 def _listed(counted: Any, columns: list[Any]) -> Any:
-    """The counts of one row as rows, in order."""
+    """The counts of one row as rows, in order: said, since parts of a union may be run beside one another."""
     row = counted.subquery("counted")
-    parts = [sa.select(c.label("n")).select_from(row) for c in row.c]
-    return (sa.union_all(*parts) if len(parts) > 1 else parts[0]).scalar_subquery()
+    parts = [
+        sa.select(sa.literal_column(str(i)).label("at"), c.label("n")).select_from(row) for i, c in enumerate(row.c)
+    ]
+    each = (sa.union_all(*parts) if len(parts) > 1 else parts[0]).subquery("each")
+    return sa.select(each.c.n).order_by(each.c.at).scalar_subquery()
 
 
 def told(value: Any) -> bool:
