@@ -28,7 +28,7 @@ DELETE FROM event_pdefault WHERE ctid = ANY (ARRAY (
     SELECT event.ctid FROM event_pdefault AS event, relay_position AS here
     WHERE event.at < $1 AND here.name = 'main' AND (event.xid, event.id) <= (here.xid, here.event_id) LIMIT {CHUNK}
 ))
-"""  # noqa: S608
+"""  # noqa: S608 - of a number written here
 """Rows of months that have no partition: of times that requests gave, outside production."""
 
 

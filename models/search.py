@@ -170,6 +170,21 @@ def ways(text: str) -> list[Way]:
     return [tuple(sorted(map(_signed, keys))) for keys in dict.fromkeys(combined)]
 
 
+@functools.lru_cache(maxsize=2_000)
+def _ways(text: str) -> list[Way]:
+    return ways(text)
+
+
+def sought(text: str, way: int, area: str | None, category: str | None) -> list[int]:
+    """The keys that a row must all have to be found by one of the ways of reading a search, in a place and a category:
+    the conditions themselves stand beside. Raises InvalidInput as `ways` does."""
+    found = _ways(text)
+    if way >= len(found):
+        return [NEVER]
+    narrowed = place_keys(area)[-1:] if area and len(area) in (6, 9, 12, 15) else []
+    return [*found[way], *narrowed, *([narrowing("category", category)] if category else [])]
+
+
 def _product(of: Iterable[list[set[int]]]) -> int:
     out = 1
     for read in of:

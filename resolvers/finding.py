@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 import strawberry
@@ -12,39 +11,31 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from models import search
 from models.problems import InvalidInput
-from models.territory import geo
+from models.territory import asked
 from resolvers.engine import words as w
 from resolvers.engine.plans import BadInput, storable
 
+R = TypeVar("R")
 SEARCH = (
     "With these words, in any order: at least one character each, in Chinese (traditional or simplified), pinyin"
     " (`peizhen`, from three letters on, or the first two letters of a character's) or initials (`pz`). Signs part words;"
     " wildcards are signs. At most 50 characters and 8 words."
 )
-MOST_KM, LEAST_KM, MOST_MINUTES = 50.0, 0.1, 120
-DEFAULT_MINUTES = 15
 
 
-@functools.lru_cache(maxsize=2_000)
-def _ways(text: str) -> list[search.Way]:
-    return search.ways(storable(text))
+def by_law(read: Callable[..., R], *given: Any) -> R:
+    """What a law of the models makes of an argument. Raises BadInput where that refuses it."""
+    try:
+        return read(*given)
+    except InvalidInput as no:
+        raise BadInput(no.reason) from None
 
 
 def _way(place: int) -> Callable[[Any], list[int]]:
     """The keys of one way of reading what is searched for, with those of the place and category beside it."""
-
-    def make(given: Mapping[str, Any]) -> list[int]:
-        try:
-            found = _ways(given["search"])
-        except InvalidInput as no:
-            raise BadInput(no.reason) from None
-        if place >= len(found):
-            return [search.NEVER]
-        area, category = given.get("under"), given.get("category")
-        narrowed = search.place_keys(area)[-1:] if area and len(area) in (6, 9, 12, 15) else []
-        return [*found[place], *narrowed, *([search.narrowing("category", category)] if category else [])]
-
-    return make
+    return lambda given: by_law(
+        search.sought, storable(given["search"]), place, given.get("under"), given.get("category")
+    )
 
 
 KEYS = ARRAY(sa.Integer())
@@ -81,10 +72,8 @@ class TextRange:
 
 def highlights(text: str, sought: str) -> list[TextRange]:
     """What to highlight of a text for a search. Raises BadInput."""
-    try:
-        found = [{"start": start, "end": end} for start, end in search.found_in(text, storable(sought))]
-    except InvalidInput as no:
-        raise BadInput(no.reason) from None
+    places = by_law(search.found_in, text, storable(sought))
+    found = [{"start": start, "end": end} for start, end in places]
     return cast(list[TextRange], found)  # the executor reads dicts
 
 
@@ -100,30 +89,16 @@ class NearInput:
     )
 
 
-def _place(given: Mapping[str, Any]) -> tuple[float, float]:
-    if not geo.in_city(given["latitude"], given["longitude"]):
-        raise BadInput("位置不在沈阳市范围内。")
-    return geo.on_plane(given["latitude"], given["longitude"])
-
-
-def _reach(given: Mapping[str, Any]) -> float:
-    km, minutes = given.get("withinKm"), given.get("withinWalkMinutes")
-    if km is not None and minutes is not None:
-        raise BadInput("公里数和步行分钟数只能填一个。")
-    if km is not None:
-        if not LEAST_KM <= km <= MOST_KM:
-            raise BadInput("距离须在 0.1 至 50 公里之间。")
-        return float(km)
-    walked = DEFAULT_MINUTES if minutes is None else minutes
-    if not 1 <= walked <= MOST_MINUTES:
-        raise BadInput("步行时间须在 1 至 120 分钟之间。")
-    return walked * geo.WALK_KM
+def _placed(given: Mapping[str, Any]) -> tuple[float, float]:
+    return by_law(asked.place, given["latitude"], given["longitude"])
 
 
 READS = {
-    "x": w.Reading(sa.Double(), lambda given: _place(given)[0]),
-    "y": w.Reading(sa.Double(), lambda given: _place(given)[1]),
-    "km": w.Reading(sa.Double(), _reach),
+    "x": w.Reading(sa.Double(), lambda given: _placed(given)[0]),
+    "y": w.Reading(sa.Double(), lambda given: _placed(given)[1]),
+    "km": w.Reading(
+        sa.Double(), lambda given: by_law(asked.reach, given.get("withinKm"), given.get("withinWalkMinutes"))
+    ),
 }
 
 

@@ -12,7 +12,7 @@ import strawberry
 from models.labels import labelled
 from models.territory import tables, visible
 from models.territory.near import points_by_distance, within
-from models.territory.queries import under
+from models.territory.queries import under, valid_on
 from models.territory.rules import DivisionLevel, Measure, ServicePointKind
 from resolvers.common import Connection, Node, Position, position
 from resolvers.engine import words as w
@@ -113,7 +113,7 @@ class DivisionFilter:
         lambda row, value: sa.func.strpos(row.name, value) > 0, description="With this text in the name."
     )
     valid_on: date | None = w.where(
-        lambda row, value: sa.and_(row.valid_from <= value, sa.or_(row.valid_to.is_(None), row.valid_to >= value)),
+        valid_on,
         description="Valid on this day.",
     )
 
@@ -154,7 +154,7 @@ class ServicePointFilter:
     )
     under: str | None = w.where(lambda row, value: under(row.area, value), description="In the division of this code.")
     valid_on: date | None = w.where(
-        lambda row, value: sa.and_(row.valid_from <= value, sa.or_(row.valid_to.is_(None), row.valid_to >= value)),
+        valid_on,
         description="There on this day.",
     )
     search: str | None = searched("In the name, or its community's.")

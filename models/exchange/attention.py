@@ -18,7 +18,6 @@ from uuid import UUID
 
 import asyncpg
 import orjson
-import sqlalchemy as sa
 from sqlmodel import Field
 
 from models.base import Table, check, count, instant
@@ -92,6 +91,3 @@ class Tally:
 def listed(data: Mapping[str, Any], keys: tuple[str, ...]) -> set[UUID]:
     """The needs under some roots of an answer, as far as their ids were asked for."""
     return {UUID(found.decode()) for key in keys for found in NEED.findall(orjson.dumps(data.get(key)))}
-
-
-need_attention: sa.Table = NeedAttention.__table__  # type: ignore[attr-defined]

@@ -17,7 +17,7 @@ from models.access import FUND_ROLES, Role
 from models.exchange import rules
 from models.exchange.kinds import GenderPreference, Hint, Kind, Unit
 from models.exchange.venues import VenueAccess, VenueEquipment
-from models.people.availability import Language
+from models.people.availability import LEAST_RADIUS_KM, MOST_RADIUS_KM, Language
 from models.problems import InvalidInput
 from models.rules_text import clean
 from models.territory import geo
@@ -31,8 +31,6 @@ MOST_SKILLS = 20
 MOST_PARALLEL = 10_000
 MOST_SEATS = 100_000
 LONGEST_NOTICE = timedelta(days=30)
-LEAST_RADIUS, MOST_RADIUS = 0.5, 50.0
-"""In kilometres; the city is about 200 km long, and its built-up part 40 km across."""
 LONGEST_EXTERNAL_ID = 64
 ANY_SERVICE = timedelta(minutes=60)
 """How long help takes where a need does not say."""
@@ -204,7 +202,7 @@ def notice(given: int) -> int:
 
 def radius(given: float | None) -> float | None:
     """Kilometres, 0.5 to 50. Raises InvalidInput."""
-    if given is not None and not LEAST_RADIUS <= given <= MOST_RADIUS:
+    if given is not None and not LEAST_RADIUS_KM <= given <= MOST_RADIUS_KM:
         raise refuse("radiusKm", "服务半径须在 0.5 至 50 公里之间。")
     return None if given is None else geo.real(round(given, 2))
 

@@ -32,6 +32,9 @@ LONGEST_WINDOW = timedelta(days=400)
 MOST = 10_000
 """The largest quantity that one need or offer may ask for."""
 
+RISKY = ("ELDERLY.BATHING", "DISABLED.CARE", "SAFETY.PATROL", "SAFETY.FIRE", "SAFETY.REPAIRS", "MEDIATION.FAMILY")
+"""Categories that nobody under 18 serves in (I10; Charity Law art. 67). The migrations hold the same."""
+
 TRIAGERS = frozenset({Role.COMMUNITY_STAFF, Role.SOCIAL_WORKER})
 STAFF = frozenset({*TRIAGERS, Role.GRID_OFFICER})
 PROVIDERS = frozenset({Role.VOLUNTEER, Role.NGO_STAFF})

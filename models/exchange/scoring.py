@@ -70,37 +70,25 @@ class Reader(enum.StrEnum):
     ORGANIZATION = "ORGANIZATION"
 
 
+ALIKE = {
+    T.CERTIFICATE: "持证",
+    T.RELIABILITY: "履约情况",
+    T.GENDER: "符合性别意愿",
+    T.LANGUAGE: "语言相通",
+    T.TIME: "时间合意",
+    T.ATTENTION: "关注度",
+}
+"""What a term says to most."""
 PHRASES: dict[Reader, dict[MatchTerm, str]] = {
-    Reader.STAFF: {
-        T.PROXIMITY: "距需求{km}公里",
-        T.CONTINUITY: "上次也是TA服务",
-        T.CERTIFICATE: "持证",
-        T.RELIABILITY: "履约情况",
-        T.GENDER: "符合性别意愿",
-        T.LANGUAGE: "语言相通",
-        T.TIME: "时间合意",
-        T.ATTENTION: "关注度",
-    },
+    Reader.STAFF: {**ALIKE, T.PROXIMITY: "距需求{km}公里", T.CONTINUITY: "上次也是TA服务"},
     Reader.VOLUNTEER: {
+        **ALIKE,
         T.PROXIMITY: "距您{km}公里",
         T.CONTINUITY: "上次也是您服务",
         T.CERTIFICATE: "您持证",
         T.RELIABILITY: "您的履约情况",
-        T.GENDER: "符合性别意愿",
-        T.LANGUAGE: "语言相通",
-        T.TIME: "时间合意",
-        T.ATTENTION: "关注度",
     },
-    Reader.ORGANIZATION: {
-        T.PROXIMITY: "距贵单位{km}公里",
-        T.CONTINUITY: "上次也是贵单位服务",
-        T.CERTIFICATE: "持证",
-        T.RELIABILITY: "履约情况",
-        T.GENDER: "符合性别意愿",
-        T.LANGUAGE: "语言相通",
-        T.TIME: "时间合意",
-        T.ATTENTION: "关注度",
-    },
+    Reader.ORGANIZATION: {**ALIKE, T.PROXIMITY: "距贵单位{km}公里", T.CONTINUITY: "上次也是贵单位服务"},
 }
 """What a term says to whom; `{km}` is the distance. A term whose points are 0 says nothing."""
 UNASKED = {T.GENDER: "不限性别", T.LANGUAGE: "普通话即可"}

@@ -16,6 +16,7 @@ import asyncpg
 import sqlalchemy as sa
 
 from models.access import STAFF_ROLES, Actor, Role
+from models.base import table
 from models.events import of
 from models.exchange import queries as q
 from models.exchange.changes import COUNTING, among, constant, spoken
@@ -113,7 +114,7 @@ def _of_needs(event: Any) -> Where:
 def near(event: Any, view: Any, every: Every) -> Source:
     """Events by which what is recommended to a volunteer may have changed: of needs that were in the public list, within
     his radius, of what he serves. That such a need was there, and is taken or over, was public."""
-    needs, me = every(Need.__table__), view.rows(Volunteer)  # type: ignore[attr-defined]
+    needs, me = every(table(Need)), view.rows(Volunteer)
     by_part = sa.and_(among(event.c.topic, COUNTING), of(event.c, "need", needs.c.id))
     concerned = sa.or_(sa.and_(among(event.c.topic, STALE), event.c.subject == needs.c.id), by_part)
     code = needs.c.category_code

@@ -14,6 +14,11 @@ def under(area: Any, code: Any) -> sa.ColumnElement[bool]:
     return sa.and_(area >= code, area < code.concat("~"))
 
 
+def valid_on(row: Any, day: Any) -> sa.ColumnElement[bool]:
+    """Whether what has days of validity is valid on a day."""
+    return sa.and_(row.valid_from <= day, sa.or_(row.valid_to.is_(None), row.valid_to >= day))
+
+
 async def division_ids(connection: asyncpg.Connection) -> dict[str, UUID]:
     """Every division's id by its code: for those who load or seed rows that refer to divisions."""
     rows = await connection.fetch("SELECT code, id FROM division")

@@ -12,7 +12,7 @@ from models.exchange.offered import BatchOutcome
 from resolvers.common import Connection, Node
 from resolvers.engine import words as w
 from resolvers.enums import shown
-from resolvers.exchange.types import Offer
+from resolvers.exchange.offers import Offer
 from resolvers.people import Person
 from resolvers.problems import ProblemCode
 

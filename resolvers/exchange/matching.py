@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
@@ -15,11 +14,13 @@ from models.exchange import ranking, weights
 from models.exchange.actions import weights as actions
 from models.exchange.ranking import LONGEST
 from models.exchange.scoring import MatchTerm
+from models.territory import asked
 from resolvers.common import Connection, Node
 from resolvers.engine import words as w
-from resolvers.engine.plans import BadInput
 from resolvers.enums import shown
-from resolvers.exchange.types import Need, Offer
+from resolvers.exchange.offers import Offer
+from resolvers.exchange.types import Need
+from resolvers.finding import by_law
 from resolvers.people import Volunteer
 from resolvers.verbs import Call, mutation
 
@@ -80,9 +81,8 @@ class RankedNeed:
 
 def a_distance(given: Mapping[str, Any]) -> None:
     """Raises BadInput for a distance that is none, or beyond the city."""
-    km = given["within_km"]
-    if km is not None and not (math.isfinite(km) and 0.1 <= km <= 50):
-        raise BadInput("距离须在 0.1 至 50 公里之间。")
+    if given["within_km"] is not None:
+        by_law(asked.kilometres, given["within_km"])
 
 
 WITHIN = Annotated[

@@ -9,6 +9,7 @@ import strawberry
 
 from models.exchange import actions
 from models.exchange.kinds import Hint
+from resolvers.exchange.commitments import Commitment
 from resolvers.exchange.inputs import (
     NeedEditInput,
     NeedInput,
@@ -17,7 +18,7 @@ from resolvers.exchange.inputs import (
     changes,
     optional,
 )
-from resolvers.exchange.types import Commitment, Need
+from resolvers.exchange.types import Need
 from resolvers.verbs import Call, mutation
 
 NeedId = Annotated[strawberry.ID, strawberry.argument(description="The need.")]

@@ -11,7 +11,7 @@ from models.exchange import actions
 from resolvers.exchange.batches import OfferBatch
 from resolvers.exchange.mutations import Reason, Version
 from resolvers.exchange.offer_inputs import OfferEditInput, OfferInput, OfferUpsertInput
-from resolvers.exchange.types import Offer
+from resolvers.exchange.offers import Offer
 from resolvers.verbs import Call, mutation
 
 OfferId = Annotated[strawberry.ID, strawberry.argument(description="The offer.")]

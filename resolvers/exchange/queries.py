@@ -10,6 +10,8 @@ from models.exchange import tables
 from models.exchange.near import needs_by_distance, offers_by_distance
 from resolvers.common import Connection
 from resolvers.engine import words as w
+from resolvers.exchange.commitments import Commitment
+from resolvers.exchange.common import BY_AGE
 from resolvers.exchange.filters import (
     CommitmentFilter,
     NeedFilter,
@@ -17,7 +19,8 @@ from resolvers.exchange.filters import (
     OfferFilter,
     OfferOrder,
 )
-from resolvers.exchange.types import BY_AGE, Commitment, Need, Offer, ServiceCategory
+from resolvers.exchange.offers import Offer
+from resolvers.exchange.types import Need, ServiceCategory
 from resolvers.finding import DISTANCE, by_distance
 
 NEED_ORDERS = {

@@ -30,8 +30,11 @@ from models.territory.queries import under
 from resolvers.common import Connection, Node
 from resolvers.engine import words as w
 from resolvers.enums import shown
+from resolvers.exchange.commitments import Commitment
+from resolvers.exchange.common import Provider
 from resolvers.exchange.matching import MatchReason
-from resolvers.exchange.types import Commitment, Need, Offer, Provider
+from resolvers.exchange.offers import Offer
+from resolvers.exchange.types import Need
 from resolvers.people import Organization, Person, Volunteer
 from resolvers.territory import Division
 from resolvers.verbs import Call, mutation

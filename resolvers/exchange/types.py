@@ -1,9 +1,9 @@
-"""Categories, needs, offers and commitments."""
+"""Categories and needs, as GraphQL shows them."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from typing import TYPE_CHECKING, Annotated, Any
 
 import sqlalchemy as sa
 import strawberry
@@ -11,53 +11,41 @@ from sqlmodel import desc
 
 from models.access import STRANGERS
 from models.activity import tables as activity
-from models.exchange import matches, offered, ranking, tables
+from models.exchange import matches, ranking, tables
 from models.exchange import queries as q
 from models.exchange.kinds import (
     Fulfilment,
     GenderPreference,
     Hint,
     Kind,
-    Origin,
     Sensitivity,
-    Side,
     SubmittedVia,
     Unit,
 )
-from models.exchange.states import CommitmentStatus, NeedStatus, OfferStatus
+from models.exchange.states import NeedStatus
 from models.files import tables as files
 from models.funds.spending import Allocation as AllocationRow
 from models.people.availability import Language
 from models.people.qualifications import QualificationType
 from models.vault import Kind as Class
 from resolvers.attached import attached
-from resolvers.common import Connection, Node, Position, position
+from resolvers.common import Connection, Node
 from resolvers.engine import words as w
 from resolvers.exchange.appointments import NeedOption
-from resolvers.exchange.filters import CommitmentFilter, CommitmentOrder
-from resolvers.exchange.venues import OfferOccurrence, Venue
+from resolvers.exchange.filters import CommitmentFilter
 from resolvers.finding import TextRange, distance_km, highlights
-from resolvers.party import PartyUnit
-from resolvers.people import Organization, Person, Resident, SocialWorker, Volunteer
+from resolvers.people import Organization, Person, Resident, Volunteer
 from resolvers.people.volunteering import Skill
 from resolvers.territory import Division, Grid
 
 if TYPE_CHECKING:
-    from resolvers.activity import Attendance, ServiceSession, SessionCommitment
-    from resolvers.exchange.matching import MatchCandidate, RankedNeed
-    from resolvers.exchange.rounds import MatchProposal
+    from resolvers.activity import ServiceSession
+    from resolvers.exchange.commitments import Commitment
+    from resolvers.exchange.matching import MatchCandidate
+    from resolvers.exchange.offers import Offer
     from resolvers.files import Attachment
     from resolvers.funds import Allocation, Fund
-
-Provider = Annotated[
-    Union[Organization, Person],  # noqa: UP007
-    strawberry.union("Provider", description="Who serves or offers: an organization, or a person himself."),
-]
-LEFT = "How much is left now; holds that nobody answered in time count as released."
-BY_AGE = {
-    CommitmentOrder.NEWEST: (desc(tables.Commitment.created_at),),
-    CommitmentOrder.OLDEST: (tables.Commitment.created_at,),
-}
+from resolvers.exchange.common import BY_AGE, LEFT
 
 
 def in_full(column: str) -> Any:
@@ -311,18 +299,20 @@ class Need(Node):
     closed_at: datetime | None = w.column(tables.Need.closed_at, description="When it came to an end.")
     created_at: datetime = w.column(tables.Need.created_at, description="When it was written down.")
     version: int = w.column(tables.Need.version, description="The version to give when editing.")
-    commitments: list[Commitment] = w.many(
+    commitments: list[Annotated[Commitment, strawberry.lazy("resolvers.exchange.commitments")]] = w.many(
         tables.Commitment.need_id,
         order=(tables.Commitment.created_at,),
         limit=50,
         default=20,
         description="The commitments to it that the caller may see, oldest first; `commitmentsConnection` has all.",
     )
-    commitments_connection: Connection[Commitment] = w.connection(
-        tables.Commitment.need_id,
-        order=BY_AGE,
-        filter=CommitmentFilter,
-        description="The commitments to it that the caller may see.",
+    commitments_connection: Connection[Annotated[Commitment, strawberry.lazy("resolvers.exchange.commitments")]] = (
+        w.connection(
+            tables.Commitment.need_id,
+            order=BY_AGE,
+            filter=CommitmentFilter,
+            description="The commitments to it that the caller may see.",
+        )
     )
     match_candidates: list[Annotated[MatchCandidate, strawberry.lazy("resolvers.exchange.matching")]] = w.listing(
         ranking.candidates,
@@ -330,7 +320,7 @@ class Need(Node):
         default=10,
         description="Volunteers and offers that may serve it by every hard rule, best first, with the reasons: for the staff of its area, empty for others. Who does not wish to be matched by the machine stands in none; staff may propose whomever they like.",
     )
-    matching_offers: list[Offer] = w.many(
+    matching_offers: list[Annotated[Offer, strawberry.lazy("resolvers.exchange.offers")]] = w.many(
         match=matches.matching_offers,
         order=(desc(tables.Offer.created_at),),
         limit=50,
@@ -372,263 +362,3 @@ class Need(Node):
         files.Attachment.need_id, "need, for whoever reads its note"
     )
     viewer_can: NeedViewerCan = w.inside(description="What the caller may do with it now.")
-
-
-def _offer_can(step: str, description: str) -> Any:
-    return w.expression(q.offer_can(step), description=description)
-
-
-@strawberry.type(description="What the caller may do with an offer now.")
-class OfferViewerCan:
-    submit: bool = _offer_can("submit", "`offerSubmitDraft`.")
-    edit: bool = _offer_can("edit", "`offerEdit`.")
-    publish: bool = _offer_can("publish", "`offerPublish`.")
-    reject: bool = _offer_can("reject", "`offerReject`.")
-    pause: bool = _offer_can("pause", "`offerPause`.")
-    resume: bool = _offer_can("resume", "`offerResume`.")
-    withdraw: bool = _offer_can("withdraw", "`offerWithdraw`.")
-
-
-@w.entity(tables.Offer, "offer")
-@strawberry.type(
-    description="What an organization or a volunteer can give, how much of it, when and where; always free of charge. 供给。"
-)
-class Offer(Node):
-    no: str = w.column(tables.Offer.no, description="Its number, to read out: `GJ` and nine digits.")
-    title: str = w.column(tables.Offer.title, description="What is offered, in a few words.")
-
-    @w.computed(tables.Offer.title, description="What of the title was found by a search, in order.")
-    def title_highlights(row: Any, search: str) -> list[TextRange]:
-        return highlights(row.title, search)
-
-    distance_km: float | None = distance_km(
-        "In a list whose filter has `near`: how far it is, in kilometres to 0.1; null elsewhere."
-    )
-    note: str | None = w.column(tables.Offer.note, description="Particulars.")
-    provider: Provider | None = w.variant(
-        {tables.Offer.organization_id: "Organization", tables.Offer.person_id: "Person"},
-        description="Who offers it; null for callers who may not see him.",
-    )
-    organization: Organization | None = w.one(
-        tables.Offer.organization_id, description="The organization that offers it; null when a person does."
-    )
-    kind: Kind = w.column(tables.Offer.kind, description="What sort of thing is offered.")
-    category: ServiceCategory = w.one(tables.Offer.category_id, description="What kind of service it is.")
-    unit: Unit = w.column(tables.Offer.unit, description="What its quantities count.")
-    quantity: int = w.column(tables.Offer.qty_total, description="How much is offered in all.")
-    quantity_consumed: int = w.column(tables.Offer.qty_consumed, description="How much was delivered.")
-    quantity_left: int = w.expression(lambda row, view: q.offer_left(row, view.actor.now), description=LEFT)
-    exhausted: bool = w.expression(
-        lambda row, view: q.offer_left(row, view.actor.now) <= 0, description="Whether nothing is left. 已用完。"
-    )
-    window_from: datetime = w.column(tables.Offer.window_from, description="From when it can be given.")
-    window_to: datetime = w.column(tables.Offer.window_to, description="Until when.")
-    areas: list[Division] = w.many(
-        match=lambda item, parent: item.code == sa.any_(parent.service_areas),
-        order=("code",),
-        limit=20,
-        description="The divisions that it serves, with everything in them.",
-    )
-    rrule: str | None = w.column(
-        tables.Offer.rrule,
-        description="How it repeats from `windowFrom` on, as a rule of RFC 5545 without `RRULE:`; null: it is there all its window long.",
-    )
-    duration_minutes: int | None = w.column(
-        tables.Offer.duration_minutes, description="How long each time lasts, in minutes, where it repeats."
-    )
-    next_occurrences: list[OfferOccurrence] = w.many(
-        offered.OfferOccurrence.offer_id,
-        order=(offered.OfferOccurrence.starts_at,),
-        where=lambda item, view: item.ends_at > view.actor.now,
-        limit=100,
-        default=5,
-        description="The times in which it can be given that are not over, the next first; its window, where it does not repeat.",
-    )
-    min_notice_minutes: int = w.column(
-        tables.Offer.min_notice_minutes,
-        description="How many minutes before an appointment it must be asked for: a nearer one does not fit.",
-    )
-    parallel: int = w.column(tables.Offer.parallel, description="How many tasks it can serve at one instant.")
-    weekly_cap: int | None = w.column(
-        tables.Offer.weekly_cap,
-        description="How many tasks it serves in a week, Monday to Sunday in Shanghai; null: as many as there is quantity.",
-    )
-    position: Position | None = position(
-        description="Where it is given from: a venue's place, or an organization's. Null where it does not say, and of a volunteer's: where he sets out from is his own."
-    )
-    radius_km: float | None = w.column(
-        tables.Offer.radius_km,
-        description="How far from its position it reaches, in kilometres; null: wherever its areas are.",
-    )
-    skills: list[str] = w.column(tables.Offer.skills, description="Codes of what whoever serves is able to do.")
-    certificates: list[QualificationType] = w.column(
-        tables.Offer.certificates,
-        description="What whoever serves is certified as, as the review has seen it; of a volunteer nothing: his own verified qualifications count.",
-    )
-    languages: list[Language] = w.column(
-        tables.Offer.languages, description="What whoever serves speaks besides Mandarin."
-    )
-    external_id: str | None = w.expression(
-        q.external_id, description="The organization's own number for it; null for everybody else."
-    )
-    venue: Venue | None = w.inside(
-        lambda row: {name: getattr(row, f"venue_{name}") for name in ("address", "seats", "equipment", "access")},
-        present="address",
-        description="For a venue: the room; null for anything else.",
-    )
-    cost_free: bool = w.column(tables.Offer.cost_free, description="Always true: nothing is taken from beneficiaries.")
-    status: OfferStatus = w.column(tables.Offer.status, description="Where it stands.")
-    reason: str | None = w.column(tables.Offer.reason, description="Why it was rejected.")
-    created_at: datetime = w.column(tables.Offer.created_at, description="When it was written down.")
-    version: int = w.column(tables.Offer.version, description="The version to give when editing.")
-    commitments: Connection[Commitment] = w.connection(
-        tables.Commitment.offer_id,
-        order=BY_AGE,
-        filter=CommitmentFilter,
-        description="The commitments out of it that the caller may see.",
-    )
-    ranked_needs: list[Annotated[RankedNeed, strawberry.lazy("resolvers.exchange.matching")]] = w.listing(
-        ranking.for_offer,
-        limit=ranking.LONGEST,
-        default=10,
-        shows=True,
-        description="Open needs that it can serve, best first, with the reasons: for whoever makes it and for community staff; empty for others.",
-    )
-    matching_needs: list[Need] = w.many(
-        match=matches.matching_needs,
-        order=(desc(tables.Need.urgency), tables.Need.due_at),
-        limit=50,
-        default=10,
-        description="Open needs that it can serve: of the same kind, unit and category, in its areas and window, with something left. Most urgent first, then by due time.",
-    )
-    attachments: list[Annotated[Attachment, strawberry.lazy("resolvers.files")]] = attached(
-        files.Attachment.offer_id, "offer"
-    )
-    viewer_can: OfferViewerCan = w.inside(description="What the caller may do with it now.")
-
-
-def _commitment_can(step: str, description: str) -> Any:
-    return w.expression(q.commitment_can(step), description=description)
-
-
-@strawberry.type(description="What the caller may do with a commitment now.")
-class CommitmentViewerCan:
-    accept: bool = _commitment_can("accept", "`commitmentAccept`.")
-    decline: bool = _commitment_can("decline", "`commitmentDecline`.")
-    confirm: bool = _commitment_can("confirm", "`commitmentConfirm`.")
-    cancel: bool = _commitment_can("cancel", "`commitmentCancel`.")
-    no_show: bool = _commitment_can("no_show", "`commitmentNoShow`.")
-    complete: bool = _commitment_can("complete", "`commitmentComplete`.")
-    dispute: bool = _commitment_can("dispute", "`commitmentDispute`.")
-    resolve: bool = _commitment_can("void", "`commitmentResolve`.")
-    report: bool = _commitment_can("report", "`commitmentReport`.")
-
-
-@w.entity(tables.Commitment, "commitment")
-@strawberry.type(
-    description="That a provider serves some of a need, out of an offer or directly, and how far it is. 对接单。"
-)
-class Commitment(Node):
-    need: Need = w.one(tables.Commitment.need_id, description="The need that it serves.")
-    offer: Offer | None = w.one(
-        tables.Commitment.offer_id, description="The offer that it comes out of; null for a direct one."
-    )
-    provider: Provider | None = w.variant(
-        {tables.Commitment.organization_id: "Organization", tables.Commitment.person_id: "Person"},
-        description="Who has promised it; null for callers who may not see him.",
-    )
-    organization: Organization | None = w.one(
-        tables.Commitment.organization_id, description="The organization that has promised it; null when a person has."
-    )
-    volunteer: Volunteer | None = w.one(
-        tables.Commitment.volunteer_person_id,
-        target="person_id",
-        description="The volunteer who serves; null while an organization names none.",
-    )
-    social_worker: SocialWorker | None = w.one(
-        tables.Commitment.social_worker_id, description="The social worker who accompanies it, if any."
-    )
-    community: Division = w.one(tables.Commitment.community_id, description="The need's community.")
-    quantity: int = w.column(tables.Commitment.qty, description="How much of the need, in its unit.")
-    quantity_delivered: int = w.column(tables.Commitment.qty_delivered, description="How much was delivered.")
-    origin: Origin = w.column(tables.Commitment.origin, description="Who made the first move.")
-    status: CommitmentStatus = w.expression(
-        lambda row, view: q.standing(row, view.actor.now),
-        description="Where it stands; LAPSED from the moment its hold is over.",
-    )
-    hold_until: datetime = w.column(
-        tables.Commitment.hold_until, description="Until when the other side has to accept it."
-    )
-    slot_from: datetime | None = w.column(
-        tables.Commitment.slot_from, description="When the service begins; null when no time is agreed."
-    )
-    slot_to: datetime | None = w.column(
-        tables.Commitment.slot_to, description="When it ends; null when no time is agreed."
-    )
-    accepted_at: datetime | None = w.column(tables.Commitment.accepted_at, description="When both sides had said yes.")
-    confirmed_at: datetime | None = w.column(
-        tables.Commitment.confirmed_at, description="When the community confirmed it."
-    )
-    started_at: datetime | None = w.column(tables.Commitment.started_at, description="When the service began.")
-    delivered_at: datetime | None = w.column(tables.Commitment.delivered_at, description="When it was delivered.")
-    ended_at: datetime | None = w.column(
-        tables.Commitment.ended_at, description="When it came to an end, of whatever kind."
-    )
-    rating: int | None = w.column(tables.Commitment.rating, description="1 to 5 stars; null when none were given.")
-    comment: str | None = w.sealed(
-        Class.CARE,
-        lambda row: row.comment,
-        subject=lambda row: row.subject_id,
-        description="What the beneficiary said of it.",
-    )
-    cancelled_by: Side | None = w.column(
-        tables.Commitment.cancelled_by, description="Which side called it off; null unless one did."
-    )
-    reason: str | None = w.sealed(
-        Class.CARE,
-        lambda row: row.reason,
-        subject=lambda row: row.subject_id,
-        description="Why it was declined, cancelled, disputed or decided as it was.",
-    )
-    party_unit: PartyUnit | None = w.one(
-        tables.Commitment.party_unit_id,
-        description="The party unit that took a livelihood item on; null where none did.",
-    )
-    option: NeedOption | None = w.one(
-        tables.Commitment.option_id, description="Which of the need's appointments it is for; null where it has none."
-    )
-    late: bool = w.column(
-        tables.Commitment.late,
-        description="Whether it was called off less than 24 hours before the service, or during it.",
-    )
-    result: str | None = w.sealed(
-        Class.CARE,
-        lambda row: row.result,
-        subject=lambda row: row.subject_id,
-        description="Of a livelihood item: what whoever took it on says was done.",
-    )
-    created_at: datetime = w.column(tables.Commitment.created_at, description="When the first move was made.")
-    version: int = w.column(tables.Commitment.version, description="How often it has changed, from 1.")
-    sessions: list[Annotated[SessionCommitment, strawberry.lazy("resolvers.activity")]] = w.many(
-        activity.SessionCommitment.commitment_id,
-        order=(activity.SessionCommitment.id,),
-        limit=50,
-        default=3,
-        description="The sessions that carry it out.",
-    )
-    attendances: list[Annotated[Attendance, strawberry.lazy("resolvers.activity")]] = w.many(
-        activity.Attendance.commitment_id,
-        order=(activity.Attendance.starts_at,),
-        limit=100,
-        default=3,
-        description="Who served for it, when, and the hours that came of it.",
-    )
-    attachments: list[Annotated[Attachment, strawberry.lazy("resolvers.files")]] = attached(
-        files.Attachment.commitment_id, "commitment"
-    )
-    proposal: Annotated[MatchProposal, strawberry.lazy("resolvers.exchange.rounds")] | None = w.one(
-        tables.Commitment.id,
-        target="commitment_id",
-        description="The proposal of a matching round that it came of, with its reasons; null for any other.",
-    )
-    viewer_can: CommitmentViewerCan = w.inside(description="What the caller may do with it now.")

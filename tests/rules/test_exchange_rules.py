@@ -30,6 +30,7 @@ from models.exchange.states import (
     NeedStatus,
     OfferStatus,
 )
+from models.migrations import functions_0028
 from models.problems import InvalidInput, InvalidTransition
 
 C, N, O = CommitmentStatus, NeedStatus, OfferStatus  # noqa: E741
@@ -242,3 +243,7 @@ TestExchange = Exchange.TestCase
 
 def test_a_refusal_says_what_is_missing_in_chinese() -> None:
     assert NotQualified(missing=Missing.LANGUAGE).message == "不符合该需求的要求：手语。"
+
+
+def test_the_database_knows_what_is_risky() -> None:
+    assert functions_0028.RISKY == r.RISKY

@@ -21,9 +21,9 @@ from models.exchange.rounds.helpers import ALL, GENDERS, TONGUES, Helper, helper
 from models.exchange.rounds.reading import Row, Snapshot
 from models.exchange.rounds.states import MatchOpenReason
 from models.exchange.rounds.wants import Want, wants
+from models.exchange.rules import RISKY
 from models.exchange.weights import NAMES
 from models.exchange.weights import Weights as Points
-from models.migrations.functions_0028 import RISKY
 
 REACH, NEAR, SMALL = 50.0, 10.0, 5_000
 """km that nobody is sent beyond, whatever his radius: in rounds of up to SMALL needs, and in larger ones."""

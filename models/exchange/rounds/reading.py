@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - statements of constants written here; values are bound
 """What a round reads, all in one snapshot: rows as the database has them, and nothing decided about them yet.
 
 Read only, and let go of before anything is reckoned. Nobody's name, and no word that anybody wrote, is read.
@@ -64,11 +65,11 @@ SELECT * FROM (
         matching_refused(n.beneficiary_id, NULL, $2) AS refused
     FROM need n WHERE {SCOPE}
 ) AS open WHERE remaining > 0 ORDER BY id LIMIT $3
-"""  # noqa: S608 - our own words
+"""
 OPTIONS = f"""
 SELECT o.need_id, o.place, o.starts_at, o.ends_at FROM need_option o JOIN need n ON n.id = o.need_id
 WHERE {SCOPE} ORDER BY o.need_id, o.place
-"""  # noqa: S608
+"""
 VOLUNTEERS = """
 SELECT v.person_id, v.x, v.y, v.radius_km, v.weekly_cap, v.languages, v.skills, v.categories, v.reliability, v.adult_on,
     p.gender, r.household
@@ -150,11 +151,11 @@ WHERE (p.person_id = ANY ($1) OR p.offer_id = ANY ($2)) AND p.status = 'OPEN' AN
 SERVED = f"""
 SELECT c.need_id, c.person_id, c.offer_id, c.organization_id FROM commitment c JOIN need n ON n.id = c.need_id
 WHERE {SCOPE} AND c.status IN ('PROPOSED', 'ACCEPTED', 'CONFIRMED', 'IN_SERVICE', 'DELIVERED', 'DISPUTED')
-"""  # noqa: S608
+"""
 DECLINED = f"""
 SELECT p.need_id, p.person_id, p.offer_id FROM match_proposal p JOIN need n ON n.id = p.need_id
 WHERE {SCOPE} AND p.status = 'DECLINED'
-"""  # noqa: S608
+"""
 AVOIDANCES = "SELECT person_id, avoided_person_id, category_code FROM avoidance"
 PREVIOUS = f"""
 SELECT DISTINCT ON (n.id) n.id AS need_id, c.person_id, c.organization_id
@@ -163,7 +164,7 @@ JOIN need before ON before.beneficiary_id = n.beneficiary_id AND before.category
     AND before.sensitivity = 'NORMAL'
 JOIN commitment c ON c.need_id = before.id AND c.status = 'COMPLETED'
 WHERE {SCOPE} ORDER BY n.id, c.ended_at DESC, c.id DESC
-"""  # noqa: S608
+"""
 WEIGHTS = "SELECT * FROM match_weights WHERE valid_from <= $1 ORDER BY version DESC LIMIT 1"
 PATIENCE = "SET LOCAL statement_timeout = '120s'"
 """A city's needs are read in one statement."""

@@ -66,10 +66,10 @@ def upgrade() -> None:
     connection = op.get_bind()
     keys = {"division": search.place_keys, "service_category": search.category_keys}
     for table in NAMED:
-        rows = connection.execute(sa.text(f"SELECT id, name, code FROM {table}")).all()  # noqa: S608
+        rows = connection.execute(sa.text(f"SELECT id, name, code FROM {table}")).all()  # noqa: S608 - tables and columns named here
         write(connection, table, [(row.id, [*search.grams(row.name), *keys[table](row.code)]) for row in rows], "own")
     for table, (text, category) in FOUND.items():
-        rows = connection.execute(sa.text(f"SELECT id, {text} AS text FROM {table}")).all()  # noqa: S608
+        rows = connection.execute(sa.text(f"SELECT id, {text} AS text FROM {table}")).all()  # noqa: S608 - tables and columns named here
         write(connection, table, [(r.id, search.grams(r.text)) for r in rows], f"grams_of(own, {category}, area)")
     for table in FOUND:
         op.create_index(f"ix_{table}_grams", table, ["grams"], postgresql_using="gin", postgresql_with=PENDING)
@@ -78,7 +78,7 @@ def upgrade() -> None:
 
 
 def write(connection: sa.Connection, table: str, rows: Sequence[tuple[UUID, Iterable[int]]], value: str) -> None:
-    update = sa.text(f"UPDATE {table} SET grams = {value.replace('own', 'CAST(:own AS integer[])')} WHERE id = :id")  # noqa: S608
+    update = sa.text(f"UPDATE {table} SET grams = {value.replace('own', 'CAST(:own AS integer[])')} WHERE id = :id")  # noqa: S608 - tables and columns named here
     for at in range(0, len(rows), BATCH):
         connection.execute(update, [{"id": id, "own": list(own)} for id, own in rows[at : at + BATCH]])
 

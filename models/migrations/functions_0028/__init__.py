@@ -1,0 +1,59 @@
+"""What ranking is made of in SQL, as migration 0028 makes it: mirrors, hard rules, lists (docs/decisions/matching.md)."""
+
+from __future__ import annotations
+
+from models.migrations.functions_0028.lists import CANDIDATES, NEEDS, NEEDS_FOR_OFFER
+from models.migrations.functions_0028.mirrors import (
+    APPOINTMENTS,
+    AVAILABILITY_DUE,
+    DEMAND_DUE,
+    SMALL,
+    WRITTEN,
+    triggers,
+)
+from models.migrations.functions_0028.rules import (
+    HELPERS,
+    LAST,
+    NOBODY,
+    OFFER_FITS,
+    RELATED,
+    RELATED_CERTIFICATES,
+    RISKY,
+    SERVED,
+    TRAVEL_SECONDS,
+    VOLUNTEER_FITS,
+)
+
+
+def listed(values: tuple[str, ...]) -> str:
+    """Words as an array's text has them."""
+    return "{" + ",".join(values) + "}"
+
+
+def functions(here: str) -> list[str]:
+    """Every statement that makes a function or a view, in an order in which each finds what it needs."""
+    whens = " ".join(f"WHEN '{root}' THEN '{listed(types)}'::text[]" for root, types in RELATED.items())
+    filled = {"nobody": NOBODY, "risky": listed(RISKY), "travel": str(TRAVEL_SECONDS), "whens": whens, "here": here}
+    out = [
+        *(*SMALL, RELATED_CERTIFICATES, APPOINTMENTS, AVAILABILITY_DUE, DEMAND_DUE, *HELPERS, LAST, *SERVED),
+        *(VOLUNTEER_FITS, OFFER_FITS, CANDIDATES, NEEDS, NEEDS_FOR_OFFER, *WRITTEN),
+    ]
+    return [_filled(statement, filled) for statement in out]
+
+
+def _filled(statement: str, values: dict[str, str]) -> str:
+    for name, value in values.items():
+        statement = statement.replace("{" + name + "}", value)
+    return statement.replace("{{}}", "{}")
+
+
+DROPPED = """
+DROP FUNCTION match_mirrors_rebuilt, availability_written, demand_written, match_needs_for_offer, match_needs,
+    match_candidates, offer_fits, volunteer_fits, served_by, served_ever, served_last, week_load, booking_place, certified,
+    at_night;
+DROP VIEW demand_due, availability_due;
+DROP FUNCTION need_appointments, related_certificates, reach_cells, area_cell, reach_cell, match_near, match_tongues,
+    match_bits, match_slot;
+"""
+
+__all__ = ["DROPPED", "RISKY", "functions", "triggers"]

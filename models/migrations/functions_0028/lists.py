@@ -1,0 +1,317 @@
+# ruff: noqa: S608  # the statements are put together of constants
+"""The lists: what a category, half day and place have, scored, from the best down until there are enough.
+
+`models.exchange.scoring` is the score's twin in Python, and a test holds them together.
+"""
+
+TERMS = (
+    "floor(w_proximity * greatest(0, 1 - h.km / coalesce(h.radius, 10)) + 0.5)::integer",
+    "CASE WHEN h.before THEN w_continuity ELSE 0 END",
+    "CASE WHEN h.certified THEN w_certificate ELSE 0 END",
+    "floor(w_reliability * h.reliability::float8 + 0.5)::integer",
+    "CASE WHEN h.gender THEN w_gender ELSE 0 END",
+    "CASE WHEN h.tongue THEN w_language ELSE 0 END",
+    "CASE WHEN h.starts_at IS NULL THEN 0 ELSE CASE h.place WHEN 0 THEN w_first WHEN 1 THEN w_second ELSE 0 END END",
+)
+"""The terms of the score but attention, in their order, over a row `h` that is left."""
+SCORE = "coalesce(" + " + ".join(TERMS) + ", 0)"
+POINTS = "ARRAY[" + ", ".join(TERMS) + ", {calm}]"
+WEIGHED = """
+    w_proximity integer; w_continuity integer; w_certificate integer; w_reliability integer; w_gender integer;
+    w_language integer; w_first integer; w_second integer; w_attention integer; w_version integer;
+    batch integer; skipped integer := 0; met integer;"""
+
+WEIGH = """
+    SELECT proximity, continuity, certificate, reliability, gender, language, first_choice, second_choice, attention, version
+    INTO w_proximity, w_continuity, w_certificate, w_reliability, w_gender, w_language, w_first, w_second, w_attention, w_version
+    FROM match_weights WHERE valid_from <= at ORDER BY version DESC LIMIT 1;
+    weights_version := w_version;"""
+KM = (
+    "floor(sqrt((a.x::float8 - b.x) * (a.x::float8 - b.x) + (a.y::float8 - b.y) * (a.y::float8 - b.y)) * 10 + 0.5) / 10"
+)
+FAR = "(a.x::float8 - b.x) * (a.x::float8 - b.x) + (a.y::float8 - b.y) * (a.y::float8 - b.y)"
+CALM = """floor(w_attention * greatest(-1, least(1, 1 - ln(1 + coalesce(t.shown, 0) / 10.0::float8
+    + coalesce(t.connected, 0) * 3) / ln(2.0::float8) / 2)) + 0.5)::integer"""
+FOUND = """TABLE (provider_id uuid, volunteer boolean, need_id uuid, option smallint, km real, score integer,
+    points integer[], wishes integer, weights_version integer)"""
+"""`wishes`: 1 if a gender was asked for, 2 if a language besides: by which the words of two terms differ."""
+NEAR, RINGS, ENOUGH = "1, 2, 3", "0.5, 1, 2, 3, 6, 12, 25, 50", "60"
+BATCHES = "64, 1000, 100000"
+"""How many are looked at more closely at first; and, where those were not enough, after them."""
+
+LISTED = """RETURN NEXT;
+            listed := listed + 1;
+            IF listed >= n THEN
+                RETURN;
+            END IF;
+        END LOOP;
+        EXIT WHEN met < batch;
+        skipped := skipped + batch;
+    END LOOP;"""
+"""How one is listed, and the loops end: when the list is full, or nothing is left to look at."""
+
+CANDIDATES = f"""
+CREATE FUNCTION match_candidates(of uuid, at timestamptz, n integer) RETURNS {FOUND}
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+#variable_conflict use_column
+DECLARE
+    asked need;
+    hit record;
+    given offer;
+    my_x float8; my_y float8;
+    wanted_gender text; hard_gender boolean; served boolean;
+    wanted_tongue smallint;
+    related text[];
+    taken bigint; wanted bigint; holding bigint; useful bigint;
+    cats text[];
+    cells integer[];
+    today date;
+    slots smallint[];
+    ring real;
+    last uuid; last_organization uuid; last_offers uuid[];
+    seen uuid[] := '{{}}';
+    who uuid;
+    listed integer := 0;{WEIGHED}
+BEGIN
+    SELECT * INTO asked FROM need WHERE id = of;
+    IF NOT FOUND OR asked.status NOT IN ('OPEN', 'IN_PROGRESS') OR asked.sensitivity <> 'NORMAL' OR asked.due_at <= at
+       OR asked.kind = 'CASH_AID' OR asked.x IS NULL OR asked.merged_into IS NOT NULL OR n < 1
+       OR asked.qty_committed >= asked.qty_total AND asked.qty_committed - need_overdue(of, at) >= asked.qty_total
+       OR asked.beneficiary_id IS NOT NULL AND matching_refused(asked.beneficiary_id, NULL, at) THEN
+        RETURN;
+    END IF;
+{WEIGH}
+    my_x := asked.x;
+    my_y := asked.y;
+    wanted_gender := asked.gender_preference;
+    hard_gender := asked.gender_required AND wanted_gender <> 'ANY';
+    served := asked.kind = 'SERVICE';
+    wanted_tongue := match_tongues(ARRAY[asked.language]);
+    related := related_certificates(asked.category_code);
+    useful := match_bits(related);
+    today := (at AT TIME ZONE 'Asia/Shanghai')::date;
+    SELECT match_bits(certificates) INTO taken FROM service_category WHERE code = asked.category_code;
+    cats := ARRAY[asked.category_code, split_part(asked.category_code, '.', 1), '*'];
+    wanted := match_bits(ARRAY[asked.skill_code]);
+    holding := match_bits(ARRAY[asked.certificate]);
+    IF asked.beneficiary_id IS NOT NULL THEN
+        last := served_last(asked.beneficiary_id, asked.category_code, false);
+        last_organization := served_last(asked.beneficiary_id, asked.category_code, true);
+        last_offers := ARRAY(SELECT id FROM offer WHERE organization_id = last_organization);
+    END IF;
+    slots := ARRAY(SELECT DISTINCT slot FROM need_appointments(of, asked.window_from, asked.window_to));
+    FOREACH ring IN ARRAY ARRAY[{NEAR}]::real[] LOOP
+        cells := reach_cells(asked.x, asked.y, ring, asked.area);
+        EXIT WHEN ring >= 3 OR {ENOUGH} + 14 * n <= (SELECT count(*) FROM (
+            SELECT FROM availability a WHERE a.category = ANY (cats) AND a.slot = ANY (slots) AND a.cell = ANY (cells)
+            LIMIT {ENOUGH} + 14 * n) c);
+    END LOOP;
+    IF last IS NOT NULL THEN
+        cells := cells || ARRAY(SELECT DISTINCT cell FROM availability WHERE provider_id = last);
+    END IF;
+    wishes := (wanted_gender <> 'ANY')::integer + 2 * (wanted_tongue <> 0)::integer;
+    need_id := of;
+    FOREACH batch IN ARRAY ARRAY[{BATCHES}] LOOP
+        met := 0;
+        FOR hit IN
+            SELECT h.provider_id, h.kind, h.place, h.starts_at, h.ends_at, h.km, h.total, {POINTS.format(calm="0")} AS points
+            FROM (
+                SELECT h.*, {SCORE} AS total
+                FROM (
+                    SELECT a.provider_id, a.kind, a.radius, a.reliability, o.place, o.starts_at, o.ends_at,
+                           {KM.replace("b.", "my_")} AS km,
+                           coalesce(a.provider_id = last OR a.provider_id = ANY (last_offers), false) AS before,
+                           asked.certificate IS NOT NULL OR a.certificates & useful <> 0 AND (
+                               a.certified_until >= coalesce(o.day, today) OR certified(
+                                   CASE WHEN a.kind = 'VOLUNTEER' THEN a.provider_id
+                                        ELSE (SELECT f.person_id FROM offer f WHERE f.id = a.provider_id) END,
+                                   related, coalesce(o.day, today))
+                           ) AS certified,
+                           wanted_gender = 'ANY' OR a.gender = wanted_gender OR a.gender = 'UNKNOWN' AND a.kind = 'OFFER' AS gender,
+                           wanted_tongue = 0 OR a.languages & wanted_tongue <> 0 AS tongue
+                    FROM (SELECT p.*, (p.starts_at AT TIME ZONE 'Asia/Shanghai')::date AS day
+                          FROM need_appointments(of, asked.window_from, asked.window_to) p OFFSET 0) o
+                    JOIN availability a
+                        ON a.category = ANY (cats) AND a.slot = ANY (ARRAY[o.slot, -2::smallint]) AND a.cell = ANY (cells)
+                    WHERE (o.starts_at IS NULL OR o.starts_at > at)
+                      AND (a.radius IS NULL OR {FAR.replace("b.", "my_")} <= a.radius::float8 * a.radius)
+                      AND (a.kind = 'OFFER' OR served AND a.from_minute <= o.from_minute AND a.to_minute >= o.to_minute)
+                      AND (NOT hard_gender OR a.gender = wanted_gender OR a.gender = 'UNKNOWN' AND a.kind = 'OFFER')
+                      AND (wanted_tongue <> 4 OR a.languages & 4 <> 0)
+                      AND a.skills & wanted = wanted AND a.certificates & holding = holding
+                      AND (taken = 0 OR a.certificates & taken <> 0)
+                    OFFSET 0
+                ) h
+                ORDER BY total DESC, h.km, h.provider_id, h.place LIMIT batch OFFSET skipped
+            ) h
+            ORDER BY h.total DESC, h.km, h.provider_id, h.place
+        LOOP
+            met := met + 1;
+            CONTINUE WHEN hit.provider_id = ANY (seen);
+            who := hit.provider_id;
+            IF hit.kind = 'VOLUNTEER' THEN
+                CONTINUE WHEN NOT volunteer_fits(who, asked, hit.starts_at, hit.ends_at, at);
+            ELSE
+                SELECT * INTO given FROM offer WHERE id = hit.provider_id;
+                who := coalesce(given.person_id, who);
+                CONTINUE WHEN who = ANY (seen) OR NOT offer_fits(given, asked, hit.starts_at, hit.ends_at, at);
+            END IF;
+            seen := seen || ARRAY[who, hit.provider_id];
+            provider_id := hit.provider_id; volunteer := hit.kind = 'VOLUNTEER'; option := hit.place; km := hit.km;
+            score := hit.total; points := hit.points;
+            {LISTED}
+END $$
+"""
+
+
+def ranked(source: str, where: str, who: str, certified: str, radius: str) -> str:
+    """The loop over needs that are left, best first; what is then asked exactly stands at `{{fits}}`."""
+    return f"""
+    FOREACH batch IN ARRAY ARRAY[{BATCHES}] LOOP
+        met := 0;
+        FOR hit IN
+            SELECT h.*, {POINTS.format(calm=CALM)} AS points
+            FROM (
+                SELECT h.*, {SCORE} AS base
+                FROM (
+                    SELECT a.need_id, a.place, a.starts_at, a.ends_at, a.priority, a.due_at, {radius} AS radius,
+                           me.reliability, (a.gender <> 'ANY')::integer + 2 * (a.language <> 0)::integer AS wishes,
+                           {KM.replace("b.", "my_")} AS km,
+                           a.beneficiary_id = ANY (served) AND served_by(a.beneficiary_id, a.need_id, {who}) AS before,
+                           a.certificates <> 0 OR {certified} AS certified,
+                           a.gender = 'ANY' OR my_gender = a.gender OR my_gender = 'UNKNOWN' AND me.kind = 'OFFER' AS gender,
+                           a.language = 0 OR my_tongues & a.language <> 0 AS tongue
+                    FROM {source}
+                    WHERE a.due_at > at AND (a.starts_at IS NULL OR a.starts_at > at) AND {where}
+                      AND (NOT a.gender_required OR my_gender = a.gender OR my_gender = 'UNKNOWN' AND me.kind = 'OFFER')
+                      AND (a.language <> 4 OR my_tongues & 4 <> 0)
+                      AND my_skills & a.skills = a.skills AND my_certificates & a.certificates = a.certificates
+                    OFFSET 0
+                ) h
+                ORDER BY base DESC, h.km, h.need_id, h.place LIMIT batch OFFSET skipped
+            ) h
+            LEFT JOIN need_attention t ON t.need_id = h.need_id
+            ORDER BY h.base + {CALM} DESC, h.priority DESC, h.due_at, h.need_id, h.place
+        LOOP
+            met := met + 1;
+            CONTINUE WHEN hit.need_id = ANY (seen);
+            SELECT * INTO asked FROM need WHERE id = hit.need_id;
+            CONTINUE WHEN asked.beneficiary_id IS NOT NULL AND matching_refused(asked.beneficiary_id, NULL, at);
+            CONTINUE WHEN NOT {{fits}};
+            seen := seen || hit.need_id;
+            need_id := hit.need_id; option := hit.place; km := hit.km; points := hit.points; wishes := hit.wishes;
+            score := hit.base + hit.points[8];
+            {LISTED}"""
+
+
+MINE = """
+    my_x := me.x;
+    my_y := me.y;
+    my_gender := me.gender;
+    my_tongues := me.languages;
+    my_skills := me.skills;
+    my_certificates := me.certificates;
+    provider_id := of;"""
+
+DECLARED = f"""
+    me availability;
+    hit record;
+    asked need;
+    my_x float8; my_y float8; my_gender text; my_tongues smallint; my_skills bigint; my_certificates bigint;
+    slots smallint[];
+    reach real;
+    ring real;
+    cells integer[];
+    served uuid[];
+    seen uuid[] := '{{}}';
+    listed integer := 0;{WEIGHED}"""
+
+NEEDS = f"""
+CREATE FUNCTION match_needs(of uuid, at timestamptz, n integer, within real DEFAULT NULL) RETURNS {FOUND}
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+#variable_conflict use_column
+DECLARE{DECLARED}
+    cats text[];
+    since smallint[];
+    until smallint[];
+    types text[];
+    ends date[];
+BEGIN
+    SELECT * INTO me FROM availability WHERE provider_id = of AND slot = -1 LIMIT 1;
+    IF NOT FOUND OR n < 1 OR matching_refused(NULL, of, at) THEN
+        RETURN;
+    END IF;
+{WEIGH}{MINE}
+    volunteer := true;
+    SELECT array_agg(DISTINCT category) INTO cats FROM availability WHERE provider_id = of;
+    IF '*' = ANY (cats) THEN
+        cats := ARRAY(SELECT code FROM service_category WHERE parent_id IS NULL);
+    END IF;
+    SELECT array_agg(s.slot), array_agg(s.from_minute), array_agg(s.to_minute) INTO slots, since, until
+    FROM (SELECT DISTINCT slot, from_minute, to_minute FROM availability WHERE provider_id = of) s;
+    SELECT array_agg(q.type), array_agg(coalesce(q.valid_to, 'infinity')) INTO types, ends
+    FROM qualification q WHERE q.person_id = of AND q.status || '' = 'VERIFIED';
+    served := served_ever(of, false);
+    -- told to 0.1 km and compared so: an exact bound could be moved until it says where somebody lives
+    reach := least(me.radius, within);
+    FOREACH ring IN ARRAY ARRAY[{RINGS}]::real[] LOOP
+        ring := least(ring, reach);
+        cells := cells_around(me.x, me.y, ring + 0.1::real);
+        EXIT WHEN ring >= reach OR {ENOUGH} + 4 * n <= (SELECT count(*) FROM (
+            SELECT FROM demand d WHERE d.category = ANY (cats) AND d.slot = ANY (slots) AND d.cell = ANY (cells)
+            AND d.kind = 'SERVICE' LIMIT {ENOUGH} + 4 * n) c);
+    END LOOP;
+{
+    ranked(
+        "unnest(slots, since, until) o (slot, since, until)"
+        " JOIN demand a ON a.category = ANY (cats) AND a.slot = o.slot AND a.cell = ANY (cells)",
+        f"a.kind = 'SERVICE' AND o.since <= a.from_minute AND o.until >= a.to_minute AND match_near(sqrt({FAR.replace('b.', 'my_')})) <= reach + 0.01",
+        "of",
+        "types IS NOT NULL AND EXISTS (SELECT FROM unnest(types, ends) q (type, ends) WHERE q.type = ANY (related_certificates(a.category))"
+        " AND q.ends >= (coalesce(a.starts_at, at) AT TIME ZONE 'Asia/Shanghai')::date)",
+        "me.radius",
+    ).replace("{fits}", "volunteer_fits(of, asked, hit.starts_at, hit.ends_at, at)")
+}
+END $$
+"""
+
+NEEDS_FOR_OFFER = f"""
+CREATE FUNCTION match_needs_for_offer(of uuid, at timestamptz, n integer) RETURNS {FOUND}
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+#variable_conflict use_column
+DECLARE{DECLARED}
+    given offer;
+BEGIN
+    SELECT * INTO given FROM offer WHERE id = of;
+    SELECT * INTO me FROM availability WHERE provider_id = of AND slot = -1 LIMIT 1;
+    IF NOT FOUND OR n < 1 OR given.window_to <= at
+       OR given.person_id IS NOT NULL AND matching_refused(NULL, given.person_id, at) THEN
+        RETURN;
+    END IF;
+{WEIGH}{MINE}
+    volunteer := false;
+    slots := CASE WHEN given.rrule IS NULL THEN ARRAY(SELECT generate_series(-1, 20)::smallint)
+                  ELSE ARRAY(SELECT DISTINCT slot FROM availability WHERE provider_id = of) END;
+    served := served_ever(coalesce(given.organization_id, given.person_id), given.organization_id IS NOT NULL);
+    reach := coalesce(me.radius, 200);
+    FOREACH ring IN ARRAY ARRAY[{RINGS}, 200]::real[] LOOP
+        ring := least(ring, reach);
+        cells := CASE WHEN me.x IS NOT NULL THEN cells_around(me.x, me.y, ring) END;
+        EXIT WHEN cells IS NULL OR ring >= reach OR {ENOUGH} + 4 * n <= (SELECT count(*) FROM (
+            SELECT FROM demand d WHERE d.category = given.category_code AND d.slot = ANY (slots) AND d.cell = ANY (cells)
+            AND d.kind = given.kind LIMIT {ENOUGH} + 4 * n) c);
+    END LOOP;
+{
+    ranked(
+        "demand a",
+        "a.category = given.category_code AND a.slot = ANY (slots) AND (cells IS NULL OR a.cell = ANY (cells)) AND a.kind = given.kind"
+        f" AND (me.x IS NULL OR {FAR.replace('b.', 'my_')} <= reach::float8 * reach)",
+        "coalesce(given.organization_id, given.person_id)",
+        "given.certificates && related_certificates(a.category) OR given.person_id IS NOT NULL"
+        " AND certified(given.person_id, related_certificates(a.category),"
+        " (coalesce(a.starts_at, at) AT TIME ZONE 'Asia/Shanghai')::date)",
+        "me.radius",
+    ).replace("{fits}", "offer_fits(given, asked, hit.starts_at, hit.ends_at, at)")
+}
+END $$
+"""

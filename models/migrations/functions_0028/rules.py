@@ -1,0 +1,213 @@
+"""Who may serve a need, as SQL: the hard rules, asked exactly of who is left of a list, and who served whom before."""
+
+NOBODY = "00000000-0000-0000-0000-000000000000"
+"""Whose words a need's are where it is for a place or a group (`vault.NO_ONE`)."""
+TRAVEL_SECONDS = 300
+"""For each kilometre between two appointments."""
+RISKY = ("ELDERLY.BATHING", "DISABLED.CARE", "SAFETY.PATROL", "SAFETY.FIRE", "SAFETY.REPAIRS", "MEDIATION.FAMILY")
+"""What nobody under 18 is proposed for."""
+
+RELATED = {
+    "ELDERLY": ("ELDERLY_CARER", "NURSE", "FIRST_AID"),
+    "DISABLED": ("REHABILITATION", "NURSE", "SIGN_INTERPRETER"),
+    "CHILDCARE": ("CHILD_CARER", "TEACHER"),
+    "EMPLOYMENT": ("SOCIAL_WORKER",),
+    "HEALTH": ("DOCTOR", "NURSE", "PSYCHOLOGIST"),
+    "EDUCATION": ("TEACHER",),
+    "SAFETY": ("ELECTRICIAN", "FIRST_AID"),
+    "MEDIATION": ("LAWYER", "PSYCHOLOGIST", "SOCIAL_WORKER"),
+}
+"""Which papers speak for whoever serves in a field, where the need asks for none."""
+RELATED_CERTIFICATES = """
+CREATE FUNCTION related_certificates(category text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE split_part(category, '.', 1) {whens} ELSE '{}'::text[] END
+"""
+
+LAST = """
+CREATE FUNCTION served_last(whom uuid, of text, by_organization boolean) RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN (
+        SELECT CASE WHEN by_organization THEN c.organization_id ELSE c.volunteer_person_id END
+        FROM need m JOIN commitment c ON c.need_id = m.id
+        WHERE m.beneficiary_id = whom AND m.category_code = of AND m.sensitivity = 'NORMAL' AND c.status = 'COMPLETED'
+          AND CASE WHEN by_organization THEN c.organization_id ELSE c.volunteer_person_id END IS NOT NULL
+        ORDER BY c.ended_at DESC, c.id DESC LIMIT 1);
+END $$
+"""
+"""Which volunteer, or which organization, served a resident the last time that he was served in this category."""
+
+SERVED = (
+    """
+    CREATE FUNCTION served_ever(who uuid, by_organization boolean) RETURNS uuid[] LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+    BEGIN
+        IF by_organization THEN
+            RETURN ARRAY(SELECT DISTINCT m.beneficiary_id FROM (
+                SELECT c.need_id FROM commitment c WHERE c.organization_id = who AND c.status = 'COMPLETED'
+                ORDER BY c.created_at DESC, c.id DESC LIMIT 500
+            ) c JOIN need m ON m.id = c.need_id WHERE m.beneficiary_id IS NOT NULL);
+        END IF;
+        RETURN ARRAY(SELECT DISTINCT m.beneficiary_id FROM (
+            SELECT c.need_id FROM commitment c WHERE c.volunteer_person_id = who AND c.status = 'COMPLETED'
+            ORDER BY c.created_at DESC, c.id DESC LIMIT 500
+        ) c JOIN need m ON m.id = c.need_id WHERE m.beneficiary_id IS NOT NULL);
+    END $$
+    """,
+    """
+    CREATE FUNCTION served_by(whom uuid, asked uuid, who uuid) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+    DECLARE
+        of text := (SELECT category_code FROM need WHERE id = asked);
+    BEGIN
+        RETURN coalesce(who IN (served_last(whom, of, false), served_last(whom, of, true)), false);
+    END $$
+    """,
+)
+
+HELPERS = (
+    """
+    CREATE FUNCTION at_night(since timestamptz, until timestamptz) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN since IS NOT NULL AND (
+        (since AT TIME ZONE 'Asia/Shanghai')::time < '06:00'
+        OR (until AT TIME ZONE 'Asia/Shanghai') > date_trunc('day', since AT TIME ZONE 'Asia/Shanghai') + interval '22 hours')
+    """,
+    """
+    CREATE FUNCTION certified(who uuid, types text[], day date) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+    BEGIN
+        RETURN EXISTS (SELECT FROM qualification q WHERE q.person_id = who AND q.type = ANY (types)
+                       AND q.status || '' = 'VERIFIED' AND (q.valid_to IS NULL OR q.valid_to >= day));
+    END $$
+    """,
+    """
+    CREATE FUNCTION booking_place(commitment uuid, attendance uuid) RETURNS TABLE (x real, y real)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+    BEGIN
+        IF commitment IS NOT NULL THEN
+            RETURN QUERY SELECT n.x, n.y FROM commitment c JOIN need n ON n.id = c.need_id WHERE c.id = commitment;
+        ELSE
+            RETURN QUERY SELECT d.x, d.y FROM attendance a JOIN service_session s ON s.id = a.session_id
+                         JOIN division d ON d.id = s.community_id WHERE a.id = attendance;
+        END IF;
+    END $$
+    """,
+    """
+    CREATE FUNCTION week_load(who uuid, monday timestamptz, at timestamptz) RETURNS integer
+    LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+    BEGIN
+        RETURN (SELECT count(*) FROM booking b WHERE b.person_id = who AND b.during && tstzrange(monday, monday + interval '7 days'))
+             + (SELECT count(*) FROM commitment c
+                WHERE c.volunteer_person_id = who
+                  AND (c.status = 'PROPOSED' AND c.hold_until > at OR c.status IN ('ACCEPTED', 'CONFIRMED'))
+                  AND (c.slot_from IS NULL OR c.slot_from >= monday AND c.slot_from < monday + interval '7 days')
+                  AND NOT EXISTS (SELECT FROM booking b WHERE b.commitment_id = c.id));
+    END $$
+    """,
+)
+"""`week_load`: what takes somebody's week: what is booked in it, and what he is held for in it or at no time yet."""
+
+VOLUNTEER_FITS = """
+CREATE FUNCTION volunteer_fits(who uuid, asked need, since timestamptz, until timestamptz, at timestamptz)
+RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    v volunteer;
+    other uuid := CASE WHEN asked.subject_id = '{nobody}' THEN asked.requester_id ELSE asked.subject_id END;
+    first timestamptz := greatest(at, asked.window_from);
+    last timestamptz := least(asked.window_to, asked.due_at);
+    day date := (coalesce(since, first) AT TIME ZONE 'Asia/Shanghai')::date;
+    monday timestamptz := date_trunc('week', coalesce(since, first) AT TIME ZONE 'Asia/Shanghai') AT TIME ZONE 'Asia/Shanghai';
+BEGIN
+    SELECT * INTO v FROM volunteer WHERE person_id = who;
+    IF NOT FOUND OR v.state <> 'ACTIVE' OR v.no_matching
+       OR v.adult_on > day AND (asked.category_code = ANY ('{risky}'::text[]) OR at_night(since, until)
+                                OR consent_missing(who, 'MATCHING', at))
+       OR asked.skill_code IS NOT NULL AND NOT asked.skill_code = ANY (v.skills)
+       OR asked.language = 'SIGN' AND NOT 'SIGN' = ANY (v.languages)
+       OR who IN (asked.requester_id, asked.subject_id) THEN
+        RETURN false;
+    END IF;
+    IF asked.household IS NOT NULL AND EXISTS (SELECT FROM resident WHERE person_id = who AND household = asked.household) THEN
+        RETURN false;
+    END IF;
+    IF NOT qualified_for(who, asked.certificate, asked.category_code, day) THEN
+        RETURN false;
+    END IF;
+    IF EXISTS (SELECT FROM commitment c WHERE c.need_id = asked.id AND c.volunteer_person_id = who
+               AND c.status IN ('PROPOSED', 'ACCEPTED', 'CONFIRMED', 'IN_SERVICE', 'DELIVERED', 'DISPUTED')
+               AND (c.status <> 'PROPOSED' OR c.hold_until > at)) THEN
+        RETURN false;
+    END IF;
+    IF avoids(who, other, asked.category_code) THEN
+        RETURN false;
+    END IF;
+    IF since IS NULL THEN
+        IF EXISTS (SELECT FROM volunteer_absence a WHERE a.person_id = who
+                   AND a.starts_on <= day AND a.ends_on >= (last AT TIME ZONE 'Asia/Shanghai')::date) THEN
+            RETURN false;
+        END IF;
+        IF last - first < interval '6 days' AND NOT EXISTS (
+            SELECT FROM volunteer_window w, generate_series(day, (last AT TIME ZONE 'Asia/Shanghai')::date, interval '1 day') d
+            WHERE w.person_id = who AND w.weekday = extract(isodow FROM d)
+        ) AND EXISTS (SELECT FROM volunteer_window w WHERE w.person_id = who) THEN
+            RETURN false;
+        END IF;
+    ELSE
+        IF EXISTS (SELECT FROM volunteer_absence a WHERE a.person_id = who
+                   AND a.starts_on <= (until AT TIME ZONE 'Asia/Shanghai')::date AND a.ends_on >= day) THEN
+            RETURN false;
+        END IF;
+        IF EXISTS (
+            SELECT FROM booking b
+            LEFT JOIN LATERAL booking_place(b.commitment_id, b.attendance_id) t ON true
+            CROSS JOIN LATERAL (SELECT make_interval(secs => coalesce(
+                sqrt((t.x::float8 - asked.x) * (t.x::float8 - asked.x) + (t.y::float8 - asked.y) * (t.y::float8 - asked.y)), 0
+            ) * {travel}) AS gap) g
+            WHERE b.person_id = who AND b.during && tstzrange(since - interval '12 hours', until + interval '12 hours')
+              AND b.during && tstzrange(since - g.gap, until + g.gap, '()')
+        ) THEN
+            RETURN false;
+        END IF;
+    END IF;
+    RETURN v.weekly_cap > week_load(who, monday, at);
+END $$
+"""
+
+OFFER_FITS = """
+CREATE FUNCTION offer_fits(given offer, asked need, since timestamptz, until timestamptz, at timestamptz)
+RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    first timestamptz := greatest(at, asked.window_from, given.window_from);
+    last timestamptz := least(asked.window_to, asked.due_at, given.window_to);
+    live text[] := ARRAY['PROPOSED', 'ACCEPTED', 'CONFIRMED', 'IN_SERVICE', 'DELIVERED', 'DISPUTED'];
+BEGIN
+    IF given.status <> 'PUBLISHED' OR given.qty_reserved + given.qty_consumed >= given.qty_total
+       OR given.kind <> asked.kind OR given.unit <> asked.unit
+       OR given.category_code NOT IN (asked.category_code, split_part(asked.category_code, '.', 1))
+       OR NOT given.service_areas && ARRAY[left(asked.area, 4), left(asked.area, 6), left(asked.area, 9), left(asked.area, 12), asked.area]
+       OR given.person_id IS NULL AND (
+           asked.skill_code IS NOT NULL AND NOT asked.skill_code = ANY (given.skills)
+           OR asked.certificate IS NOT NULL AND NOT asked.certificate = ANY (given.certificates)
+           OR asked.language = 'SIGN' AND NOT 'SIGN' = ANY (given.languages)
+           OR EXISTS (SELECT FROM service_category s WHERE s.code = asked.category_code AND s.certificates <> '{}'
+                      AND NOT s.certificates && given.certificates))
+       OR first >= last
+       OR since IS NULL AND last - at < make_interval(mins => given.min_notice_minutes)
+       OR since - at < make_interval(mins => given.min_notice_minutes) THEN
+        RETURN false;
+    END IF;
+    IF since IS NOT NULL AND NOT EXISTS (SELECT FROM offer_occurrence r WHERE r.offer_id = given.id
+                                         AND r.starts_at <= since AND r.ends_at >= until) THEN
+        RETURN false;
+    END IF;
+    IF EXISTS (SELECT FROM commitment c WHERE c.need_id = asked.id AND c.offer_id = given.id AND c.status = ANY (live)
+               AND (c.status <> 'PROPOSED' OR c.hold_until > at)) THEN
+        RETURN false;
+    END IF;
+    IF since IS NOT NULL AND offer_busy(given.id, since, until, at) >= given.parallel
+       OR given.weekly_cap IS NOT NULL AND offer_week(given.id, coalesce(since, first), at) >= given.weekly_cap THEN
+        RETURN false;
+    END IF;
+    RETURN given.person_id IS NULL
+        OR volunteer_fits(given.person_id, asked, since, until, at) AND NOT (asked.gender_required AND EXISTS (
+            SELECT FROM person p WHERE p.id = given.person_id AND p.gender <> asked.gender_preference
+        ));
+END $$
+"""
