@@ -21,6 +21,7 @@ from models.exchange.visible import ancestors, is_any, normal
 from models.people.availability import Language
 from models.people.avoidances import avoids
 from models.people.qualifications import qualified_for
+from models.vault import NO_ONE
 
 FOREVER: Any = sa.literal_column("'infinity'::timestamptz")
 
@@ -61,11 +62,9 @@ def able(offer: Any, need: Any, now: Any) -> Any:
 
     A volunteer's papers are those that are verified and valid today, whatever his offer says (I11).
     """
+    held = sa.func.papers_do(offer.certificates, need.certificate, need.category_code, type_=sa.Boolean())
     papers = sa.case(
-        (
-            offer.person_id.is_(None),
-            sa.or_(need.certificate.is_(None), need.certificate == sa.any_(offer.certificates)),
-        ),
+        (offer.person_id.is_(None), held),
         else_=qualified_for(
             offer.person_id,
             need.certificate,
@@ -114,8 +113,9 @@ def serves(offer: Any, code: Any) -> Any:
 def unmatched(need: Any, offer: Any, now: Any) -> Any:
     """Whether whom a need is for, or the volunteer who offers, is not to be matched by the machine (PIPL art. 24, 31),
     or does not want the other."""
+    served = sa.case((need.subject_id == NO_ONE, need.requester_id), else_=need.subject_id)
     refused = sa.func.matching_refused(need.beneficiary_id, offer.person_id, now, type_=sa.Boolean())
-    return sa.or_(refused, avoids(offer.person_id, need.subject_id, need.category_code))
+    return sa.or_(refused, avoids(offer.person_id, served, need.category_code))
 
 
 def wanted(need: Any) -> Any:

@@ -7,7 +7,7 @@ its rule.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -340,12 +340,14 @@ def meets(offer: Row, need: Row, options: Iterable[Times], now: datetime) -> str
     return "预约时间太近，未留足提前量" if soon else "服务时间不重叠"
 
 
-def misfit(offer: Row, need: Row, *, now: datetime, options: Iterable[Times] = ()) -> str | None:
+def misfit(
+    offer: Row, need: Row, *, now: datetime, options: Iterable[Times] = (), papers: Collection[str] = ()
+) -> str | None:
     """Why an offer cannot serve a need, in a phrase; None when it can. `queries.fits` says the same in SQL.
 
     An offer of all 为老 serves a need of 陪诊; not the other way round. `options`: the appointments that are open to
-    choose from, or the one that was chosen. Of a volunteer's offer, `certificates` are those that count today, and
-    `gender` is his.
+    choose from, or the one that was chosen. `papers`: those of which the need's category asks for one (I11). Of a
+    volunteer's offer, `certificates` are those that count today, and `gender` is his.
     """
     if offer["kind"] != need["kind"]:
         return "种类不同"
@@ -353,7 +355,7 @@ def misfit(offer: Row, need: Row, *, now: datetime, options: Iterable[Times] = (
         return "计量单位不同"
     if not rules.lies_in(need["category_code"], offer["category_code"]):
         return "服务类别不同"
-    return _elsewhere(offer, need) or _unable(offer, need) or meets(offer, need, options, now)
+    return _elsewhere(offer, need) or _unable(offer, need, papers) or meets(offer, need, options, now)
 
 
 def _elsewhere(offer: Row, need: Row) -> str | None:
@@ -367,10 +369,12 @@ def _elsewhere(offer: Row, need: Row) -> str | None:
     return None if near else "超出服务半径"
 
 
-def _unable(offer: Row, need: Row) -> str | None:
+def _unable(offer: Row, need: Row, papers: Collection[str]) -> str | None:
     if need.get("skill_code") is not None and need["skill_code"] not in offer.get("skills", ()):
         return "缺少所需技能"
     if need.get("certificate") is not None and need["certificate"] not in offer.get("certificates", ()):
+        return "缺少所需资格"
+    if papers and not set(papers) & set(offer.get("certificates", ())):
         return "缺少所需资格"
     spoken = need.get("language", Language.MANDARIN)
     if spoken != Language.MANDARIN and spoken not in offer.get("languages", ()):

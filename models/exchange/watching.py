@@ -132,6 +132,7 @@ def near(event: Any, view: Any, every: Every) -> Source:
         needs.c.opened_at <= event.c.at,
         km <= me.c.radius_km,
         serves,
+        sa.not_(sa.func.matching_refused(needs.c.beneficiary_id, me.c.person_id, view.actor.now, type_=sa.Boolean())),
         sa.not_(sa.func.coalesce(own(needs.c, view.actor, residents), sa.false())),
     )
     return event.join(needs, concerned).join(me, sa.true()), condition, needs.c.id

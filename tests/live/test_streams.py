@@ -148,6 +148,20 @@ async def test_recommendations_become_stale_by_what_is_near_and_fits(
     assert hidden
 
 
+async def test_nobody_is_woken_for_whom_the_machine_is_not_to_match(live: Live) -> None:
+    await placed(live.scene)
+    sql = "UPDATE volunteer SET x = $2, y = $3, own_point = true, categories = '{}' WHERE person_id = $1"
+    await live.scene.c.execute(sql, live.n.people["wang"], X, Y)
+    grandmother = live.n.residents["grandmother"]
+    await live.scene.c.execute("UPDATE resident SET no_matching = true WHERE id = $1", grandmother)
+    wang = await watching_(live, "wang", NEAR)
+    await live.opened(beneficiary=grandmother)
+    await wang.nothing(0.6)
+    await live.scene.c.execute("UPDATE resident SET no_matching = false WHERE id = $1", grandmother)
+    need = await live.opened(beneficiary=grandmother)
+    assert (await wang.next())["need"] == {"id": f"need_{need}"}
+
+
 async def test_what_is_over_is_told_and_not_named(live: Live) -> None:
     await placed(live.scene)
     await live.scene.c.execute(

@@ -7,11 +7,12 @@ import random
 from datetime import timedelta
 
 import asyncpg
+import pytest
 
 from models.access import Actor
 from models.exchange import actions
 from models.problems import Problem
-from tests.make_exchange import END, START
+from tests.make_exchange import END, HERE, START
 from tests.ranking.conftest import Streets
 
 DIFFERENCES = """
@@ -138,6 +139,33 @@ async def test_two_changes_at_once_leave_one_truth(lasting: Streets, owner: asyn
         await other.close()
     assert await differences(owner) == {"availability": 0, "demand": 0}
     assert await owner.fetchval("SELECT count(DISTINCT slot) FROM availability WHERE provider_id = $1", who) == 3
+
+
+async def test_a_community_that_moves_takes_who_starts_there_along(lasting: Streets, owner: asyncpg.Connection) -> None:
+    """Whoever has named a point of his own stays where he is."""
+    s = lasting
+    await s.volunteers("wang", own_point=False)
+    await s.volunteers("zhao")
+    await s.offer("zhao")
+    await s.c.execute("UPDATE division SET x = 4, y = 4 WHERE code = $1", HERE)
+    where = dict(await owner.fetch("SELECT provider_id, array_agg(DISTINCT x) FROM availability GROUP BY 1"))
+    assert where[s.n.people["wang"]] == [4.0]
+    assert where[s.n.people["zhao"]] == [pytest.approx(0.6)]
+    assert await differences(owner) == {"availability": 0, "demand": 0}
+
+
+async def test_nothing_stays_under_a_record_that_is_given_up(lasting: Streets, owner: asyncpg.Connection) -> None:
+    """Whatever is pointed at another person, in whatever order."""
+    s = lasting
+    await s.volunteers("wang")
+    await s.qualified("wang", "NURSE")
+    await s.offer("wang")
+    former, other = s.n.people["wang"], s.n.people["neighbour"]
+    for table in ("volunteer_window", "qualification", "offer", "volunteer"):
+        await s.c.execute(f"UPDATE {table} SET person_id = $2 WHERE person_id = $1", former, other)
+        assert await differences(owner) == {"availability": 0, "demand": 0}, table
+    assert await owner.fetchval("SELECT count(*) FROM availability WHERE provider_id = $1", former) == 0
+    assert await owner.fetchval("SELECT count(*) FROM availability WHERE provider_id = $1", other) > 0
 
 
 async def test_searches_read_the_index_only(owner: asyncpg.Connection) -> None:

@@ -49,6 +49,29 @@ async def committed(s: Streets, id: UUID) -> None:
     await actions.claim_need(s.as_("wang"), id)
 
 
+async def held_elsewhere(s: Streets, id: UUID) -> None:
+    """He is held for another need at that time; nobody has answered yet."""
+    await actions.claim_need(s.as_("wang"), await s.need())
+
+
+async def held_no_more(s: Streets, id: UUID) -> None:
+    """The same, and nobody answered in time."""
+    await held_elsewhere(s, id)
+    await s.c.execute("UPDATE commitment SET hold_until = $1", NOW)
+
+
+async def declined(s: Streets, id: UUID) -> None:
+    """He was proposed for it, and said no."""
+    made = await actions.propose_commitment(s.as_("staff"), id, volunteer=s.n.volunteer_ids["wang"])
+    await actions.decline_commitment(s.as_("wang"), made)
+
+
+async def lapsed(s: Streets, id: UUID) -> None:
+    """He was proposed for it, and did not answer: he may not have seen it."""
+    await actions.propose_commitment(s.as_("staff"), id, volunteer=s.n.volunteer_ids["wang"])
+    await s.c.execute("UPDATE commitment SET hold_until = $1", NOW)
+
+
 async def held_again(s: Streets, id: UUID) -> None:
     """A hold that is overdue holds nobody."""
     await committed(s, id)
@@ -113,6 +136,8 @@ OUT: dict[str, Change] = {
     ),
     "committed to it": committed,
     "no time to travel": booked,
+    "held for another at that time": held_elsewhere,
+    "said no to it": declined,
     "his week is full": half_full,
     "a minor at night": lambda s, id: night(s, id, date(2010, 1, 1)),
     "a minor for what is risky": lambda s, id: risky(s, id, date(2010, 1, 1)),
@@ -149,6 +174,8 @@ IN: dict[str, Change] = {
     "one of two appointments": lambda s, id: two_appointments(s, id, None),
     "the appointment that was fixed": lambda s, id: two_appointments(s, id, 0),
     "an overdue hold": held_again,
+    "an overdue hold elsewhere": held_no_more,
+    "has not answered": lapsed,
     "in time from there": nearly_booked,
     "a full week later": full_later,
     "a minor by day": volunteer("adult_on = '2027-01-01'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,13 +15,13 @@ from models.exchange.actions.ground import Row, bound
 from models.exchange.kinds import Kind
 from models.exchange.problems import OfferDoesNotFit, OfferExhausted
 from models.exchange.states import OfferStatus
-from models.exchange.tables import NeedOption
+from models.exchange.tables import NeedOption, ServiceCategory
 from models.labels import label
 from models.people.qualifications import qualified_for
 from models.people.tables import Person
 from models.problems import InvalidTransition
 
-option, person = table(NeedOption), table(Person)
+option, person, category = table(NeedOption), table(Person), table(ServiceCategory)
 UUID_ = sa.Uuid()
 
 OPTIONS = Statement(
@@ -39,6 +40,7 @@ ABLE = Statement(
         ).label("qualified"),
     ).where(person.c.id == bound("person", UUID_))
 )
+PAPERS = Statement(sa.select(category.c.certificates).where(category.c.code == bound("code", sa.Text())))
 LOAD = Statement(
     sa.select(
         sa.func.offer_busy(
@@ -72,7 +74,9 @@ async def must_fit(db: Db, given: Row, asked: Row, slot: offering.Times | None, 
     if given["kind"] == Kind.CASH_AID:
         raise OfferDoesNotFit(reason="资金救助由基金会拨付，不能认领")
     options = [slot] if slot is not None else await _options(db, asked)
-    wrong = offering.misfit(await _able(db, given, asked), asked, now=db.now, options=options)
+    papers = await db.value(PAPERS, code=asked["category_code"]) or ()
+    able = await _able(db, given, asked, papers)
+    wrong = offering.misfit(able, asked, now=db.now, options=options, papers=papers)
     wrong = wrong or await _full(db, given, rules.slot(*options[0]) if len(options) == 1 else None)
     if wrong is not None:
         raise OfferDoesNotFit(reason=wrong)
@@ -87,14 +91,14 @@ async def _options(db: Db, asked: Row) -> list[offering.Times]:
     return offering.wanted(asked, ((row["starts_at"], row["ends_at"]) for row in rows))
 
 
-async def _able(db: Db, given: Row, asked: Row) -> Row:
+async def _able(db: Db, given: Row, asked: Row, papers: Sequence[str]) -> Row:
     """The offer, with what counts of a volunteer's papers today, and his gender."""
     if given["person_id"] is None:
         return given
     keys = {"certificate": asked["certificate"], "category": asked["category_code"], "today": clock.day(db.now)}
     found = await db.one(ABLE, person=given["person_id"], **keys)
     assert found is not None
-    held = [asked["certificate"]] if found["qualified"] else []
+    held = [asked["certificate"], *papers] if found["qualified"] else []
     return {**given, "gender": found["gender"], "certificates": held}
 
 

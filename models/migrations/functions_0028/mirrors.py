@@ -188,6 +188,9 @@ WRITTEN = (
             RETURN NULL;
         WHEN 'volunteer' THEN
             who := CASE WHEN TG_OP = 'DELETE' THEN OLD.person_id ELSE NEW.person_id END;
+            IF TG_OP = 'UPDATE' AND OLD.person_id <> NEW.person_id THEN
+                PERFORM availability_written(OLD.person_id);
+            END IF;
         WHEN 'person' THEN
             who := NEW.id;
         END CASE;
@@ -217,7 +220,7 @@ WRITTEN = (
     """
     CREATE FUNCTION place_moved() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        PERFORM availability_written(person_id) FROM volunteer WHERE area = NEW.code;
+        UPDATE volunteer SET x = NEW.x, y = NEW.y WHERE area = NEW.code AND NOT own_point;
         PERFORM availability_written(id) FROM offer WHERE left(area, 12) = NEW.code AND status = 'PUBLISHED';
         RETURN NULL;
     END $$
@@ -254,6 +257,7 @@ def differs(*columns: str) -> str:
 
 
 OF_VOLUNTEER = (
+    "@person_id",
     "@state",
     "@area",
     "@x",
@@ -267,6 +271,7 @@ OF_VOLUNTEER = (
 )
 
 OF_OFFER = (
+    "@person_id",
     "@status",
     "@category_code",
     "@area",
@@ -327,9 +332,11 @@ def triggers() -> list[str]:
             f"CREATE TRIGGER mirrored AFTER UPDATE ON {table} FOR EACH ROW WHEN {condition} EXECUTE FUNCTION {function}()"
         )
     for table, function in SETS:
-        for act, which in (("insert", "NEW"), ("update", "NEW"), ("delete", "OLD")):
+        # both of an update: where two records are found to be one person's, rows go from one to the other
+        for act, which in (("insert", "NEW"), ("update", "NEW"), ("update", "OLD"), ("delete", "OLD")):
+            name = "mirrored_left" if (act, which) == ("update", "OLD") else f"mirrored_{act}"
             out.append(
-                f"CREATE TRIGGER mirrored_{act} AFTER {act.upper()} ON {table} REFERENCING {which} TABLE AS changed"
+                f"CREATE TRIGGER {name} AFTER {act.upper()} ON {table} REFERENCING {which} TABLE AS changed"
                 f" FOR EACH STATEMENT EXECUTE FUNCTION {function}()"
             )
     out.append(

@@ -78,6 +78,14 @@ HELPERS = (
     END $$
     """,
     """
+    CREATE FUNCTION papers_do(held text[], asked text, category text) RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+    BEGIN
+        RETURN (asked IS NULL OR asked = ANY (held)) AND NOT EXISTS (
+            SELECT FROM service_category c WHERE c.code = category AND c.certificates <> '{}' AND NOT c.certificates && held);
+    END $$
+    """,
+    """
     CREATE FUNCTION booking_place(commitment uuid, attendance uuid) RETURNS TABLE (x real, y real)
     LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
     BEGIN
@@ -102,7 +110,8 @@ HELPERS = (
     END $$
     """,
 )
-"""`week_load`: what takes somebody's week: what is booked in it, and what he is held for in it or at no time yet."""
+"""`papers_do`: whether an organization's papers are those that a need, and its category by law, ask for (I11).
+`week_load`: what takes somebody's week: what is booked in it, and what he is held for in it or at no time yet."""
 
 VOLUNTEER_FITS = """
 CREATE FUNCTION volunteer_fits(who uuid, asked need, since timestamptz, until timestamptz, at timestamptz)
@@ -130,9 +139,11 @@ BEGIN
     IF NOT qualified_for(who, asked.certificate, asked.category_code, day) THEN
         RETURN false;
     END IF;
+    -- what he, or whoever asks, has said no to is not brought up again
     IF EXISTS (SELECT FROM commitment c WHERE c.need_id = asked.id AND c.volunteer_person_id = who
-               AND c.status IN ('PROPOSED', 'ACCEPTED', 'CONFIRMED', 'IN_SERVICE', 'DELIVERED', 'DISPUTED')
-               AND (c.status <> 'PROPOSED' OR c.hold_until > at)) THEN
+               AND c.status IN ('PROPOSED', 'ACCEPTED', 'CONFIRMED', 'IN_SERVICE', 'DELIVERED', 'DISPUTED', 'DECLINED')
+               AND (c.status <> 'PROPOSED' OR c.hold_until > at))
+       OR EXISTS (SELECT FROM match_proposal p WHERE p.need_id = asked.id AND p.person_id = who AND p.status = 'DECLINED') THEN
         RETURN false;
     END IF;
     IF avoids(who, other, asked.category_code) THEN
@@ -155,13 +166,20 @@ BEGIN
             RETURN false;
         END IF;
         IF EXISTS (
-            SELECT FROM booking b
-            LEFT JOIN LATERAL booking_place(b.commitment_id, b.attendance_id) t ON true
+            SELECT FROM (
+                SELECT b.during, p.x, p.y
+                FROM booking b LEFT JOIN LATERAL booking_place(b.commitment_id, b.attendance_id) p ON true
+                WHERE b.person_id = who AND b.during && tstzrange(since - interval '12 hours', until + interval '12 hours')
+                UNION ALL
+                SELECT tstzrange(c.slot_from, c.slot_to), p.x, p.y FROM commitment c JOIN need p ON p.id = c.need_id
+                WHERE c.volunteer_person_id = who
+                  AND (c.status = 'PROPOSED' AND c.hold_until > at OR c.status IN ('ACCEPTED', 'CONFIRMED'))
+                  AND c.slot_from < until + interval '12 hours' AND c.slot_to > since - interval '12 hours'
+            ) t
             CROSS JOIN LATERAL (SELECT make_interval(secs => coalesce(
                 sqrt((t.x::float8 - asked.x) * (t.x::float8 - asked.x) + (t.y::float8 - asked.y) * (t.y::float8 - asked.y)), 0
             ) * {travel}) AS gap) g
-            WHERE b.person_id = who AND b.during && tstzrange(since - interval '12 hours', until + interval '12 hours')
-              AND b.during && tstzrange(since - g.gap, until + g.gap, '()')
+            WHERE t.during && tstzrange(since - g.gap, until + g.gap, '()')
         ) THEN
             RETURN false;
         END IF;
@@ -176,32 +194,33 @@ RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
     first timestamptz := greatest(at, asked.window_from, given.window_from);
     last timestamptz := least(asked.window_to, asked.due_at, given.window_to);
-    live text[] := ARRAY['PROPOSED', 'ACCEPTED', 'CONFIRMED', 'IN_SERVICE', 'DELIVERED', 'DISPUTED'];
+    met text[] := ARRAY['PROPOSED', 'ACCEPTED', 'CONFIRMED', 'IN_SERVICE', 'DELIVERED', 'DISPUTED', 'DECLINED'];
 BEGIN
     IF given.status <> 'PUBLISHED' OR given.qty_reserved + given.qty_consumed >= given.qty_total
        OR given.kind <> asked.kind OR given.unit <> asked.unit
        OR given.category_code NOT IN (asked.category_code, split_part(asked.category_code, '.', 1))
        OR NOT given.service_areas && ARRAY[left(asked.area, 4), left(asked.area, 6), left(asked.area, 9), left(asked.area, 12), asked.area]
-       OR given.person_id IS NULL AND (
-           asked.skill_code IS NOT NULL AND NOT asked.skill_code = ANY (given.skills)
-           OR asked.certificate IS NOT NULL AND NOT asked.certificate = ANY (given.certificates)
-           OR asked.language = 'SIGN' AND NOT 'SIGN' = ANY (given.languages)
-           OR EXISTS (SELECT FROM service_category s WHERE s.code = asked.category_code AND s.certificates <> '{}'
-                      AND NOT s.certificates && given.certificates))
+       OR given.radius_km IS NOT NULL AND km_between(given.x, given.y, asked.x, asked.y) > given.radius_km
+       OR asked.skill_code IS NOT NULL AND NOT asked.skill_code = ANY (given.skills)
+       OR asked.language <> 'MANDARIN' AND NOT asked.language = ANY (given.languages)
+       OR given.kind = 'VENUE' AND 'WHEELCHAIR' = ANY (asked.hints) AND NOT 'STEP_FREE' = ANY (given.venue_access)
+       OR given.person_id IS NULL AND NOT papers_do(given.certificates, asked.certificate, asked.category_code)
        OR first >= last
        OR since IS NULL AND last - at < make_interval(mins => given.min_notice_minutes)
        OR since - at < make_interval(mins => given.min_notice_minutes) THEN
         RETURN false;
     END IF;
-    IF since IS NOT NULL AND NOT EXISTS (SELECT FROM offer_occurrence r WHERE r.offer_id = given.id
-                                         AND r.starts_at <= since AND r.ends_at >= until) THEN
+    IF since IS NULL AND NOT offer_suits(given.id, asked.id, at, true)
+       OR since IS NOT NULL AND NOT EXISTS (SELECT FROM offer_occurrence r WHERE r.offer_id = given.id
+                                            AND r.starts_at <= since AND r.ends_at >= until) THEN
         RETURN false;
     END IF;
-    IF EXISTS (SELECT FROM commitment c WHERE c.need_id = asked.id AND c.offer_id = given.id AND c.status = ANY (live)
-               AND (c.status <> 'PROPOSED' OR c.hold_until > at)) THEN
+    IF EXISTS (SELECT FROM commitment c WHERE c.need_id = asked.id AND c.offer_id = given.id AND c.status = ANY (met)
+               AND (c.status <> 'PROPOSED' OR c.hold_until > at))
+       OR EXISTS (SELECT FROM match_proposal p WHERE p.need_id = asked.id AND p.offer_id = given.id AND p.status = 'DECLINED') THEN
         RETURN false;
     END IF;
-    IF since IS NOT NULL AND offer_busy(given.id, since, until, at) >= given.parallel
+    IF since IS NOT NULL AND given.kind IN ('SERVICE', 'VENUE') AND offer_busy(given.id, since, until, at) >= given.parallel
        OR given.weekly_cap IS NOT NULL AND offer_week(given.id, coalesce(since, first), at) >= given.weekly_cap THEN
         RETURN false;
     END IF;
