@@ -158,7 +158,13 @@ def statement(
     answering: Engine, actor: Actor, document: str, variables: dict[str, Any], now: datetime
 ) -> tuple[str, list[Any]]:
     """What a question becomes: the statement and its parameters."""
-    context = Context(document, variables, None, actor, asker(actor, now), None, None, now, 10.0)  # type: ignore[arg-type]
+    context = Context(
+        *(document, variables, None, actor, asker(actor, now)),
+        None,  # type: ignore[arg-type]  # nothing is run: no pool
+        None,  # type: ignore[arg-type]
+        now,
+        10.0,
+    )
     read = answering.document(context)
     values = answering.coerced(read, context)
     plan = answering.plan(read, values, actor.role, strict=True)

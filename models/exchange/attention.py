@@ -30,17 +30,16 @@ NEED = re.compile(rb'"need_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9
 
 
 class NeedAttention(Table, table=True):
-    """需求关注度: in how many lists of recommendations a need stood, how often it was opened, how many commitments it got."""
+    """需求关注度: in how many lists of recommendations a need stood, how many commitments it got."""
 
     __tablename__ = "need_attention"
     __table_args__ = (
-        check("counts", "shown >= 0 AND opened >= 0 AND connected >= 0"),
+        check("counts", "shown >= 0 AND connected >= 0"),
         {"postgresql_with": {"fillfactor": "80"}},
     )
     need_id: UUID = Field(primary_key=True)
     """No foreign key: its lock on the need would make a batch of counts wait for each claim."""
     shown: int = count(0)
-    opened: int = count(0)
     connected: int = count(0)
     updated_at: datetime = instant()
 

@@ -114,6 +114,7 @@ class Demand(Table, table=True):
             postgresql_include=[
                 *("need_id", "place", "kind", "x", "y", "starts_at", "ends_at", "from_minute", "to_minute", "due_at"),
                 *("gender", "gender_required", "language", "skills", "certificates", "beneficiary_id", "priority"),
+                *("area", "licence"),
             ],
         ),
         {"info": READ_ONLY},
@@ -140,6 +141,9 @@ class Demand(Table, table=True):
     certificates: int = Field(sa_type=sa.BigInteger)
     beneficiary_id: UUID | None = None
     priority: int = _small()
+    area: str = Field(sa_type=sa.Text)
+    licence: int = Field(sa_type=sa.BigInteger)
+    """The papers of which its category asks for one, as bits; 0 where it asks for none."""
 
 
 def _found(name: str, *arguments: Any) -> Any:

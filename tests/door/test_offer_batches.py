@@ -22,6 +22,9 @@ OFFERS = """query ($numbers: [String!]!) { myOffers(filter: {externalId: $number
   externalId title status parallel rrule durationMinutes radiusKm position { latitude longitude }
   nextOccurrences(first: 2) { startsAt endsAt } venue { address seats equipment access } skills languages certificates } } } }"""
 
+BATCHES = """query ($id: ID!) { node(id: $id) { id } myOfferBatches(first: 1) { edges { node {
+  id created updated unchanged refused items { externalId outcome problem { code field message } } } } } }"""
+
 
 @pytest.fixture
 async def category(place: Place) -> str:
@@ -101,3 +104,15 @@ async def test_a_key_needs_the_scope(place: Place, category: str) -> None:
     answer = await place.site.ask(UPSERT, {"items": [sent(category, "N-1")], "key": "batch-2001"}, token=key)
     assert answer["offersUpsert"]["code"] == "FORBIDDEN"
     assert await place.sql("SELECT FROM offer WHERE external_id = 'N-1'") == []
+
+
+async def test_batches_are_their_senders(place: Place, category: str) -> None:
+    """A partner finds them again, refusals included; another organization finds none, by its id neither."""
+    key = (await place.key(ApiScope.OFFERS, ApiScope.READ))["secret"]
+    items = [sent(category, "P-1"), sent(category, "P-2", rrule="FREQ=DAILY")]
+    made = (await place.site.ask(UPSERT, {"items": items, "key": "batch-3001"}, token=key))["offersUpsert"]
+    mine = await place.site.ask(BATCHES, {"id": made["id"]}, token=key)
+    told = {name: made[name] for name in ("id", "created", "updated", "unchanged", "refused", "items")}
+    assert mine == {"myOfferBatches": {"edges": [{"node": told}]}, "node": {"id": made["id"]}}
+    away = await place.site.ask(BATCHES, {"id": made["id"]}, token=place.stranger)
+    assert away == {"myOfferBatches": {"edges": []}, "node": None}

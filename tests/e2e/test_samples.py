@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -12,15 +13,23 @@ import pytest
 import pytest_asyncio
 from graphql import GraphQLUnionType, OperationDefinitionNode, OperationType, get_named_type, parse
 
+from api.jobs import SYSTEM
 from api.web import pages
+from models import clock
+from models.exchange.rounds.running import run_round
 from resolvers.context import Context, asker
 from tests.conftest import NOW
 from tests.demo import Demo
 from tests.site import Site, served
 
 SAMPLES = Path(pages.__file__).parent / "samples"
-MAYBE_NOTHING = {("auditor", "Revealed"), ("auditor", "Interests")}
-"""Nobody has revealed or declared anything in the demo yet."""
+MAYBE_NOTHING = {
+    *(("auditor", "Revealed"), ("auditor", "Interests")),
+    *(("community-staff", "Rounds"), ("volunteer", "Proposals")),
+}
+"""Nobody has revealed or declared anything in the demo yet, nor started a round."""
+AFTER_ROUND = ("volunteer", "Accept")
+"""What can be done once the round is planned that community staff start."""
 
 
 def text(role: str) -> str:
@@ -102,20 +111,39 @@ def picked(data: Any, path: str) -> Any:
     return data
 
 
-async def test_every_mutation_does_what_it_says(demo_to_change: Demo) -> None:
+async def done(site: Site, demo: Demo, role: str, node: OperationDefinitionNode) -> None:
+    """Does what a sample says, with what its own queries find; or fails."""
+    assert node.name is not None
+    declared = {v.variable.name.value for v in node.variable_definitions or ()}
+    given = {name: value for name, value in variables(role).items() if name in declared}
+    for variable, value in given.items():
+        if place := PLACE.fullmatch(value):
+            found = await ask(site, demo, role, place[1], variables(role))
+            given[variable] = picked(found["data"], place[2])
+    answer = await ask(site, demo, role, node.name.value, given)
+    assert "errors" not in answer, (role, answer)
+    ((field, outcome),) = answer["data"].items()
+    root = site.door.engine.schema.mutation_type
+    assert root is not None
+    union = get_named_type(root.fields[field].type)
+    assert isinstance(union, GraphQLUnionType)
+    assert outcome["__typename"] == union.types[0].name, (role, outcome)
+
+
+async def test_every_mutation_does_what_it_says(demo_to_change: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
     async with served(demo_to_change.api) as site:
-        for role, node in (p.values for p in MUTATIONS):
-            given = variables(role)
-            for variable, value in given.items():
-                if place := PLACE.fullmatch(value):
-                    found = await ask(site, demo_to_change, role, place[1], variables(role))
-                    given[variable] = picked(found["data"], place[2])
-            answer = await ask(site, demo_to_change, role, node.name.value, given)
-            assert "errors" not in answer, (role, answer)
-            ((field, outcome),) = answer["data"].items()
-            union = get_named_type(site.door.engine.schema.mutation_type.fields[field].type)
-            assert isinstance(union, GraphQLUnionType)
-            assert outcome["__typename"] == union.types[0].name, (role, outcome)
+        every = {(p.values[0], p.values[1].name.value): p.values[1] for p in MUTATIONS}
+        last = every.pop(AFTER_ROUND)
+        for (role, _), node in every.items():
+            await done(site, demo_to_change, role, node)
+        pool = site.door.databases.primary
+        async with pool.connection() as connection:
+            planned = await connection.fetchval("SELECT id FROM match_round")
+        monkeypatch.setattr(clock, "now", lambda: NOW)
+        assert await run_round(pool, SYSTEM, planned, asyncio.Event()) == "DONE"
+        rounds = await ask(site, demo_to_change, "community-staff", "Rounds", {})
+        assert rounds["data"]["matchRounds"]["edges"][0]["node"]["proposals"]["edges"]
+        await done(site, demo_to_change, AFTER_ROUND[0], last)
 
 
 def test_the_first_operation_only_reads() -> None:

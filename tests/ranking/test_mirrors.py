@@ -154,6 +154,18 @@ async def test_a_community_that_moves_takes_who_starts_there_along(lasting: Stre
     assert await differences(owner) == {"availability": 0, "demand": 0}
 
 
+async def test_a_category_that_takes_a_paper_from_now_on(lasting: Streets, owner: asyncpg.Connection) -> None:
+    s = lasting
+    await s.volunteers("wang")
+    await s.need(window_from=START)
+    needs = "SELECT count(*) FROM match_needs($1, $2, 5)"
+    assert await owner.fetchval(needs, s.n.people["wang"], s.now) == 1
+    await s.c.execute("UPDATE service_category SET certificates = '{NURSE}' WHERE code LIKE 'ELDERLY%'")
+    assert await differences(owner) == {"availability": 0, "demand": 0}
+    assert await owner.fetchval("SELECT DISTINCT licence = match_bits('{NURSE}') FROM demand") is True
+    assert await owner.fetchval(needs, s.n.people["wang"], s.now) == 0
+
+
 async def test_nothing_stays_under_a_record_that_is_given_up(lasting: Streets, owner: asyncpg.Connection) -> None:
     """Whatever is pointed at another person, in whatever order."""
     s = lasting
@@ -179,8 +191,8 @@ async def test_searches_read_the_index_only(owner: asyncpg.Connection) -> None:
     )
     await owner.execute(
         f"""INSERT INTO demand (need_id, place, category, slot, cell, kind, x, y, from_minute, to_minute, due_at, gender,
-        gender_required, language, skills, certificates, priority)
-        SELECT gen_random_uuid(), 0, 'C' || n % 20, {whenever}, 480, 720, now(), 'ANY', false, 1, 0, 0, 1
+        gender_required, language, skills, certificates, priority, area, licence)
+        SELECT gen_random_uuid(), 0, 'C' || n % 20, {whenever}, 480, 720, now(), 'ANY', false, 1, 0, 0, 1, 'A', 0
         FROM generate_series(1, 20000) n"""
     )
     for table, searched in (
@@ -190,7 +202,7 @@ async def test_searches_read_the_index_only(owner: asyncpg.Connection) -> None:
         ),
         (
             "demand",
-            "SELECT need_id, place, kind, x, y, starts_at, ends_at, from_minute, to_minute, due_at, gender, gender_required, language, skills, certificates, beneficiary_id, priority",
+            "SELECT need_id, place, kind, x, y, starts_at, ends_at, from_minute, to_minute, due_at, gender, gender_required, language, skills, certificates, beneficiary_id, priority, area, licence",
         ),
     ):
         await owner.execute(f"VACUUM (ANALYZE) {table}")

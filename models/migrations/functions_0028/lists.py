@@ -186,6 +186,7 @@ def ranked(source: str, where: str, who: str, certified: str, radius: str) -> st
                       AND (NOT a.gender_required OR my_gender = a.gender OR my_gender = 'UNKNOWN' AND me.kind = 'OFFER')
                       AND (a.language <> 4 OR my_tongues & 4 <> 0)
                       AND my_skills & a.skills = a.skills AND my_certificates & a.certificates = a.certificates
+                      AND (a.licence = 0 OR my_certificates & a.licence <> 0)
                     OFFSET 0
                 ) h
                 ORDER BY base DESC, h.km, h.need_id, h.place LIMIT batch OFFSET skipped
@@ -305,6 +306,7 @@ BEGIN
     ranked(
         "demand a",
         "a.category = given.category_code AND a.slot = ANY (slots) AND (cells IS NULL OR a.cell = ANY (cells)) AND a.kind = given.kind"
+        " AND a.area ^@ ANY (given.service_areas)"
         f" AND (me.x IS NULL OR {FAR.replace('b.', 'my_')} <= reach::float8 * reach)",
         "coalesce(given.organization_id, given.person_id)",
         "given.certificates && related_certificates(a.category) OR given.person_id IS NOT NULL"

@@ -110,8 +110,10 @@ CREATE VIEW demand_due AS
 SELECT n.id AS need_id, c.category, a.place, a.slot, cell_of(n.x, n.y) AS cell, n.kind, n.x, n.y, a.starts_at, a.ends_at,
        a.from_minute, a.to_minute, n.due_at, n.gender_preference AS gender, n.gender_required,
        match_tongues(ARRAY[n.language]) AS language, match_bits(ARRAY[n.skill_code]) AS skills,
-       match_bits(ARRAY[n.certificate]) AS certificates, n.beneficiary_id, n.priority
+       match_bits(ARRAY[n.certificate]) AS certificates, n.beneficiary_id, n.priority, n.area,
+       match_bits(s.certificates) AS licence
 FROM need n
+JOIN service_category s ON s.code = n.category_code
 CROSS JOIN LATERAL (
     SELECT n.category_code AS category UNION SELECT split_part(n.category_code, '.', 1)
 ) c
@@ -240,6 +242,13 @@ WRITTEN = (
     END $$
     """,
     """
+    CREATE FUNCTION papers_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM demand_written(need_id) FROM (SELECT DISTINCT need_id FROM demand WHERE category = NEW.code ORDER BY 1) c;
+        RETURN NULL;
+    END $$
+    """,
+    """
     CREATE FUNCTION need_connected() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         INSERT INTO need_attention (need_id, connected, updated_at) VALUES (NEW.need_id, 1, NEW.created_at)
@@ -291,6 +300,7 @@ OF_NEED = (
     "@sensitivity",
     "@kind",
     "@category_code",
+    "@area",
     "@x",
     "@y",
     "@window_from",
@@ -346,6 +356,9 @@ def triggers() -> list[str]:
     out.append(
         "CREATE TRIGGER mirrored AFTER UPDATE OF x, y ON division FOR EACH ROW WHEN ((OLD.x, OLD.y) IS DISTINCT FROM (NEW.x, NEW.y))"
         " EXECUTE FUNCTION place_moved()"
+    )
+    out.append(
+        "CREATE TRIGGER mirrored AFTER UPDATE OF certificates ON service_category FOR EACH ROW EXECUTE FUNCTION papers_changed()"
     )
     out.append("CREATE TRIGGER connected AFTER INSERT ON commitment FOR EACH ROW EXECUTE FUNCTION need_connected()")
     return out

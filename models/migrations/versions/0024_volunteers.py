@@ -68,26 +68,32 @@ TAKEN = {
 
 FUNCTIONS = (
     """
-    CREATE FUNCTION qualified(person uuid, type text, on_day date) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN EXISTS (SELECT FROM qualification q
-                   WHERE q.person_id = person AND q.type = qualified.type AND q.status = 'VERIFIED'
-                     AND (q.valid_to IS NULL OR q.valid_to >= on_day))
+    CREATE FUNCTION qualified(person uuid, type text, on_day date) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+    BEGIN
+        RETURN EXISTS (SELECT FROM qualification q
+                       WHERE q.person_id = person AND q.type = qualified.type AND q.status = 'VERIFIED'
+                         AND (q.valid_to IS NULL OR q.valid_to >= on_day));
+    END $$
     """,
     """
     CREATE FUNCTION qualified_for(person uuid, certificate text, category text, on_day date) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN (certificate IS NULL OR qualified(person, certificate, on_day))
-       AND NOT EXISTS (SELECT FROM service_category s
-                       WHERE s.code = category AND cardinality(s.certificates) > 0
-                         AND NOT EXISTS (SELECT FROM qualification q
-                                         WHERE q.person_id = person AND q.type = ANY (s.certificates)
-                                           AND q.status = 'VERIFIED' AND (q.valid_to IS NULL OR q.valid_to >= on_day)))
+    LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+    BEGIN
+        RETURN (certificate IS NULL OR qualified(person, certificate, on_day))
+           AND NOT EXISTS (SELECT FROM service_category s
+                           WHERE s.code = category AND cardinality(s.certificates) > 0
+                             AND NOT EXISTS (SELECT FROM qualification q
+                                             WHERE q.person_id = person AND q.type = ANY (s.certificates)
+                                               AND q.status = 'VERIFIED' AND (q.valid_to IS NULL OR q.valid_to >= on_day)));
+    END $$
     """,
     """
-    CREATE FUNCTION avoids(serves uuid, served uuid, category text) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN EXISTS (SELECT FROM avoidance v WHERE v.person_id = serves
-                   AND (v.avoided_person_id = served OR v.category_code IN (category, split_part(category, '.', 1))))
-        OR EXISTS (SELECT FROM avoidance v WHERE v.person_id = served AND v.avoided_person_id = serves)
+    CREATE FUNCTION avoids(serves uuid, served uuid, category text) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+    BEGIN
+        RETURN EXISTS (SELECT FROM avoidance v WHERE v.person_id = serves
+                       AND (v.avoided_person_id = served OR v.category_code IN (category, split_part(category, '.', 1))))
+            OR EXISTS (SELECT FROM avoidance v WHERE v.person_id = served AND v.avoided_person_id = serves);
+    END $$
     """,
     """
     CREATE FUNCTION volunteer_starts() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -49,63 +49,69 @@ KEPT = (
 BUSY = (
     """
     CREATE FUNCTION offer_busy(offer uuid, starts timestamptz, ends timestamptz, now timestamptz) RETURNS integer
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN (
-        WITH live AS MATERIALIZED (
-            SELECT greatest(c.slot_from, starts) AS began, c.slot_to AS ended
-            FROM commitment c
-            WHERE c.offer_id = offer_busy.offer AND c.slot_from < ends AND c.slot_to > starts
-              AND (c.status IN ('ACCEPTED', 'CONFIRMED', 'IN_SERVICE', 'DELIVERED', 'DISPUTED') OR (c.status = 'PROPOSED' AND c.hold_until > now))
-        )
-        SELECT coalesce(max((SELECT count(*) FROM live b WHERE b.began <= a.began AND b.ended > a.began)), 0)::integer
-        FROM live a
-    )
+    LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+    BEGIN
+        RETURN (
+            WITH live AS MATERIALIZED (
+                SELECT greatest(c.slot_from, starts) AS began, c.slot_to AS ended
+                FROM commitment c
+                WHERE c.offer_id = offer_busy.offer AND c.slot_from < ends AND c.slot_to > starts
+                  AND (c.status IN ('ACCEPTED', 'CONFIRMED', 'IN_SERVICE', 'DELIVERED', 'DISPUTED') OR (c.status = 'PROPOSED' AND c.hold_until > now))
+            )
+            SELECT coalesce(max((SELECT count(*) FROM live b WHERE b.began <= a.began AND b.ended > a.began)), 0)::integer
+            FROM live a
+        );
+    END $$
     """,
     """
     CREATE FUNCTION offer_week(offer uuid, at timestamptz, now timestamptz) RETURNS integer
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN (
-        SELECT count(*)::integer
-        FROM commitment c
-        WHERE c.offer_id = offer_week.offer
-          AND date_trunc('week', coalesce(c.slot_from, c.created_at), 'Asia/Shanghai')
-              = date_trunc('week', at, 'Asia/Shanghai')
-          AND (c.status IN ('ACCEPTED', 'CONFIRMED', 'IN_SERVICE', 'DELIVERED', 'DISPUTED', 'COMPLETED')
-               OR (c.status = 'PROPOSED' AND c.hold_until > now))
-    )
+    LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+    BEGIN
+        RETURN (
+            SELECT count(*)::integer
+            FROM commitment c
+            WHERE c.offer_id = offer_week.offer
+              AND date_trunc('week', coalesce(c.slot_from, c.created_at), 'Asia/Shanghai')
+                  = date_trunc('week', at, 'Asia/Shanghai')
+              AND (c.status IN ('ACCEPTED', 'CONFIRMED', 'IN_SERVICE', 'DELIVERED', 'DISPUTED', 'COMPLETED')
+                   OR (c.status = 'PROPOSED' AND c.hold_until > now))
+        );
+    END $$
     """,
     """
     CREATE FUNCTION offer_suits(offer uuid, need uuid, at timestamptz, roomy boolean) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE COST 2000
-    RETURN EXISTS (
-        SELECT
-        FROM offer o
-        CROSS JOIN need n
-        CROSS JOIN LATERAL (
-            SELECT p.starts_at, p.ends_at FROM need_option p
-            WHERE p.need_id = n.id AND n.options > 0 AND (n.option_place IS NULL OR p.place = n.option_place)
-            UNION ALL
-            SELECT n.window_from, n.window_to WHERE n.options = 0
-        ) w (since, until)
-        JOIN offer_occurrence t ON t.offer_id = o.id
-        WHERE o.id = offer_suits.offer AND n.id = offer_suits.need
-          AND (NOT n.gender_required OR o.person_id IS NULL
-               OR EXISTS (SELECT FROM person p WHERE p.id = o.person_id AND p.gender = n.gender_preference))
-          AND (n.kind <> 'CASH_AID'
-               OR EXISTS (SELECT FROM need_foundation f WHERE f.need_id = n.id AND f.organization_id = o.organization_id))
-          AND CASE
-                WHEN w.until - w.since <= interval '24 hours' THEN
-                    t.starts_at <= w.since AND t.ends_at >= w.until
-                    AND (o.min_notice_minutes = 0 OR w.since >= at + make_interval(mins => o.min_notice_minutes))
-                    AND (NOT roomy OR (
-                        (o.kind NOT IN ('SERVICE', 'VENUE') OR offer_busy(o.id, w.since, w.until, at) < o.parallel)
-                        AND (o.weekly_cap IS NULL OR offer_week(o.id, w.since, at) < o.weekly_cap)))
-                ELSE
-                    least(t.ends_at, w.until)
-                    - greatest(t.starts_at, w.since, at + make_interval(mins => o.min_notice_minutes))
-                    >= make_interval(mins => coalesce(n.duration_minutes, 60))
-              END
-    )
+    LANGUAGE plpgsql STABLE PARALLEL SAFE COST 2000 AS $$
+    BEGIN
+        RETURN EXISTS (
+            SELECT
+            FROM offer o
+            CROSS JOIN need n
+            CROSS JOIN LATERAL (
+                SELECT p.starts_at, p.ends_at FROM need_option p
+                WHERE p.need_id = n.id AND n.options > 0 AND (n.option_place IS NULL OR p.place = n.option_place)
+                UNION ALL
+                SELECT n.window_from, n.window_to WHERE n.options = 0
+            ) w (since, until)
+            JOIN offer_occurrence t ON t.offer_id = o.id
+            WHERE o.id = offer_suits.offer AND n.id = offer_suits.need
+              AND (NOT n.gender_required OR o.person_id IS NULL
+                   OR EXISTS (SELECT FROM person p WHERE p.id = o.person_id AND p.gender = n.gender_preference))
+              AND (n.kind <> 'CASH_AID'
+                   OR EXISTS (SELECT FROM need_foundation f WHERE f.need_id = n.id AND f.organization_id = o.organization_id))
+              AND CASE
+                    WHEN w.until - w.since <= interval '24 hours' THEN
+                        t.starts_at <= w.since AND t.ends_at >= w.until
+                        AND (o.min_notice_minutes = 0 OR w.since >= at + make_interval(mins => o.min_notice_minutes))
+                        AND (NOT roomy OR (
+                            (o.kind NOT IN ('SERVICE', 'VENUE') OR offer_busy(o.id, w.since, w.until, at) < o.parallel)
+                            AND (o.weekly_cap IS NULL OR offer_week(o.id, w.since, at) < o.weekly_cap)))
+                    ELSE
+                        least(t.ends_at, w.until)
+                        - greatest(t.starts_at, w.since, at + make_interval(mins => o.min_notice_minutes))
+                        >= make_interval(mins => coalesce(n.duration_minutes, 60))
+                  END
+        );
+    END $$
     """,
 )
 """How many tasks an offer has at the fullest instant of a time, and in the week of one, by Shanghai's days; and whether

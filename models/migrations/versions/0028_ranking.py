@@ -34,7 +34,7 @@ CARRIED = {
     ),
     "demand": (
         *("need_id", "place", "kind", "x", "y", "starts_at", "ends_at", "from_minute", "to_minute", "due_at", "gender"),
-        *("gender_required", "language", "skills", "certificates", "beneficiary_id", "priority"),
+        *("gender_required", "language", "skills", "certificates", "beneficiary_id", "priority", "area", "licence"),
     ),
 }
 """What an index carries beside what it is searched by, so that a search reads nothing else."""
@@ -53,10 +53,10 @@ def upgrade() -> None:
         column("need_id", sa.Uuid()),
         *(
             sa.Column(name, sa.Integer(), server_default=sa.text("0"), nullable=False)
-            for name in ("shown", "opened", "connected")
+            for name in ("shown", "connected")
         ),
         column("updated_at", AT),
-        sa.CheckConstraint("shown >= 0 AND opened >= 0 AND connected >= 0", name=op.f("ck_need_attention_counts")),
+        sa.CheckConstraint("shown >= 0 AND connected >= 0", name=op.f("ck_need_attention_counts")),
         sa.PrimaryKeyConstraint("need_id", name="pk_need_attention"),
         postgresql_with={"fillfactor": "80"},
     )
@@ -103,6 +103,8 @@ def _mirrors() -> None:
         column("certificates", sa.BigInteger()),
         column("beneficiary_id", sa.Uuid(), null=True),
         column("priority", sa.SmallInteger()),
+        column("area", sa.Text()),
+        column("licence", sa.BigInteger()),
         sa.PrimaryKeyConstraint("need_id", "category", "place", name="pk_demand"),
     )
     for table, carried in CARRIED.items():
@@ -132,6 +134,7 @@ def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     for name in (
         "need_connected",
+        "papers_changed",
         "options_changed",
         "need_changed",
         "place_moved",
