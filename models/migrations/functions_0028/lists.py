@@ -35,7 +35,9 @@ CALM = """floor(w_attention * greatest(-1, least(1, 1 - ln(1 + coalesce(t.shown,
 FOUND = """TABLE (provider_id uuid, volunteer boolean, need_id uuid, option smallint, km real, score integer,
     points integer[], wishes integer, weights_version integer)"""
 """`wishes`: 1 if a gender was asked for, 2 if a language besides: by which the words of two terms differ."""
-NEAR, RINGS, ENOUGH = "1, 2, 3", "0.5, 1, 2, 3, 6, 12, 25, 50", "60"
+NEAR, RINGS, ENOUGH = "1, 2, 3", "0.5, 1, 2, 3, 6, 12", "60"
+FARTHER = "25, 50"
+WEEK = "date_trunc('week', {0} AT TIME ZONE 'Asia/Shanghai')"
 BATCHES = "64, 1000, 100000"
 """How many are looked at more closely at first; and, where those were not enough, after them."""
 
@@ -197,8 +199,8 @@ def ranked(source: str, where: str, who: str, certified: str, radius: str) -> st
             met := met + 1;
             CONTINUE WHEN hit.need_id = ANY (seen);
             SELECT * INTO asked FROM need WHERE id = hit.need_id;
-            CONTINUE WHEN asked.beneficiary_id IS NOT NULL AND matching_refused(asked.beneficiary_id, NULL, at);
             CONTINUE WHEN NOT {{fits}};
+            CONTINUE WHEN asked.beneficiary_id IS NOT NULL AND matching_refused(asked.beneficiary_id, NULL, at);
             seen := seen || hit.need_id;
             need_id := hit.need_id; option := hit.place; km := hit.km; points := hit.points; wishes := hit.wishes;
             score := hit.base + hit.points[8];
@@ -237,10 +239,27 @@ DECLARE{DECLARED}
     until smallint[];
     types text[];
     ends date[];
+    cap integer := (SELECT weekly_cap FROM volunteer WHERE person_id = of);
+    free boolean := unbound(of, at);
+    full_weeks timestamp[] := '{{}}';
 BEGIN
     SELECT * INTO me FROM availability WHERE provider_id = of AND slot = -1 LIMIT 1;
-    IF NOT FOUND OR n < 1 OR matching_refused(NULL, of, at) THEN
+    IF NOT FOUND OR n < 1 OR matching_refused(NULL, of, at) OR NOT free AND week_load(of, 'infinity', at) >= cap THEN
         RETURN;
+    END IF;
+    IF NOT free THEN
+        full_weeks := ARRAY(
+            SELECT w.monday FROM (
+                SELECT {
+    WEEK.format("lower(b.during)")
+} AS monday FROM booking b WHERE b.person_id = of AND upper(b.during) > at
+                UNION SELECT {
+    WEEK.format("upper(b.during)")
+} FROM booking b WHERE b.person_id = of AND upper(b.during) > at
+                UNION SELECT {WEEK.format("c.slot_from")} FROM commitment c
+                WHERE c.volunteer_person_id = of AND c.status IN ('PROPOSED', 'ACCEPTED', 'CONFIRMED') AND c.slot_to > at
+            ) w
+            WHERE week_load(of, w.monday AT TIME ZONE 'Asia/Shanghai', at) >= cap);
     END IF;
 {WEIGH}{MINE}
     volunteer := true;
@@ -255,7 +274,7 @@ BEGIN
     served := served_ever(of, false);
     -- told to 0.1 km and compared so: an exact bound could be moved until it says where somebody lives
     reach := least(me.radius, within);
-    FOREACH ring IN ARRAY ARRAY[{RINGS}]::real[] LOOP
+    FOREACH ring IN ARRAY ARRAY[{RINGS}, {FARTHER}]::real[] LOOP
         ring := least(ring, reach);
         cells := cells_around(me.x, me.y, ring + 0.1::real);
         EXIT WHEN ring >= reach OR {ENOUGH} + 4 * n <= (SELECT count(*) FROM (
@@ -266,12 +285,13 @@ BEGIN
     ranked(
         "unnest(slots, since, until) o (slot, since, until)"
         " JOIN demand a ON a.category = ANY (cats) AND a.slot = o.slot AND a.cell = ANY (cells)",
-        f"a.kind = 'SERVICE' AND o.since <= a.from_minute AND o.until >= a.to_minute AND match_near(sqrt({FAR.replace('b.', 'my_')})) <= reach + 0.01",
+        f"a.kind = 'SERVICE' AND o.since <= a.from_minute AND o.until >= a.to_minute AND match_near(sqrt({FAR.replace('b.', 'my_')})) <= reach + 0.01"
+        f" AND (full_weeks = '{{}}' OR a.starts_at IS NULL OR {WEEK.format('a.starts_at')} <> ALL (full_weeks))",
         "of",
         "types IS NOT NULL AND EXISTS (SELECT FROM unnest(types, ends) q (type, ends) WHERE q.type = ANY (related_certificates(a.category))"
         " AND q.ends >= (coalesce(a.starts_at, at) AT TIME ZONE 'Asia/Shanghai')::date)",
         "me.radius",
-    ).replace("{fits}", "volunteer_fits(of, asked, hit.starts_at, hit.ends_at, at)")
+    ).replace("{fits}", "volunteer_fits(of, asked, hit.starts_at, hit.ends_at, at, free)")
 }
 END $$
 """
@@ -295,12 +315,15 @@ BEGIN
                   ELSE ARRAY(SELECT DISTINCT slot FROM availability WHERE provider_id = of) END;
     served := served_ever(coalesce(given.organization_id, given.person_id), given.organization_id IS NOT NULL);
     reach := coalesce(me.radius, 200);
-    FOREACH ring IN ARRAY ARRAY[{RINGS}, 200]::real[] LOOP
+    -- an offer for some streets finds few needs, wherever it starts from: all of its category are looked at
+    FOREACH ring IN ARRAY ARRAY[{RINGS}]::real[] LOOP
+        EXIT WHEN me.x IS NULL OR me.radius IS NULL AND (SELECT min(length(s)) > 6 FROM unnest(given.service_areas) s);
         ring := least(ring, reach);
-        cells := CASE WHEN me.x IS NOT NULL THEN cells_around(me.x, me.y, ring) END;
-        EXIT WHEN cells IS NULL OR ring >= reach OR {ENOUGH} + 4 * n <= (SELECT count(*) FROM (
+        cells := cells_around(me.x, me.y, ring);
+        EXIT WHEN ring >= reach OR {ENOUGH} + 4 * n <= (SELECT count(*) FROM (
             SELECT FROM demand d WHERE d.category = given.category_code AND d.slot = ANY (slots) AND d.cell = ANY (cells)
-            AND d.kind = given.kind LIMIT {ENOUGH} + 4 * n) c);
+            AND d.kind = given.kind AND d.area ^@ ANY (given.service_areas) LIMIT {ENOUGH} + 4 * n) c);
+        cells := NULL;
     END LOOP;
 {
     ranked(

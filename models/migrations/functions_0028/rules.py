@@ -98,6 +98,17 @@ HELPERS = (
     END $$
     """,
     """
+    CREATE FUNCTION unbound(who uuid, at timestamptz) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+    BEGIN
+        RETURN NOT EXISTS (SELECT FROM booking b WHERE b.person_id = who AND b.during && tstzrange(
+                               date_trunc('week', at AT TIME ZONE 'Asia/Shanghai') AT TIME ZONE 'Asia/Shanghai', NULL))
+           AND NOT EXISTS (SELECT FROM commitment c WHERE c.volunteer_person_id = who
+                           AND c.status IN ('PROPOSED', 'ACCEPTED', 'CONFIRMED'))
+           AND NOT EXISTS (SELECT FROM volunteer_absence a WHERE a.person_id = who
+                           AND a.ends_on >= (at AT TIME ZONE 'Asia/Shanghai')::date);
+    END $$
+    """,
+    """
     CREATE FUNCTION week_load(who uuid, monday timestamptz, at timestamptz) RETURNS integer
     LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
     BEGIN
@@ -110,11 +121,13 @@ HELPERS = (
     END $$
     """,
 )
-"""`papers_do`: whether an organization's papers are those that a need, and its category by law, ask for (I11).
+"""`unbound`: whether somebody is neither away nor booked nor held, this week or later.
+`papers_do`: whether an organization's papers are those that a need, and its category by law, ask for (I11).
 `week_load`: what takes somebody's week: what is booked in it, and what he is held for in it or at no time yet."""
 
 VOLUNTEER_FITS = """
-CREATE FUNCTION volunteer_fits(who uuid, asked need, since timestamptz, until timestamptz, at timestamptz)
+CREATE FUNCTION volunteer_fits(who uuid, asked need, since timestamptz, until timestamptz, at timestamptz,
+                               free boolean DEFAULT false)
 RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
     v volunteer;
@@ -150,7 +163,7 @@ BEGIN
         RETURN false;
     END IF;
     IF since IS NULL THEN
-        IF EXISTS (SELECT FROM volunteer_absence a WHERE a.person_id = who
+        IF NOT free AND EXISTS (SELECT FROM volunteer_absence a WHERE a.person_id = who
                    AND a.starts_on <= day AND a.ends_on >= (last AT TIME ZONE 'Asia/Shanghai')::date) THEN
             RETURN false;
         END IF;
@@ -160,7 +173,7 @@ BEGIN
         ) AND EXISTS (SELECT FROM volunteer_window w WHERE w.person_id = who) THEN
             RETURN false;
         END IF;
-    ELSE
+    ELSIF NOT free THEN
         IF EXISTS (SELECT FROM volunteer_absence a WHERE a.person_id = who
                    AND a.starts_on <= (until AT TIME ZONE 'Asia/Shanghai')::date AND a.ends_on >= day) THEN
             RETURN false;
@@ -184,9 +197,11 @@ BEGIN
             RETURN false;
         END IF;
     END IF;
-    RETURN v.weekly_cap > week_load(who, monday, at);
+    -- what any time will do for may wait until a week that is not full
+    RETURN free OR since IS NULL AND last >= monday + interval '7 days' OR v.weekly_cap > week_load(who, monday, at);
 END $$
 """
+"""`free`: that it is known already that nothing takes his time this week or later (`unbound`)."""
 
 OFFER_FITS = """
 CREATE FUNCTION offer_fits(given offer, asked need, since timestamptz, until timestamptz, at timestamptz)

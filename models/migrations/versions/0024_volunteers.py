@@ -71,20 +71,21 @@ FUNCTIONS = (
     CREATE FUNCTION qualified(person uuid, type text, on_day date) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
     BEGIN
         RETURN EXISTS (SELECT FROM qualification q
-                       WHERE q.person_id = person AND q.type = qualified.type AND q.status = 'VERIFIED'
+                       WHERE q.person_id = person AND q.type = qualified.type AND q.status || '' = 'VERIFIED'
                          AND (q.valid_to IS NULL OR q.valid_to >= on_day));
     END $$
     """,
     """
     CREATE FUNCTION qualified_for(person uuid, certificate text, category text, on_day date) RETURNS boolean
     LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+    DECLARE
+        one_of text[] := (SELECT s.certificates FROM service_category s WHERE s.code = category);
     BEGIN
         RETURN (certificate IS NULL OR qualified(person, certificate, on_day))
-           AND NOT EXISTS (SELECT FROM service_category s
-                           WHERE s.code = category AND cardinality(s.certificates) > 0
-                             AND NOT EXISTS (SELECT FROM qualification q
-                                             WHERE q.person_id = person AND q.type = ANY (s.certificates)
-                                               AND q.status = 'VERIFIED' AND (q.valid_to IS NULL OR q.valid_to >= on_day)));
+           AND (coalesce(cardinality(one_of), 0) = 0 OR EXISTS (
+               SELECT FROM qualification q
+               WHERE q.person_id = person AND q.type = ANY (one_of)
+                 AND q.status || '' = 'VERIFIED' AND (q.valid_to IS NULL OR q.valid_to >= on_day)));
     END $$
     """,
     """
