@@ -138,14 +138,14 @@ def register_volunteers(world: World, community: Community, lives: Lives) -> Non
                 community.code,
                 birthday(birth, ADULT),
                 [] if said is None else _skills(own, said, categories),
-                categories,
+                categories if role is None else [],
                 rng.random() < 0.03,
                 at,
-                *_reach(own, community, who),
+                *_reach(own, community, who, ready=role is not None),
             )
         )
         if grown:
-            _week(world, own, who, at)
+            _week(world, own, who, at, ready=role is not None)
             _papers(world, own, who, categories, at, lives)
             if community.home and place == WAITS:
                 status = QualificationStatus.PENDING
@@ -163,8 +163,11 @@ def _skills(own: random.Random, said: float, categories: list[str]) -> list[str]
     return list(dict.fromkeys((fitting[int(said * len(fitting))], *own.choices(fitting, k=own.choice((0, 1, 2))))))
 
 
-def _reach(own: random.Random, community: Community, who: UUID) -> tuple[object, ...]:
-    """Where somebody sets out from, how far he goes, how often, and what he speaks: the last columns of the sheet."""
+def _reach(own: random.Random, community: Community, who: UUID, *, ready: bool) -> tuple[object, ...]:
+    """Where somebody sets out from, how far he goes, how often, and what he speaks: the last columns of the sheet.
+
+    `ready`: for whatever is wanted; so is the account, that its lists have something.
+    """
     x, y = community.position
     chosen = own.random() < 0.4
     if chosen:
@@ -172,14 +175,18 @@ def _reach(own: random.Random, community: Community, who: UUID) -> tuple[object,
     languages = [
         name for name, share in (("KOREAN", 0.03), ("MONGOLIAN", 0.01), ("SIGN", 0.02)) if own.random() < share
     ]
-    return x, y, chosen, own.choice(RADII), own.choice(CAPS), languages
+    radius, cap = own.choice(RADII), own.choice(CAPS)
+    return (x, y, chosen, max(RADII), 7, languages) if ready else (x, y, chosen, radius, cap, languages)
 
 
-def _week(world: World, own: random.Random, who: UUID, at: int) -> None:
-    """Somebody's windows; and, of one in twenty, days in the coming month on which he is away."""
+def _week(world: World, own: random.Random, who: UUID, at: int, *, ready: bool) -> None:
+    """Somebody's windows; and, of one in twenty, days in the coming month on which he is away. `ready`: every day."""
     (first, last), hours = own.choice(HABITS)
     slots = [(weekday, *between) for weekday in range(first, last + 1) for between in hours]
-    for weekday, start, end in sorted(own.sample(slots, min(own.choice(WINDOWS), len(slots)))):
+    chosen = own.sample(slots, min(own.choice(WINDOWS), len(slots)))
+    if ready:
+        chosen = [(weekday, MORNING, EVENING) for weekday in range(1, 8)]
+    for weekday, start, end in sorted(chosen):
         world.sheets["volunteer_window"].append((world.sheets.id("volunteer_window", at), who, weekday, start, end))
     if own.random() < 0.05:
         since = day(world.now) + timedelta(days=own.randint(-3, 25))

@@ -55,6 +55,7 @@ def operations(kind: OperationType) -> list[Any]:
 
 
 QUERIES, MUTATIONS = operations(OperationType.QUERY), operations(OperationType.MUTATION)
+STREAMS = operations(OperationType.SUBSCRIPTION)
 
 
 def empties(data: dict[str, Any]) -> Iterator[str]:
@@ -140,7 +141,7 @@ async def test_every_mutation_does_what_it_says(demo_to_change: Demo, monkeypatc
         async with pool.connection() as connection:
             planned = await connection.fetchval("SELECT id FROM match_round")
         monkeypatch.setattr(clock, "now", lambda: NOW)
-        assert await run_round(pool, SYSTEM, planned, asyncio.Event()) == "DONE"
+        assert await run_round(pool, SYSTEM, planned, asyncio.Event()) == "READY"
         rounds = await ask(site, demo_to_change, "community-staff", "Rounds", {})
         assert rounds["data"]["matchRounds"]["edges"][0]["node"]["proposals"]["edges"]
         await done(site, demo_to_change, AFTER_ROUND[0], last)
@@ -162,7 +163,7 @@ def test_a_comment_in_chinese_stands_above_every_operation() -> None:
 
 def test_variables_are_those_of_the_operations_and_places_name_them() -> None:
     for role in pages.ROLES:
-        nodes = {p.values[1].name.value: p.values[1] for p in (*QUERIES, *MUTATIONS) if p.values[0] == role}
+        nodes = {p.values[1].name.value: p.values[1] for p in (*QUERIES, *MUTATIONS, *STREAMS) if p.values[0] == role}
         declared = {v.variable.name.value for node in nodes.values() for v in node.variable_definitions or ()}
         assert set(variables(role)) == declared, role
         for value in variables(role).values():
