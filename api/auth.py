@@ -73,12 +73,16 @@ class Tokens:
         """
         if not authorization:
             return PUBLIC_ACTOR
-        token = _token(authorization)
-        if at is None:
-            known = self._known.get(token)
-            if known is not None and now.timestamp() < known[1] and time.monotonic() < known[2]:
-                return known[0]
-        return await self._look(token, now, at)
+        if at is None and (known := self.at_hand(authorization, now)) is not None:
+            return known
+        return await self._look(_token(authorization), now, at)
+
+    def at_hand(self, authorization: str, now: datetime) -> Actor | None:
+        """Who sends this header, where that was looked up within the last minute and still stands."""
+        known = self._known.get(authorization[SCHEME:])
+        if known is not None and now.timestamp() < known[1] and time.monotonic() < known[2]:
+            return known[0] if authorization[:SCHEME].lower() == "bearer " else None
+        return None
 
     def knows(self, authorization: str) -> bool:
         """Whether a credential was good when it was last looked at, which may be a while ago: it is nobody's guess."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import orjson
 import structlog
-from graphql import ExecutionResult, OperationType
+from graphql import ExecutionResult, GraphQLError, OperationType
 
 from api import errors, limits
 from api.asgi import Receive
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from api.persisted import Persisted
 
 log = structlog.get_logger("wushe.operations")
+PLAIN = frozenset({"query", "variables", "operationName"})
+"""What a request says that names no document by its hash."""
 
 
 class Failed(Exception):
@@ -154,6 +156,39 @@ class Operations:
         except Refused:
             _limited(self.limits.arrive(actor, address), actor)
             raise
+
+    def at_hand(
+        self, given: Any, actor: Any, address: str | None, request_id: str, now: datetime, reads: Any
+    ) -> tuple[Context, Document] | None:
+        """A query whose document was read before, with what it costs taken at once.
+
+        None for everything else, with nothing taken: it is looked at step by step (`text`, `document`, `charge`).
+        """
+        if actor.scopes is not None or self.persisted.published_only or type(given) is not dict:
+            return None
+        text, variables, name = given.get("query"), given.get("variables"), given.get("operationName")
+        if (
+            not given.keys() <= PLAIN
+            or type(text) is not str
+            or not (variables is None or type(variables) is dict)
+            or not (name is None or type(name) is str)
+        ):
+            return None
+        document = self.engine.documents.known(text, name)
+        if document is None or document.kind is not OperationType.QUERY:
+            return None
+        variables = variables or {}
+        try:
+            document.limit(variables)
+        except GraphQLError:
+            return None
+        if not self.limits.spend(actor, address, limits.OPERATION + document.cost(variables)):
+            return None
+        self.persisted.proven(text)
+        context = self.context(
+            text, variables, name, actor, reads=reads, now=now, address=address, request_id=request_id
+        )
+        return context, document
 
     def document(self, context: Context) -> Document:
         """The operation's document: measured, and within the scopes of a machine's key. Raises Refused, Failed.

@@ -412,8 +412,11 @@ class Exchange:
         told = False
         closes = False
         for name, value in headers:
-            if (name, value) not in CLEAN:
-                _check(name, value)
+            line = LINES.get((name, value))
+            if line is not None:
+                lines.append(line)
+                continue
+            line = _line(name, value)
             name = name.lower()
             if name == b"content-length" and not self.chunked:
                 self.expected, told = int(value), True
@@ -421,7 +424,9 @@ class Exchange:
                 self.expected, told, self.chunked = 0, True, True
             elif name == b"connection" and b"close" in [token.lower().strip() for token in value.split(b",")]:
                 self.keep_alive, closes = False, True
-            lines.append(b"%b: %b\r\n" % (name, value))
+            elif name not in OWN and len(LINES) < KEPT:
+                LINES[(name, value)] = line
+            lines.append(line)
         if not self.keep_alive and not closes:
             lines.append(b"connection: close\r\n")
         if not told and self.scope["method"] != "HEAD" and status not in (204, 304):
@@ -431,14 +436,14 @@ class Exchange:
         return b"".join(lines)
 
 
-CLEAN: set[tuple[bytes, bytes]] = set()
-"""Headers that were looked at before; few, since an answer's own (its length, its number) are not kept."""
+LINES: dict[tuple[bytes, bytes], bytes] = {}
+"""Headers that were written before; few, since an answer's own are not kept, nor those that say how it is sent."""
 KEPT = 500
+OWN = (b"content-length", b"x-request-id", b"x-wushe-wal", b"transfer-encoding", b"connection")
 
 
-def _check(name: bytes, value: bytes) -> None:
-    """Raises RuntimeError for a header that would be more than one."""
+def _line(name: bytes, value: bytes) -> bytes:
+    """A header, written. Raises RuntimeError for one that would be more than one."""
     if HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
         raise RuntimeError("An answer's header has characters that no header may have.")
-    if name not in (b"content-length", b"x-request-id") and len(CLEAN) < KEPT:
-        CLEAN.add((name, value))
+    return b"%b: %b\r\n" % (name.lower(), value)

@@ -252,6 +252,13 @@ class Documents:
         self._kept: OrderedDict[tuple[str, str | None], Document] = OrderedDict()
         self._size = 0
 
+    def known(self, text: str, name: str | None) -> Document | None:
+        """A document that was read before."""
+        found = self._kept.get((text, name))
+        if found is not None:
+            self._kept.move_to_end((text, name))
+        return found
+
     def get(self, text: str, name: str | None) -> Document:
         """A document, read now or before. Raises Refused; what is refused is not kept."""
         key = (text, name)
