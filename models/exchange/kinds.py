@@ -206,7 +206,7 @@ labelled(
     },
     description="What somebody lacks to serve a need.",
     describe={
-        Missing.AGE: "Eighteen years: a minor does not serve what is risky.",
+        Missing.AGE: "Eighteen years: a minor serves neither what is risky nor between 22:00 and 06:00.",
         Missing.SKILL: "The skill that it takes.",
         Missing.CERTIFICATE: "A certificate that it, or its category, takes, verified and valid.",
         Missing.LANGUAGE: "Sign language.",

@@ -164,11 +164,19 @@ def _paid(row: Any, view: Any) -> Any:
     return sa.and_(is_any(row.kind, (Kind.CASH_AID,)), aid, by_fund)
 
 
-def misses(row: Any, person: Any, on_day: Any) -> Any:
-    """What somebody lacks to serve a need, as a `Missing`; NULL where it is nothing."""
+def appointed(row: Any) -> tuple[Any, Any]:
+    """A need's window where that is its appointment (`rules.slot`); NULLs where it is longer, or to be chosen."""
+    short = sa.and_(
+        row.options == sa.literal_column("0"), row.window_to - row.window_from <= _hours(rules.LONGEST_SLOT)
+    )
+    return sa.case((short, row.window_from)), sa.case((short, row.window_to))
+
+
+def misses(row: Any, person: Any, times: tuple[Any, Any], on_day: Any) -> Any:
+    """What somebody lacks to serve a need at an appointment, or on a day, as a `Missing`; NULL where it is nothing."""
     insists = sa.case((row.gender_required, row.gender_preference))
     required = (row.skill_code, row.certificate, row.category_code, row.language, insists)
-    return sa.func.need_misses(person, *required, on_day, type_=sa.Text())
+    return sa.func.need_misses(person, *required, *times, on_day, type_=sa.Text())
 
 
 def _may_serve(row: Any, view: Any) -> list[Any]:
@@ -181,7 +189,7 @@ def _may_serve(row: Any, view: Any) -> list[Any]:
             mine.person_id == view.actor.person, is_any(mine.state, (VolunteerRegistration.ACTIVE,))
         )
     )
-    able = misses(row, view.actor.person, today(view.actor)).is_(None)
+    able = misses(row, view.actor.person, appointed(row), today(view.actor)).is_(None)
     return [active, able, sa.not_(surely(own(row, view.actor, view.rows(Resident))))]
 
 
@@ -273,9 +281,9 @@ def hints(row: Any, view: Any) -> Any:
 
 def duration(row: Any) -> Any:
     """How many minutes the help takes: as it was said, or as long as the appointment, or an hour."""
-    minutes = sa.cast(sa.extract("epoch", row.window_to - row.window_from) / 60, sa.Integer())
-    short = sa.and_(row.options == 0, row.window_to - row.window_from <= _hours(rules.LONGEST_SLOT))
-    return sa.func.coalesce(row.duration_minutes, sa.case((short, minutes)), 60)
+    since, until = appointed(row)
+    minutes = sa.cast(sa.extract("epoch", until - since) / 60, sa.Integer())
+    return sa.func.coalesce(row.duration_minutes, minutes, 60)
 
 
 def _hours(length: timedelta) -> Any:

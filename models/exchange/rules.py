@@ -33,7 +33,8 @@ MOST = 10_000
 """The largest quantity that one need or offer may ask for."""
 
 RISKY = ("ELDERLY.BATHING", "DISABLED.CARE", "SAFETY.PATROL", "SAFETY.FIRE", "SAFETY.REPAIRS", "MEDIATION.FAMILY")
-"""Categories that nobody under 18 serves in (I10; Charity Law art. 67). The migrations hold the same."""
+"""Categories that nobody under 18 serves in, nor anywhere at night (I10; Charity Law art. 67). The migrations hold the
+same, and what night is."""
 
 TRIAGERS = frozenset({Role.COMMUNITY_STAFF, Role.SOCIAL_WORKER})
 STAFF = frozenset({*TRIAGERS, Role.GRID_OFFICER})

@@ -322,11 +322,13 @@ OFFER_VERBS: dict[str, Any] = {
 
 async def test_viewer_can_is_what_the_verbs_do(scene: Scene, ask: Asked) -> None:
     """For everybody, every step and every state: `viewerCan` says yes exactly when the verb does."""
+    await scene.c.execute("UPDATE volunteer SET adult_on = '2027-01-01' WHERE person_id = $1", scene.n.people["zhao"])
     needs = {
         "draft": await scene.need(opened=False, draft=True),
         "submitted": await scene.need(opened=False),
         "restricted": await scene.need(opened=False, sensitivity=Sensitivity.RESTRICTED),
         "open": await scene.need(),
+        "at night": await scene.need(window_from=START.replace(hour=21), window_to=START.replace(hour=23)),
         "full": await scene.need(quantity=1, window_from=None, window_to=None),
         "confirmed": await scene.need(window_from=START + timedelta(days=1), window_to=END + timedelta(days=1)),
         "partly": await scene.need(window_from=None, window_to=None),

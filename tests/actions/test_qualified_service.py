@@ -11,7 +11,7 @@ import pytest
 from models import vault
 from models.activity import actions as activity
 from models.exchange import actions as exchange
-from models.exchange.kinds import Missing
+from models.exchange.kinds import Missing, Sensitivity
 from models.exchange.problems import NotQualified
 from models.people.qualifications import QualificationType as T
 from models.vault import Kind
@@ -123,3 +123,57 @@ async def test_a_minor_does_not_serve_what_is_risky(scene: Scene) -> None:
         await exchange.claim_need(scene.as_("wang"), need)
     await scene.c.execute("UPDATE volunteer SET adult_on = $2 WHERE person_id = $1", wang, END.date())
     assert await exchange.claim_need(scene.as_("wang"), need)
+
+
+NIGHT = END.replace(hour=21, minute=30), END.replace(hour=22, minute=30)
+NEXT_DAY = END.date() + timedelta(days=1)
+
+
+async def minor(scene: Scene, *names: str, adult_on: date = NEXT_DAY) -> None:
+    """Makes volunteers come of age on a day: the one after the service, unless said otherwise."""
+    people = [scene.n.people[name] for name in names]
+    await scene.c.execute("UPDATE volunteer SET adult_on = $2 WHERE person_id = ANY ($1)", people, adult_on)
+
+
+async def test_a_minor_claims_and_is_proposed_for_nothing_at_night(scene: Scene) -> None:
+    await minor(scene, "wang", "zhao")
+    need, young = await scene.need(window_from=NIGHT[0], window_to=NIGHT[1]), {"missing": Missing.AGE}
+    async with refused(scene, NotQualified, **young):
+        await exchange.claim_need(scene.as_("wang"), need)
+    async with refused(scene, NotQualified, **young):
+        await exchange.claim_need(scene.as_("ngo"), need, volunteer=scene.n.volunteer_ids["zhao"])
+    async with refused(scene, NotQualified, **young):
+        await exchange.propose_commitment(scene.as_("staff"), need, volunteer=scene.n.volunteer_ids["wang"])
+    made = await exchange.propose_commitment(scene.as_("staff"), need, organization=scene.n.organization)
+    async with refused(scene, NotQualified, **young):
+        await exchange.accept_commitment(scene.as_("ngo"), made, volunteer=scene.n.volunteer_ids["zhao"])
+    await minor(scene, "wang", adult_on=END.date())
+    assert await exchange.claim_need(scene.as_("wang"), need)
+
+
+async def test_it_is_the_time_that_is_agreed_which_counts(scene: Scene) -> None:
+    await minor(scene, "wang")
+    anytime, wang = {"window_from": None, "window_to": None}, scene.n.volunteer_ids["wang"]
+    need = await scene.need(**anytime)
+    async with refused(scene, NotQualified, missing=Missing.AGE):
+        await exchange.propose_commitment(scene.as_("staff"), need, volunteer=wang, slot=NIGHT)
+    assert await exchange.propose_commitment(scene.as_("staff"), need, volunteer=wang, slot=(START, END))
+    several = await scene.need(options=(NIGHT, (START, END)), **anytime)
+    ids = await scene.c.fetch("SELECT id FROM need_option WHERE need_id = $1 ORDER BY place", several)
+    async with refused(scene, NotQualified, missing=Missing.AGE):
+        await exchange.claim_need(scene.as_("wang"), several, option=ids[0]["id"])
+    assert await exchange.claim_need(scene.as_("wang"), several, option=ids[1]["id"])
+
+
+async def test_who_turns_out_to_be_a_minor_does_not_come_at_night(scene: Scene) -> None:
+    need = await scene.need(window_from=NIGHT[0], window_to=NIGHT[1])
+    made = await exchange.claim_need(scene.as_("wang"), need)
+    await minor(scene, "wang")
+    async with refused(scene, NotQualified, missing=Missing.AGE):
+        await exchange.accept_commitment(scene.as_("daughter"), made)
+
+
+async def test_who_is_no_volunteer_is_not_asked_his_age(scene: Scene) -> None:
+    given = {"sensitivity": Sensitivity.RESTRICTED, "window_from": NIGHT[0], "window_to": NIGHT[1]}
+    need = await scene.need("staff", beneficiary=scene.n.residents["grandmother"], **given)
+    assert await exchange.propose_commitment(scene.as_("staff"), need, staff=scene.n.people["colleague"])

@@ -143,3 +143,12 @@ async def test_what_takes_a_paper_by_law_is_not_offered_without(streets: Streets
     else:
         async with refused(s, OfferDoesNotFit):
             await actions.propose_commitment(s.as_("staff"), need, offer=offer)
+
+
+@pytest.mark.parametrize(("hour", "fits"), [(9, True), (21, False)])
+async def test_what_a_minor_offers_is_not_for_the_night(streets: Streets, hour: int, fits: bool) -> None:
+    s, begins = streets, START.replace(hour=hour, minute=0)
+    offer = await s.offer("wang")
+    await s.c.execute("UPDATE volunteer SET adult_on = '2027-01-01' WHERE person_id = $1", s.n.people["wang"])
+    need = await s.need(window_from=begins, window_to=begins + timedelta(minutes=90))
+    assert (await s.as_("staff").value(FITTING, offer=offer, need=need) is True) is fits

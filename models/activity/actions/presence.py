@@ -8,7 +8,6 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models import clock
 from models.access import may
 from models.activity.actions.ledger import credit, deliver, room, start
 from models.activity.actions.roster import (
@@ -143,7 +142,7 @@ async def check_in(
     if not opens <= db.now < held["ends_at"]:
         raise CheckInClosed(opens_at=opens, closes_at=held["ends_at"])
     if held["need_id"] is not None:
-        await must_be_able(db, held["need_id"], part["volunteer_id"], clock.day(db.now))
+        await must_be_able(db, held["need_id"], part["volunteer_id"], (held["starts_at"], held["ends_at"]))
     if status != held["status"]:
         await advance(db, held, status)
     await db.value(CAME, of=id, method=method, by=db.actor.person if method is CheckMethod.ROSTER else None)

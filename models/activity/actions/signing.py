@@ -6,7 +6,6 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from models import clock
 from models.access import may
 from models.activity.actions.roster import (
     SEATS,
@@ -186,7 +185,7 @@ async def sign_up(db: Db, session_id: UUID) -> UUID:
         raise SignUpClosed()
     await must_be_fit(db, held, person)
     if held["need_id"] is not None:
-        await must_suit(db, held["need_id"], person, clock.day(held["ends_at"]))
+        await must_suit(db, held["need_id"], person, (held["starts_at"], held["ends_at"]))
     if await db.value(TAKEN, person=person, starts_at=held["starts_at"], ends_at=held["ends_at"]):
         raise OverlappingBooking()
     if held["needs_approval"]:

@@ -38,7 +38,7 @@ from models.exchange.problems import (
     RestrictedNeed,
     VolunteerInactive,
 )
-from models.exchange.queries import misses
+from models.exchange.queries import appointed, misses
 from models.exchange.states import CLAIMABLE, LIVE, CommitmentStatus
 from models.exchange.visible import is_any
 from models.people.organization_rules import VerifiedState
@@ -60,11 +60,6 @@ def interval(length: timedelta) -> Any:
     return sa.literal_column(f"interval '{int(length.total_seconds())} seconds'")
 
 
-def _short(column: Any) -> Any:
-    """A need's window as an appointment (`rules.slot`)."""
-    return sa.case((need.c.window_to - need.c.window_from <= interval(rules.LONGEST_SLOT), column))
-
-
 def _claim(viewer: AsViewer) -> sa.ClauseElement:
     """Take the quantity from the need if it is there, and insert the commitment; nothing, if anything is in the way."""
     qty = bound("qty", sa.Integer())
@@ -76,7 +71,8 @@ def _claim(viewer: AsViewer) -> sa.ClauseElement:
         if alone
         else (commitment.c.organization_id == viewer.organization, commitment.c.person_id.is_(None))
     )
-    on_day = service_day(_short(need.c.window_to), today(viewer))
+    since, until = appointed(need.c)
+    on_day = service_day(until, today(viewer))
     again = sa.select(ONE).where(
         commitment.c.need_id == need.c.id, commitment.c.offer_id.is_(None), *by, is_any(commitment.c.status, LIVE)
     )
@@ -92,7 +88,7 @@ def _claim(viewer: AsViewer) -> sa.ClauseElement:
         sa.not_(sa.exists(again)),
         sa.not_(is_own(serving)),
         sa.not_(is_refused(serving)),
-        sa.or_(serving.is_(None), misses(need.c, serving, on_day).is_(None)),
+        sa.or_(serving.is_(None), misses(need.c, serving, (since, until), on_day).is_(None)),
     ]
     if alone:
         active = is_any(volunteer.c.state, (VolunteerRegistration.ACTIVE,))
@@ -107,8 +103,8 @@ def _claim(viewer: AsViewer) -> sa.ClauseElement:
             need.c.area,
             need.c.sensitivity,
             need.c.subject_id,
-            _short(need.c.window_from).label("slot_from"),
-            _short(need.c.window_to).label("slot_to"),
+            since.label("slot_from"),
+            until.label("slot_to"),
         )
         .cte("held")
     )

@@ -32,7 +32,7 @@ from models.exchange.actions.ground import (
     standing,
     write_commitment,
 )
-from models.exchange.actions.serving import day_of_service, must_suit
+from models.exchange.actions.serving import must_suit
 from models.exchange.kinds import Kind, Origin, Sensitivity, Side, SubmittedVia
 from models.exchange.problems import (
     EvidenceMissing,
@@ -129,7 +129,7 @@ async def accept_commitment(db: Db, commitment: UUID, *, volunteer: UUID | None 
             db,
             row["need_id"],
             serving,
-            day_of_service(row["slot_to"], db.now),
+            (row["slot_from"], row["slot_to"]),
             proposed=row["origin"] == Origin.PROPOSAL,
             chosen=row["sensitivity"] == Sensitivity.RESTRICTED or row["party_unit_id"] is not None,
         )

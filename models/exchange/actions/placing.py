@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -31,7 +31,7 @@ from models.exchange.actions.ground import (
     locked_need,
     locked_offer,
 )
-from models.exchange.actions.serving import UUID_, day_of_service, must_suit
+from models.exchange.actions.serving import UUID_, must_suit
 from models.exchange.kinds import Kind, Origin, Sensitivity
 from models.exchange.problems import (
     AlreadyCommitted,
@@ -150,7 +150,7 @@ async def place(
     asked = await locked_need(db, id)
     must_be_claimable(asked, db.now)
     chosen = await appointment(db, asked, option, slot)
-    await must_be_eligible(db, asked, provider, origin, day_of_service(chosen.slot and chosen.slot[1], db.now))
+    await must_be_eligible(db, asked, provider, origin, chosen.slot or (None, None))
     keys = {"organization": provider.organization, "person": provider.person, "party_unit": provider.party_unit}
     if await db.value(LIVE_ALREADY, need=id, offer=offer, **keys):
         raise AlreadyCommitted()
@@ -201,9 +201,9 @@ def must_be_claimable(asked: Row, now: datetime) -> None:
         raise InvalidTransition(status=status.value, label=label(status))
 
 
-async def must_be_eligible(db: Db, asked: Row, provider: Provider, origin: Origin, on_day: date) -> None:
+async def must_be_eligible(db: Db, asked: Row, provider: Provider, origin: Origin, slot: Slot) -> None:
     """Raises VolunteerInactive, OwnNeed, NotAvailable, NotQualified, or RestrictedNeed where somebody may not serve a
-    need on a day.
+    need then.
 
     Staff who are named for a RESTRICTED need answer themselves for what they can do; a party unit for its people.
     """
@@ -219,7 +219,7 @@ async def must_be_eligible(db: Db, asked: Row, provider: Provider, origin: Origi
     if provider.serving is not None:
         chosen = asked["sensitivity"] == Sensitivity.RESTRICTED or provider.party_unit is not None
         proposed = origin is Origin.PROPOSAL
-        await must_suit(db, asked["id"], provider.serving, on_day, proposed=proposed, chosen=chosen)
+        await must_suit(db, asked["id"], provider.serving, slot, proposed=proposed, chosen=chosen)
 
 
 async def lapse(db: Db, needs: Iterable[UUID]) -> int:

@@ -7,15 +7,16 @@ makes, not.
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from models import clock
-from models.base import table
+from models.base import INSTANT, table
 from models.database import Db, Statement
+from models.exchange.actions.choosing import Slot
 from models.exchange.actions.ground import bound, need
 from models.exchange.kinds import Missing
 from models.exchange.problems import NotQualified, OwnNeed
@@ -48,39 +49,41 @@ def service_day(slot_to: Any, today: Any) -> Any:
     return sa.func.greatest(last, today)
 
 
-def day_of_service(slot_to: datetime | None, now: datetime) -> date:
-    """The same in Python."""
-    return clock.day(now if slot_to is None else max(slot_to, now))
+def _asked(need: UUID, person: UUID, slot: Slot, until: datetime) -> dict[str, Any]:
+    return {"id": need, "person": person, "since": slot[0], "until": slot[1], "on_day": clock.day(until)}
 
 
 _person = bound("person", UUID_)
+_slot = bound("since", INSTANT), bound("until", INSTANT)
 SUITS = Statement(
     sa.select(
         is_own(_person).label("own"),
         is_refused(_person).label("refused"),
         avoids(_person, need.c.subject_id, need.c.category_code).label("avoided"),
-        misses(need.c, _person, bound("on_day", sa.Date())).label("missing"),
+        misses(need.c, _person, _slot, bound("on_day", sa.Date())).label("missing"),
     ).where(need.c.id == bound("id", UUID_))
 )
 
 
-async def must_be_able(db: Db, need: UUID, person: UUID, on_day: date) -> None:
-    """Raises NotQualified where somebody lacks, on a day, what a need requires of whoever serves it (I11)."""
-    found = await db.one(SUITS, id=need, person=person, on_day=on_day)
+async def must_be_able(db: Db, need: UUID, person: UUID, held: tuple[datetime, datetime]) -> None:
+    """Raises NotQualified where somebody lacks, on the day of a session, what a need requires of whoever serves it
+    (I11)."""
+    found = await db.one(SUITS, **_asked(need, person, held, held[1]))
     assert found is not None
     if found["missing"] is not None:
         raise NotQualified(missing=Missing(found["missing"]))
 
 
 async def must_suit(
-    db: Db, need: UUID, person: UUID, on_day: date, *, proposed: bool = False, chosen: bool = False
+    db: Db, need: UUID, person: UUID, slot: Slot, *, proposed: bool = False, chosen: bool = False
 ) -> None:
-    """Raises OwnNeed, NotAvailable or NotQualified where somebody may not serve a need on a day.
+    """Raises OwnNeed, NotAvailable or NotQualified where somebody may not serve a need at an appointment, or from now on
+    where none is agreed.
 
     `proposed`: it is not he who asks for it. `chosen`: staff named for a RESTRICTED need, and a party unit's secretary,
     who answer themselves for what they can do.
     """
-    found = await db.one(SUITS, id=need, person=person, on_day=on_day)
+    found = await db.one(SUITS, **_asked(need, person, slot, max(slot[1] or db.now, db.now)))
     assert found is not None
     if found["own"]:
         raise OwnNeed()

@@ -50,7 +50,7 @@ def _filled(statement: str, values: dict[str, str]) -> str:
 DROPPED = """
 DROP FUNCTION match_mirrors_rebuilt, availability_written, demand_written, match_needs_for_offer, match_needs,
     match_candidates, offer_fits, volunteer_fits, served_by, served_ever, served_last, week_load, booking_place,
-    unbound, papers_do, certified, at_night;
+    unbound, papers_do, certified;
 DROP VIEW demand_due, availability_due;
 DROP FUNCTION need_appointments, related_certificates, reach_cells, area_cell, reach_cell, match_near, match_tongues,
     match_bits, match_slot;

@@ -65,12 +65,6 @@ SERVED = (
 
 HELPERS = (
     """
-    CREATE FUNCTION at_night(since timestamptz, until timestamptz) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN since IS NOT NULL AND (
-        (since AT TIME ZONE 'Asia/Shanghai')::time < '06:00'
-        OR (until AT TIME ZONE 'Asia/Shanghai') > date_trunc('day', since AT TIME ZONE 'Asia/Shanghai') + interval '22 hours')
-    """,
-    """
     CREATE FUNCTION certified(who uuid, types text[], day date) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
     BEGIN
         RETURN EXISTS (SELECT FROM qualification q WHERE q.person_id = who AND q.type = ANY (types)

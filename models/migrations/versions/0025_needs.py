@@ -47,9 +47,27 @@ CREATE VIEW item_fact AS
     FROM need n
     WHERE n.kind = 'LIVELIHOOD_ITEM' AND n.opened_at IS NOT NULL AND n.status NOT IN ('CANCELLED', 'SPLIT')
 """
-MISSES = f"""
+AGE = (
+    """
+    CREATE FUNCTION at_night(since timestamptz, until timestamptz) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN since IS NOT NULL AND (
+        (since AT TIME ZONE 'Asia/Shanghai')::time < '06:00'
+        OR (until AT TIME ZONE 'Asia/Shanghai') > date_trunc('day', since AT TIME ZONE 'Asia/Shanghai') + interval '22 hours')
+    """,
+    f"""
+    CREATE FUNCTION too_young(who uuid, category text, since timestamptz, until timestamptz, on_day date) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN EXISTS (
+        SELECT FROM volunteer v
+        WHERE v.person_id = who AND v.adult_on > coalesce((since AT TIME ZONE 'Asia/Shanghai')::date, on_day)
+          AND (category IN ({', '.join(f"'{code}'" for code in RISKY)}) OR at_night(since, until)))
+    """,
+)
+"""Nobody under 18 serves at night, nor what is risky (Charity Law art. 67): on the day of the appointment, or else on a
+day. Who is no volunteer is not asked."""
+MISSES = """
 CREATE FUNCTION need_misses(person uuid, skill text, certificate text, category text, language text, gender text,
-                            on_day date) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
+                            since timestamptz, until timestamptz, on_day date) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE
     WHEN skill IS NOT NULL AND NOT EXISTS (
         SELECT FROM volunteer v WHERE v.person_id = person AND skill = ANY (v.skills)) THEN 'SKILL'
@@ -58,8 +76,7 @@ RETURN CASE
     WHEN gender IS NOT NULL AND NOT EXISTS (
         SELECT FROM person p WHERE p.id = person AND p.gender = need_misses.gender) THEN 'GENDER'
     WHEN NOT qualified_for(person, certificate, category, on_day) THEN 'CERTIFICATE'
-    WHEN category IN ({', '.join(f"'{code}'" for code in RISKY)}) AND EXISTS (
-        SELECT FROM volunteer v WHERE v.person_id = person AND v.adult_on > on_day) THEN 'AGE'
+    WHEN too_young(person, category, since, until, on_day) THEN 'AGE'
 END
 """
 UNIT = """
@@ -108,7 +125,8 @@ def upgrade() -> None:
     _commitments()
     op.execute(PREVIOUS)
     op.execute(UNIT)
-    op.execute(MISSES)
+    for statement in (*AGE, MISSES):
+        op.execute(statement)
     op.execute(EVIDENT)
     op.execute(ITEMS)
 
@@ -259,7 +277,7 @@ def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     op.execute(EMPTY)
     op.execute("DROP VIEW item_fact")
-    op.execute("DROP FUNCTION party_unit_of, item_evident, need_misses, previous_helper")
+    op.execute("DROP FUNCTION party_unit_of, item_evident, need_misses, too_young, at_night, previous_helper")
     _one_live()
     unchecked("commitment", "provider", "late")
     for column in ("party_unit_id", "option_id", "late", "result"):

@@ -96,6 +96,10 @@ BUSY = (
             WHERE o.id = offer_suits.offer AND n.id = offer_suits.need
               AND (NOT n.gender_required OR o.person_id IS NULL
                    OR EXISTS (SELECT FROM person p WHERE p.id = o.person_id AND p.gender = n.gender_preference))
+              AND (o.person_id IS NULL OR NOT CASE
+                    WHEN w.until - w.since <= interval '24 hours' THEN too_young(o.person_id, n.category_code, w.since, w.until, NULL)
+                    ELSE too_young(o.person_id, n.category_code, NULL, NULL, (at AT TIME ZONE 'Asia/Shanghai')::date)
+                  END)
               AND (n.kind <> 'CASH_AID'
                    OR EXISTS (SELECT FROM need_foundation f WHERE f.need_id = n.id AND f.organization_id = o.organization_id))
               AND CASE
