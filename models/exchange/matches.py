@@ -17,11 +17,10 @@ from models.exchange.offered import OfferOccurrence
 from models.exchange.queries import in_category, need_left, offer_left, surely
 from models.exchange.states import CLAIMABLE, NeedStatus, OfferStatus
 from models.exchange.venues import VenueAccess
-from models.exchange.visible import ancestors, is_any, normal
+from models.exchange.visible import ancestors, asking_side, is_any, normal
 from models.people.availability import Language
 from models.people.avoidances import avoids
 from models.people.qualifications import qualified_for
-from models.vault import NO_ONE
 
 FOREVER: Any = sa.literal_column("'infinity'::timestamptz")
 
@@ -113,9 +112,8 @@ def serves(offer: Any, code: Any) -> Any:
 def unmatched(need: Any, offer: Any, now: Any) -> Any:
     """Whether whom a need is for, or the volunteer who offers, is not to be matched by the machine (PIPL art. 24, 31),
     or does not want the other."""
-    served = sa.case((need.subject_id == NO_ONE, need.requester_id), else_=need.subject_id)
     refused = sa.func.matching_refused(need.beneficiary_id, offer.person_id, now, type_=sa.Boolean())
-    return sa.or_(refused, avoids(offer.person_id, served, need.category_code))
+    return sa.or_(refused, avoids(offer.person_id, asking_side(need), need.category_code))
 
 
 def wanted(need: Any) -> Any:

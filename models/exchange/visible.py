@@ -33,6 +33,7 @@ from models.exchange.offered import OfferBatch
 from models.exchange.states import CLAIMABLE, NeedStatus, OfferStatus
 from models.exchange.tables import Commitment, Need, NeedFoundation, NeedStaff, Offer
 from models.people.tables import Resident
+from models.vault import NO_ONE
 
 Where = sa.ColumnElement[bool]
 
@@ -87,6 +88,12 @@ def own(row: Any, viewer: Viewer, residents: Any) -> Where:
     mine = sa.select(residents.c.household).where(residents.c.person_id == viewer.person).scalar_subquery()
     me = viewer.person
     return sa.or_(row.requester_id == me, row.subject_id == me, sa.and_(normal(row), row.household == mine))
+
+
+def asking_side(row: Any) -> Any:
+    """Whose 「不要给我派」 counts on a need's side: whom it is for, or, where that is a place or a group, who asked."""
+    nobody: Any = sa.literal_column(f"'{NO_ONE}'::uuid")
+    return sa.case((row.subject_id == nobody, row.requester_id), else_=row.subject_id)
 
 
 def served(need_id: Any, viewer: Viewer, commitments: Any, *narrowed: Where) -> Where:

@@ -17,7 +17,7 @@ from models.people import actions
 from models.people.avoidances import Avoidance
 from models.people.problems import NotAvailable
 from models.problems import Forbidden, InvalidInput, NotFound
-from tests.make_exchange import Scene, neighbourhood, refused
+from tests.make_exchange import Scene, insert, neighbourhood, refused
 
 avoidance = table(Avoidance)
 SHOWN = Seen(lambda viewer: sa.select(avoidance.c.id).where(*seen(avoidance, "avoidance", viewer)))
@@ -111,6 +111,21 @@ async def test_whom_a_resident_avoids_cannot_claim_and_is_told_nothing(scene: Sc
     message = NotAvailable().message
     assert not any(word in message for word in ("回避", "拒绝", "不愿", "居民", "对方"))
     assert await exchange.claim_need(scene.as_("zhao"), need)
+
+
+async def test_for_a_place_or_a_group_the_word_of_who_asks_counts(scene: Scene) -> None:
+    need = await scene.need("staff", grid=scene.n.grid)
+    claimed = await exchange.claim_need(scene.as_("zhao"), need)
+    for name in ("wang", "zhao"):
+        people = scene.n.people["staff"], scene.n.people[name]
+        await insert(scene.c, "avoidance", person_id=people[0], avoided_person_id=people[1], created_at=scene.now)
+    async with refused(scene, NotAvailable):
+        await exchange.claim_need(scene.as_("wang"), need)
+    async with refused(scene, NotAvailable):
+        await exchange.propose_commitment(scene.as_("staff"), need, volunteer=scene.n.volunteer_ids["wang"])
+    async with refused(scene, NotAvailable):
+        await exchange.accept_commitment(scene.as_("colleague"), claimed)
+    assert await exchange.claim_need(scene.as_("sun"), need)
 
 
 async def test_a_claim_against_his_own_wish_is_his_to_make(scene: Scene) -> None:

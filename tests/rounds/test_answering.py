@@ -24,7 +24,7 @@ from models.exchange.rounds.states import MatchDeclineReason
 from models.pool import Pool
 from models.problems import Forbidden, InvalidTransition, Kept, NotFound, Problem
 from tests.actions.test_exchange_races import counters, made, volunteers
-from tests.make_exchange import NOW, Scene, neighbourhood, refused
+from tests.make_exchange import NOW, Scene, insert, neighbourhood, refused
 from tests.rounds.making import Slot, a_proposal, a_round, ready
 
 
@@ -185,6 +185,16 @@ async def test_who_refuses_is_in_no_proposal_from_the_next_question_on(scene: Sc
     mine = await a_proposal(scene, round, await scene.need(beneficiary=beneficiary))
     people = [scene.n.people["wang"], scene.n.people["grandmother"]]
     await scene.c.execute(sql, *people[: 1 + ("$2" in sql)])
+    assert await who_sees(scene, mine) == set()
+    async with refused(scene, NotFound):
+        await actions.accept_proposal(scene.as_("wang"), mine)
+
+
+async def test_for_a_place_it_is_who_asks_that_refuses(scene: Scene, round: UUID) -> None:
+    mine = await a_proposal(scene, round, await scene.need("staff", grid=scene.n.grid))
+    assert "wang" in await who_sees(scene, mine)
+    people = {"person_id": scene.n.people["staff"], "avoided_person_id": scene.n.people["wang"]}
+    await insert(scene.c, "avoidance", created_at=NOW, **people)
     assert await who_sees(scene, mine) == set()
     async with refused(scene, NotFound):
         await actions.accept_proposal(scene.as_("wang"), mine)

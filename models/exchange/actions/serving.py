@@ -21,6 +21,7 @@ from models.exchange.actions.ground import bound, need
 from models.exchange.kinds import Missing
 from models.exchange.problems import NotQualified, OwnNeed
 from models.exchange.queries import misses
+from models.exchange.visible import asking_side
 from models.people.avoidances import Avoidance, avoids
 from models.people.problems import NotAvailable
 from models.people.tables import Resident
@@ -37,9 +38,9 @@ def is_own(person: Any) -> Any:
 
 
 def is_refused(person: Any) -> Any:
-    """Whether whoever a need is for does not want this person."""
+    """Whether the need's side does not want this person."""
     return sa.exists(
-        sa.select(ONE).where(avoidance.c.person_id == need.c.subject_id, avoidance.c.avoided_person_id == person)
+        sa.select(ONE).where(avoidance.c.person_id == asking_side(need.c), avoidance.c.avoided_person_id == person)
     )
 
 
@@ -59,7 +60,7 @@ SUITS = Statement(
     sa.select(
         is_own(_person).label("own"),
         is_refused(_person).label("refused"),
-        avoids(_person, need.c.subject_id, need.c.category_code).label("avoided"),
+        avoids(_person, asking_side(need.c), need.c.category_code).label("avoided"),
         misses(need.c, _person, _slot, bound("on_day", sa.Date())).label("missing"),
     ).where(need.c.id == bound("id", UUID_))
 )

@@ -17,7 +17,8 @@ from models.base import table
 from models.exchange.rounds.rules import VISIBLE_FROM
 from models.exchange.rounds.states import MatchProposalStatus
 from models.exchange.tables import Need
-from models.exchange.visible import ancestors, in_scope, is_any, normal, own
+from models.exchange.visible import ancestors, asking_side, in_scope, is_any, normal, own
+from models.people.avoidances import avoids
 from models.people.tables import Resident
 
 Where = sa.ColumnElement[bool]
@@ -67,9 +68,7 @@ def still(row: Any, viewer: Viewer, *conditions: Any) -> Where:
     asked = table(Need).alias()
     apart = sa.or_(
         sa.func.matching_refused(asked.c.beneficiary_id, row.person_id, viewer.now, type_=sa.Boolean()),
-        sa.func.coalesce(
-            sa.func.avoids(row.person_id, asked.c.subject_id, asked.c.category_code, type_=sa.Boolean()), sa.false()
-        ),
+        avoids(row.person_id, asking_side(asked.c), asked.c.category_code),
     )
     together = sa.or_(sa.not_(is_any(row.status, (MatchProposalStatus.OPEN,))), sa.not_(apart))
     return sa.exists(
