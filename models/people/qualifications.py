@@ -1,6 +1,6 @@
 """Qualifications: papers without which some services are given by nobody (志愿服务条例 art. 16; I11).
 
-One counts when the community's staff have seen it and its last day has not passed. `qualified` says so as SQL, of the
+One counts from the day on which the community's staff have seen it to its last. `qualified` says so as SQL, of the
 database's function of that name, which claims, lists and rounds ask alike.
 """
 

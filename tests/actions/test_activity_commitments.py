@@ -115,7 +115,8 @@ async def test_which_commitments_a_session_cannot_carry(there: World) -> None:
 
 async def test_a_restricted_need_is_served_out_of_sight(there: World) -> None:
     need = await there.need(sensitivity="RESTRICTED")
-    promised = await there.commitment(need, there.worker.person)
+    await there.connection.execute("UPDATE need SET skill_code = 'NURSING' WHERE id = $1", need)
+    promised = await there.commitment(need, there.worker.person)  # who answers himself for what he can do
     with pytest.raises(NotFound):
         await there.session(there.staff, commitments=((promised, None),))
     await there.connection.execute(

@@ -11,10 +11,9 @@ import pytest
 from models import vault
 from models.activity import actions as activity
 from models.exchange import actions as exchange
-from models.exchange.kinds import Missing, Sensitivity
+from models.exchange.kinds import Kind, Missing, Sensitivity
 from models.exchange.problems import NotQualified
 from models.people.qualifications import QualificationType as T
-from models.vault import Kind
 from tests.make_activity import at, world
 from tests.make_exchange import END, START, Scene, neighbourhood, refused
 from tests.make_people import insert
@@ -35,8 +34,8 @@ async def paper(connection: asyncpg.Connection, who: UUID, type: T, valid_to: da
         "qualification",
         person_id=who,
         type=type,
-        number=keys.seal(Kind.IDENTITY, number, who),
-        number_index=keys.index(Kind.IDENTITY, number),
+        number=keys.seal(vault.Kind.IDENTITY, number, who),
+        number_index=keys.index(vault.Kind.IDENTITY, number),
         number_masked="****",
         issued_by="沈阳市卫生健康委员会",
         valid_to=valid_to,
@@ -111,6 +110,56 @@ async def test_a_session_for_such_a_need_is_signed_up_for_and_served_with_it(
     await connection.execute("UPDATE qualification SET status = 'VERIFIED', reason = NULL WHERE id = $1", held)
     await activity.check_in(there.as_(there.ngo, at("08:30")), part)
     assert (await there.row("attendance", part))["status"] == "CHECKED_IN"
+
+
+async def test_hours_of_who_did_not_check_in_take_the_paper_of_that_day(
+    connection: asyncpg.Connection, now: datetime
+) -> None:
+    there = await world(connection, now)
+    me = await there.volunteer()
+    assert me.person is not None
+    need = await there.need()
+    await connection.execute("UPDATE need SET certificate = 'NURSE' WHERE id = $1", need)
+    promised = await there.commitment(need, organization=there.organization)
+    session = await there.session(commitments=((promised, None),))
+    held = await paper(connection, me.person, T.NURSE, at("11:00").date(), now)
+    part = await activity.sign_up(there.as_(me), session)
+    late = there.as_(there.worker, at("13:10", 4))
+    hours = await activity.propose_hours(there.as_(there.ngo, at("13:00")), part, 60, "未签到", "签到表")
+    for change in (
+        "status = 'REVOKED', reason = '已吊销'",
+        "valid_to = '2026-11-02'",
+        "decided_at = '2026-11-04 09:00+08'",  # after the service
+    ):
+        attempt = connection.transaction()
+        await attempt.start()
+        await connection.execute(f"UPDATE qualification SET {change} WHERE id = $1", held)
+        with pytest.raises(NotQualified) as caught:
+            await activity.approve_hours(late, hours)
+        await attempt.rollback()
+        assert caught.value.missing is Missing.CERTIFICATE, change
+    assert (await there.row("attendance", part))["status"] == "ACCEPTED"
+    assert (await there.row("commitment", promised))["status"] == "CONFIRMED"
+    await activity.approve_hours(late, hours)  # the paper has ended since: it was in force that day
+    assert (await there.row("commitment", promised))["status"] == "DELIVERED"
+
+
+async def test_staff_named_for_a_restricted_need_hold_its_paper_and_a_party_unit_answers_for_its_people(
+    scene: Scene,
+) -> None:
+    of, colleague = {"beneficiary": scene.n.residents["grandmother"]}, scene.n.people["colleague"]
+    need = await scene.need(
+        "staff", sensitivity=Sensitivity.RESTRICTED, certificate=T.PSYCHOLOGIST, skill="NURSING", **of
+    )
+    async with refused(scene, NotQualified, **LACKS):
+        await exchange.propose_commitment(scene.as_("staff"), need, staff=colleague)
+    held = await paper(scene.c, colleague, T.PSYCHOLOGIST, None, scene.now)
+    made = await exchange.propose_commitment(scene.as_("staff"), need, staff=colleague)
+    await scene.c.execute("UPDATE qualification SET status = 'REVOKED', reason = '已吊销' WHERE id = $1", held)
+    async with refused(scene, NotQualified, **LACKS):
+        await exchange.accept_commitment(scene.as_("colleague"), made)
+    item = await scene.need("staff", kind=Kind.LIVELIHOOD_ITEM, certificate=T.ELECTRICIAN)
+    assert await exchange.claim_need(scene.as_("secretary"), item)
 
 
 async def test_a_minor_does_not_serve_what_is_risky(scene: Scene) -> None:

@@ -35,6 +35,8 @@ from models.activity.rules import (
 from models.activity.tables import ManualProposal
 from models.base import table
 from models.database import Db, Seen, Statement
+from models.exchange.actions.serving import must_be_able
+from models.exchange.problems import NotQualified
 from models.labels import label
 from models.people.actions.interests import no_conflict
 from models.people.problems import ConflictOfInterest
@@ -153,13 +155,18 @@ async def _decided(db: Db, id: UUID, name: str, note: str | None) -> tuple[Row, 
 
 
 @may(MAY["hours.decide"])
-@refuses(InvalidTransition, SecondPersonNeeded, ConflictOfInterest, MinutesOverLimit)
+@refuses(InvalidTransition, SecondPersonNeeded, ConflictOfInterest, MinutesOverLimit, NotQualified)
 async def approve_hours(db: Db, id: UUID, note: str | None = None) -> UUID:
-    """A second person approves proposed hours: credited with trust MANUAL, once. Returns the proposal."""
+    """A second person approves proposed hours: credited with trust MANUAL, once. Returns the proposal.
+
+    Who did not check in is asked now what a check-in asks: whether he was able to serve the need on that day (I11).
+    """
     held, part, found = await _decided(db, id, "approve", note)
     step(ATTENDANCE_STEPS, "credit_manually", AttendanceStatus(part["status"]))
     await _within_limit(db, held, part, found["minutes"])
     before = await db.one(LATEST, of=part["id"]) if part["status"] == AttendanceStatus.REVERSED else None
+    if part["status"] == AttendanceStatus.ACCEPTED and held["need_id"] is not None:
+        await must_be_able(db, held["need_id"], part["volunteer_id"], (held["starts_at"], held["ends_at"]))
     if before is None:
         await start(db, part)
     await credit(

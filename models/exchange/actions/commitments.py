@@ -33,7 +33,7 @@ from models.exchange.actions.ground import (
     write_commitment,
 )
 from models.exchange.actions.serving import must_suit
-from models.exchange.kinds import Kind, Origin, Sensitivity, Side, SubmittedVia
+from models.exchange.kinds import Kind, Origin, Side, SubmittedVia
 from models.exchange.problems import (
     EvidenceMissing,
     NotQualified,
@@ -131,7 +131,7 @@ async def accept_commitment(db: Db, commitment: UUID, *, volunteer: UUID | None 
             serving,
             (row["slot_from"], row["slot_to"]),
             proposed=row["origin"] == Origin.PROPOSAL,
-            chosen=row["sensitivity"] == Sensitivity.RESTRICTED or row["party_unit_id"] is not None,
+            party=row["party_unit_id"] is not None,
         )
     await write_commitment(db, row, status, accepted_at=db.now, volunteer_person_id=serving)
     if serving is not None:

@@ -205,7 +205,8 @@ async def must_be_eligible(db: Db, asked: Row, provider: Provider, origin: Origi
     """Raises VolunteerInactive, OwnNeed, NotAvailable, NotQualified, or RestrictedNeed where somebody may not serve a
     need then.
 
-    Staff who are named for a RESTRICTED need answer themselves for what they can do; a party unit for its people.
+    Staff who are named for a RESTRICTED need answer themselves for what they can do, the paper that it takes apart; a
+    party unit for its people.
     """
     if asked["sensitivity"] == Sensitivity.RESTRICTED:
         if provider.person is None or not await db.value(NAMED, need=asked["id"], person=provider.person):
@@ -217,9 +218,8 @@ async def must_be_eligible(db: Db, asked: Row, provider: Provider, origin: Origi
     ):
         raise VolunteerInactive()
     if provider.serving is not None:
-        chosen = asked["sensitivity"] == Sensitivity.RESTRICTED or provider.party_unit is not None
-        proposed = origin is Origin.PROPOSAL
-        await must_suit(db, asked["id"], provider.serving, slot, proposed=proposed, chosen=chosen)
+        proposed, party = origin is Origin.PROPOSAL, provider.party_unit is not None
+        await must_suit(db, asked["id"], provider.serving, slot, proposed=proposed, party=party)
 
 
 async def lapse(db: Db, needs: Iterable[UUID]) -> int:

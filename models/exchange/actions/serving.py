@@ -18,12 +18,13 @@ from models.base import INSTANT, table
 from models.database import Db, Statement
 from models.exchange.actions.choosing import Slot
 from models.exchange.actions.ground import bound, need
-from models.exchange.kinds import Missing
+from models.exchange.kinds import Missing, Sensitivity
 from models.exchange.problems import NotQualified, OwnNeed
 from models.exchange.queries import misses
-from models.exchange.visible import asking_side
+from models.exchange.visible import asking_side, is_any
 from models.people.avoidances import Avoidance, avoids
 from models.people.problems import NotAvailable
+from models.people.qualifications import qualified_for
 from models.people.tables import Resident
 
 resident, avoidance = table(Resident), table(Avoidance)
@@ -56,12 +57,19 @@ def _asked(need: UUID, person: UUID, slot: Slot, until: datetime) -> dict[str, A
 
 _person = bound("person", UUID_)
 _slot = bound("since", INSTANT), bound("until", INSTANT)
+_on_day = bound("on_day", sa.Date())
+_restricted = is_any(need.c.sensitivity, (Sensitivity.RESTRICTED,))
+_without = sa.not_(qualified_for(_person, need.c.certificate, need.c.category_code, _on_day))
 SUITS = Statement(
     sa.select(
         is_own(_person).label("own"),
         is_refused(_person).label("refused"),
         avoids(_person, asking_side(need.c), need.c.category_code).label("avoided"),
-        misses(need.c, _person, _slot, bound("on_day", sa.Date())).label("missing"),
+        _restricted.label("restricted"),
+        sa.case(
+            (_restricted, sa.case((_without, sa.literal_column(f"'{Missing.CERTIFICATE.value}'")))),
+            else_=misses(need.c, _person, _slot, _on_day),
+        ).label("missing"),
     ).where(need.c.id == bound("id", UUID_))
 )
 
@@ -76,21 +84,21 @@ async def must_be_able(db: Db, need: UUID, person: UUID, held: tuple[datetime, d
 
 
 async def must_suit(
-    db: Db, need: UUID, person: UUID, slot: Slot, *, proposed: bool = False, chosen: bool = False
+    db: Db, need: UUID, person: UUID, slot: Slot, *, proposed: bool = False, party: bool = False
 ) -> None:
     """Raises OwnNeed, NotAvailable or NotQualified where somebody may not serve a need at an appointment, or from now on
     where none is agreed.
 
-    `proposed`: it is not he who asks for it. `chosen`: staff named for a RESTRICTED need, and a party unit's secretary,
-    who answer themselves for what they can do.
+    `proposed`: it is not he who asks for it. `party`: a unit's secretary, who answers himself for what its people can
+    do. So do staff who are named for a RESTRICTED need; but the paper that it takes they hold (I11).
     """
     found = await db.one(SUITS, **_asked(need, person, slot, max(slot[1] or db.now, db.now)))
     assert found is not None
     if found["own"]:
         raise OwnNeed()
-    if chosen:
+    if party:
         return
-    if found["avoided"] if proposed else found["refused"]:
+    if not found["restricted"] and (found["avoided"] if proposed else found["refused"]):
         raise NotAvailable()
     if found["missing"] is not None:
         raise NotQualified(missing=Missing(found["missing"]))

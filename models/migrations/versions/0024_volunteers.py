@@ -72,6 +72,7 @@ FUNCTIONS = (
     BEGIN
         RETURN EXISTS (SELECT FROM qualification q
                        WHERE q.person_id = person AND q.type = qualified.type AND q.status || '' = 'VERIFIED'
+                         AND (q.decided_at AT TIME ZONE 'Asia/Shanghai')::date <= on_day
                          AND (q.valid_to IS NULL OR q.valid_to >= on_day));
     END $$
     """,
@@ -85,7 +86,8 @@ FUNCTIONS = (
            AND (coalesce(cardinality(one_of), 0) = 0 OR EXISTS (
                SELECT FROM qualification q
                WHERE q.person_id = person AND q.type = ANY (one_of)
-                 AND q.status || '' = 'VERIFIED' AND (q.valid_to IS NULL OR q.valid_to >= on_day)));
+                 AND q.status || '' = 'VERIFIED' AND (q.decided_at AT TIME ZONE 'Asia/Shanghai')::date <= on_day
+                 AND (q.valid_to IS NULL OR q.valid_to >= on_day)));
     END $$
     """,
     """
