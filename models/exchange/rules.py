@@ -10,6 +10,7 @@ from models.access import FUND_ROLES, Role
 from models.clock import EARLIEST, LATEST
 from models.exchange.kinds import ACCESS, Fulfilment, GenderPreference, Hint, Kind, Origin, Side, Unit
 from models.exchange.states import NeedStatus, OfferStatus, Status
+from models.exchange.venues import VenueAccess
 from models.labels import label
 from models.problems import InvalidInput, InvalidTransition
 from models.rules_text import clean
@@ -153,6 +154,32 @@ def late(slot_from: datetime | None, now: datetime) -> bool:
 def slot(start: datetime | None, end: datetime | None) -> tuple[datetime, datetime] | None:
     """The appointment that a window is; None for none, and for one so long that a time in it is still to be agreed."""
     return (start, end) if start is not None and end is not None and end - start <= LONGEST_SLOT else None
+
+
+def minutes(need: Mapping[str, Any]) -> int:
+    """How long the help takes: as it was said, or as long as the appointment, or an hour (`queries.duration`)."""
+    booked = None if need["options"] else slot(need["window_from"], need["window_to"])
+    length = 60 if booked is None else int((booked[1] - booked[0]).total_seconds() // 60)
+    return int(need["duration_minutes"] or length)
+
+
+def asks_more(before: Mapping[str, Any], after: Mapping[str, Any], promised: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a change of a need asks something of who has committed to it that he has not said yes to.
+
+    Another gender, a longer service, an end before the time that was agreed or, where none was, before the one that was
+    said; for a wheelchair a venue with steps. `promised`: those that are still to be served; each with when it ends, and
+    how one gets into the venue of its offer, None where there is none.
+    """
+    sooner = after["due_at"] < before["due_at"]
+    wheels = after["kind"] == Kind.VENUE and Hint.WHEELCHAIR in set(after["hints"]) - set(before["hints"])
+    other = after["gender_required"] and after["gender_preference"] != before["gender_preference"]
+    more = other or minutes(after) > minutes(before)
+    return any(
+        more
+        or (sooner and (one["slot_to"] is None or one["slot_to"] > after["due_at"]))
+        or (wheels and one["venue_access"] is not None and VenueAccess.STEP_FREE not in one["venue_access"])
+        for one in promised
+    )
 
 
 def quantity(given: int, field: str = "quantity") -> int:

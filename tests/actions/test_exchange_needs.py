@@ -13,8 +13,10 @@ import pytest
 from models.exchange import actions
 from models.exchange.actions import NeedInput
 from models.exchange.actions.ground import locked_need
-from models.exchange.kinds import Kind, Sensitivity, SubmittedVia
+from models.exchange.kinds import GenderPreference, Hint, Kind, Sensitivity, SubmittedVia
+from models.exchange.offering import Venue
 from models.exchange.problems import CommitmentsUnderWay, QuantityBelowCommitted, ReopenTooLate
+from models.exchange.venues import VenueAccess
 from models.problems import Forbidden, InvalidInput, InvalidTransition, NotFound, StaleVersion
 from tests.make_exchange import END, GRID, HERE, NOW, START, Scene, neighbourhood, refused
 
@@ -194,6 +196,62 @@ async def test_an_edit_keeps_what_was_promised(scene: Scene) -> None:
     assert await scene.counts(need) == ("OPEN", 5, 0, 0)
     async with refused(scene, InvalidInput, field="windowTo"):
         await edit(scene.as_("staff"), need, version + 2, {"window_from": START, "window_to": START})
+
+
+async def test_an_edit_asks_no_more_of_who_has_committed(scene: Scene) -> None:
+    staff, edit = scene.as_("staff"), actions.edit_need
+    await scene.c.execute("UPDATE person SET gender = 'FEMALE' WHERE id = $1", scene.n.people["wang"])
+    wish = {"gender_preference": GenderPreference.FEMALE, "gender_required": True}
+    need = await scene.need(duration_minutes=60, **wish)
+    made = await actions.claim_need(scene.as_("wang"), need)
+    version = (await scene.row("need", need))["version"]
+    for change in (
+        {"gender_preference": GenderPreference.MALE},
+        {"duration_minutes": 61},
+        {"duration_minutes": None},  # as long as the appointment: two hours and a half
+        {"due_at": END - timedelta(minutes=1)},
+    ):
+        async with refused(scene, CommitmentsUnderWay, count=1):
+            await edit(staff, need, version, change)
+    await edit(staff, need, version, {"duration_minutes": 30, "hints": [Hint.WHEELCHAIR]})  # less, and good to know
+    await actions.accept_commitment(scene.as_("daughter"), made)
+    await actions.confirm_commitment(staff, made)
+    await actions.start_service(staff, made)
+    await actions.deliver(staff, made)
+    version = (await scene.row("need", need))["version"]
+    await edit(staff, need, version, {"duration_minutes": 90})  # who has served is asked nothing more
+
+
+async def test_a_deadline_comes_no_sooner_than_what_was_agreed(scene: Scene) -> None:
+    staff, wang = scene.as_("staff"), scene.n.volunteer_ids["wang"]
+    whenever = {"window_from": None, "window_to": None, "due_at": NOW + timedelta(days=10)}
+    agreed, open_ = await scene.need(**whenever), await scene.need(**whenever)
+    await actions.propose_commitment(staff, agreed, volunteer=wang, slot=(START, END))
+    await actions.claim_need(scene.as_("wang"), open_)
+    version = (await scene.row("need", agreed))["version"]
+    async with refused(scene, CommitmentsUnderWay, count=1):
+        await actions.edit_need(staff, agreed, version, {"due_at": END - timedelta(hours=1)})
+    await actions.edit_need(staff, agreed, version, {"due_at": END})
+    version = (await scene.row("need", open_))["version"]
+    async with refused(scene, CommitmentsUnderWay, count=1):
+        await actions.edit_need(staff, open_, version, {"due_at": NOW + timedelta(days=9)})
+    await actions.edit_need(staff, open_, version, {"due_at": NOW + timedelta(days=11)})
+
+
+@pytest.mark.parametrize(("access", "stays"), [((), True), ((VenueAccess.STEP_FREE,), False)])
+async def test_no_wheelchair_is_sent_to_a_venue_with_steps(
+    scene: Scene, access: tuple[VenueAccess, ...], stays: bool
+) -> None:
+    of: dict[str, Any] = {"kind": Kind.VENUE, "category": scene.n.categories["CULTURE"], "quantity": 1}
+    offer = await scene.offer(**of, venue=Venue("万柳塘路 1 号", 20, access=access))
+    need = await scene.need(**of)
+    await actions.claim_need(scene.as_("ngo"), need, offer=offer)
+    version, change = (await scene.row("need", need))["version"], {"hints": [Hint.WHEELCHAIR]}
+    if stays:
+        async with refused(scene, CommitmentsUnderWay, count=1):
+            await actions.edit_need(scene.as_("staff"), need, version, change)
+    else:
+        await actions.edit_need(scene.as_("staff"), need, version, change)
 
 
 async def test_a_need_that_asks_for_no_more_is_done(scene: Scene) -> None:

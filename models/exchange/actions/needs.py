@@ -27,6 +27,7 @@ from models.exchange.actions.ground import (
     locked_need,
     move_need,
     need,
+    offer,
     write_need,
 )
 from models.exchange.actions.likenesses import repeat
@@ -34,7 +35,7 @@ from models.exchange.actions.placing import lapse
 from models.exchange.appointments import Window
 from models.exchange.kinds import GenderPreference, Hint, Kind, Sensitivity, Side
 from models.exchange.problems import CommitmentsUnderWay, EvidenceMissing, QuantityBelowCommitted, ReopenTooLate
-from models.exchange.states import COMMITMENT_STEPS, LIVE, NEED_STEPS, CommitmentStatus, NeedStatus
+from models.exchange.states import COMMITMENT_STEPS, LIVE, NEED_STEPS, SERVED, CommitmentStatus, NeedStatus
 from models.exchange.tables import NeedFoundation, NeedOption
 from models.exchange.visible import is_any, own
 from models.labels import label
@@ -55,7 +56,7 @@ FIXED = (
     *("category_id", "sensitivity", "window_from", "window_to", "skill_code", "certificate", "language"),
     *("gender_required", "rrule"),
 )
-"""What a commitment was made for."""
+"""What a commitment was made for: it stays. What may change the one way only is in `rules.asks_more`."""
 FORGET_OPTIONS = Statement(sa.delete(option).where(option.c.need_id == bound("need", sa.Uuid())))
 FOLLOWING = Statement(
     sa.select(need.c.id).where(
@@ -66,10 +67,11 @@ FOLLOWING = Statement(
 )
 ASKED = Statement(sa.select(sa.exists().where(foundation.c.need_id == bound("need", sa.Uuid()))))
 LIVE_ROWS = Statement(
-    sa.select(commitment)
+    sa.select(commitment, offer.c.venue_access)
+    .outerjoin(offer, offer.c.id == commitment.c.offer_id)
     .where(commitment.c.need_id == bound("need", sa.Uuid()), is_any(commitment.c.status, LIVE))
     .order_by(commitment.c.id)
-    .with_for_update(key_share=True)
+    .with_for_update(key_share=True, of=commitment)
 )
 
 
@@ -104,7 +106,8 @@ async def edit_need(db: Db, need: UUID, version: int, changes: dict[str, Any]) -
     """Changes a need's words and numbers: by who asked until it is verified, by staff until it is delivered.
 
     `changes`: what is to change, by column, with `category` for a category's id and `choices` for the appointments. The
-    quantity cannot go below what is promised; what a commitment was made for (`FIXED`) stays while there is one.
+    quantity cannot go below what is promised; what a commitment was made for (`FIXED`) stays while there is one, and no
+    more is asked of who has committed (`rules.asks_more`).
     """
     row = await _own_or_staff(db, need)
     status = NeedStatus(row["status"])
@@ -131,8 +134,11 @@ async def edit_need(db: Db, need: UUID, version: int, changes: dict[str, Any]) -
         rules.due(new["due_at"], db.now, new.get("window_to", row["window_to"]))
     assert new.keys() <= set(NEED_COLUMNS), new.keys()
     held = row["qty_committed"]
-    if held and (choices is not None or any(new.get(name, row[name]) != row[name] for name in FIXED)):
-        raise CommitmentsUnderWay(count=len(await db.all(LIVE_ROWS, need=need)))
+    live = await db.all(LIVE_ROWS, need=need) if held else ()
+    fixed = choices is not None or any(new.get(name, row[name]) != row[name] for name in FIXED)
+    ahead = [promised for promised in live if promised["status"] not in SERVED]
+    if held and (fixed or rules.asks_more(row, {**row, **new}, ahead)):
+        raise CommitmentsUnderWay(count=len(live))
     if new.get("qty_total", held) < held:
         raise QuantityBelowCommitted(committed=held)
     restricts = new.get("sensitivity", row["sensitivity"]) == Sensitivity.RESTRICTED != row["sensitivity"]
