@@ -25,8 +25,6 @@ from models.working_days import after_working_days
 
 public("calendar_day")
 MOST = 366
-AHEAD = timedelta(days=800)
-"""How far ahead days are entered: those of the next year, in the November before it."""
 FURTHEST = 90
 """How many days are read ahead: the longest holiday is well within it, and so is every term that is counted here."""
 
@@ -87,13 +85,14 @@ async def answer_by(db: Db, days: int) -> datetime:
 @refuses()
 async def set_calendar_days(db: Db, given: Sequence[DayInput]) -> list[UUID]:
     """Enters days as they were announced; one that was entered before is replaced. Terms that run already stay as they
-    were counted. Raises InvalidInput for none, for more than a year's, for a day twice, past, or too far ahead."""
+    were counted. Raises InvalidInput for none, for more than a year's, for a day twice, for today (no term counts it)
+    and what is past, and for what lies beyond the next year, whose days are announced in November."""
     today = clock.day(db.now)
     days = [one.day for one in given]
     if not 1 <= len(days) <= MOST or len(set(days)) < len(days):
         raise InvalidInput(field="days", reason=f"请填写 1 至 {MOST} 天，每天一次。")
-    if any(not today <= day <= today + AHEAD for day in days):
-        raise InvalidInput(field="days", reason="日期须在今天之后，且不晚于后年年初。")
+    if any(not today < day <= date(today.year + 1, 12, 31) for day in days):
+        raise InvalidInput(field="days", reason="日期须在今天之后，且不晚于明年年底。")
     made: list[UUID] = []
     for one in given:
         note = None if one.note is None else clean(one.note, "days", most=60)

@@ -35,7 +35,7 @@ class CalendarFilter:
 
 @strawberry.input(description="A day as it was announced.")
 class CalendarDayInput:
-    day: date = strawberry.field(description="The day: not past.")
+    day: date = strawberry.field(description="The day: after today, until the end of next year.")
     worked: bool = strawberry.field(description="Whether it is a working day.")
     note: str | None = strawberry.field(default=None, description="What it is, up to 60 characters.")
 

@@ -359,7 +359,8 @@ async def test_days_that_were_announced_move_a_term(scene: Scene) -> None:
         [],
         [date(2026, 11, 3)] * 2,
         [date(2026, 11, 1)],
-        [date(2029, 11, 3)],
+        [date(2026, 11, 2)],  # today counts in no term
+        [date(2028, 1, 1)],  # announced in a year
     ],
 )
 async def test_days_that_cannot_be_entered(scene: Scene, days: list[date]) -> None:
@@ -368,6 +369,8 @@ async def test_days_that_cannot_be_entered(scene: Scene, days: list[date]) -> No
     assert refused_.value.field == "days"
     with pytest.raises(Forbidden):
         await set_calendar_days(scene.as_("staff"), [DayInput(date(2026, 11, 3), False)])
+    ends = [DayInput(day, False) for day in (date(2026, 11, 3), date(2027, 12, 31))]
+    assert len(await set_calendar_days(scene.as_("admin"), ends)) == 2
 
 
 @pytest.mark.parametrize(("hours", "late"), [(24, False), (23.9, True), (-0.1, True)])
