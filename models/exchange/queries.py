@@ -183,14 +183,18 @@ def _may_serve(row: Any, view: Any) -> list[Any]:
     """For a volunteer himself: his registration is active, and the need is not his own or his household's."""
     if view.actor.role is not Role.VOLUNTEER:
         return []
-    mine = view.rows(Volunteer).c
-    active = sa.exists(
+    able = misses(row, view.actor.person, appointed(row), today(view.actor)).is_(None)
+    return [active(view.actor.person, view), able, sa.not_(surely(own(row, view.actor, view.rows(Resident))))]
+
+
+def active(person: Any, view: Any) -> Any:
+    """Whether a volunteer whose registration the asker sees may serve now."""
+    registered = view.rows(Volunteer).c
+    return sa.exists(
         sa.select(sa.literal_column("1")).where(
-            mine.person_id == view.actor.person, is_any(mine.state, (VolunteerRegistration.ACTIVE,))
+            registered.person_id == person, is_any(registered.state, (VolunteerRegistration.ACTIVE,))
         )
     )
-    able = misses(row, view.actor.person, appointed(row), today(view.actor)).is_(None)
-    return [active, able, sa.not_(surely(own(row, view.actor, view.rows(Resident))))]
 
 
 def _has(row: Any, view: Any, statuses: tuple[CommitmentStatus, ...]) -> Any:

@@ -16,7 +16,15 @@ from models.access import Actor, seen
 from models.database import Db, Seen, transaction
 from models.exchange import actions as exchange
 from models.exchange.kinds import Sensitivity
-from models.exchange.problems import AlreadyCommitted, NeedFullyCommitted, OverlappingBooking
+from models.exchange.problems import (
+    AlreadyCommitted,
+    NeedFullyCommitted,
+    NotQualified,
+    OfferDoesNotFit,
+    OverlappingBooking,
+    OwnNeed,
+    VolunteerInactive,
+)
 from models.exchange.rounds import actions
 from models.exchange.rounds.actions.answering import proposal as proposals
 from models.exchange.rounds.problems import ProposalLapsed
@@ -24,7 +32,7 @@ from models.exchange.rounds.states import MatchDeclineReason
 from models.pool import Pool
 from models.problems import Forbidden, InvalidTransition, Kept, NotFound, Problem
 from tests.actions.test_exchange_races import counters, made, volunteers
-from tests.make_exchange import NOW, Scene, insert, neighbourhood, refused
+from tests.make_exchange import NOW, THERE, Scene, insert, neighbourhood, refused
 from tests.rounds.making import Slot, a_proposal, a_round, ready
 
 
@@ -103,6 +111,47 @@ async def test_what_is_taken_or_ended_is_over_for_whoever_tries(scene: Scene, ro
     with pytest.raises(Kept):
         await actions.accept_proposal(scene.as_("wang"), gone)
     assert await states(scene, mine, gone) == ["SUPERSEDED", "SUPERSEDED"]
+
+
+async def test_who_has_not_what_is_asked_is_over(scene: Scene, round: UUID) -> None:
+    """A paper that was revoked, an offer that was narrowed, a household that he has moved into: a new round sees it."""
+    by_paper = await a_proposal(scene, round, await scene.need(certificate="NURSE"))
+    offer = await scene.offer()
+    over = {"organization_id": scene.n.organization, "person_id": None, "offer_id": offer}
+    narrowed = await a_proposal(scene, round, await scene.need(), **over)
+    await scene.c.execute("UPDATE offer SET service_areas = $2 WHERE id = $1", offer, [THERE])
+    own = await a_proposal(scene, round, await scene.need(), person_id=scene.n.people["sun"])
+    await scene.c.execute("UPDATE resident SET household = 'h1' WHERE person_id = $1", scene.n.people["sun"])
+    for name, id, problem in (
+        ("wang", by_paper, NotQualified),
+        ("ngo", narrowed, OfferDoesNotFit),
+        ("sun", own, OwnNeed),
+    ):
+        with pytest.raises(Kept) as kept:
+            await actions.accept_proposal(scene.as_(name), id)
+        assert isinstance(kept.value.problem, problem)
+    assert await states(scene, by_paper, narrowed, own) == ["SUPERSEDED"] * 3
+
+
+async def test_whom_an_organization_names_may_be_another(scene: Scene, round: UUID) -> None:
+    offer = await scene.offer()
+    await scene.c.execute("UPDATE offer SET certificates = '{NURSE}' WHERE id = $1", offer)
+    over = {"organization_id": scene.n.organization, "person_id": None, "offer_id": offer}
+    its = await a_proposal(scene, round, await scene.need(certificate="NURSE"), **over)
+    async with refused(scene, NotQualified):
+        await actions.accept_proposal(scene.as_("ngo"), its, volunteer=scene.n.volunteer_ids["zhao"])
+    assert await states(scene, its) == ["OPEN"]
+
+
+async def test_a_suspension_may_end(scene: Scene, round: UUID) -> None:
+    mine = await a_proposal(scene, round, await scene.need())
+    suspend = "UPDATE volunteer SET state = $2 WHERE person_id = $1"
+    await scene.c.execute(suspend, scene.n.people["wang"], "SUSPENDED")
+    async with refused(scene, VolunteerInactive):
+        await actions.accept_proposal(scene.as_("wang"), mine)
+    assert await states(scene, mine) == ["OPEN"]
+    await scene.c.execute(suspend, scene.n.people["wang"], "ACTIVE")
+    assert await actions.accept_proposal(scene.as_("wang"), mine)
 
 
 async def test_a_booked_volunteer_keeps_his_proposal(scene: Scene, round: UUID) -> None:

@@ -205,6 +205,26 @@ async def test_a_provider_reads_his_own_and_accepts(asked: Asked, scene: Scene) 
     assert (await asked(scene.n.actor("wang"), ACCEPT, **given))["matchProposalAccept"] == done
 
 
+async def test_he_may_accept_what_the_verb_would_take(asked: Asked, scene: Scene) -> None:
+    """Not while he is suspended; and not once it is over, for a paper that he has not."""
+    _, mine, _ = await planned(scene)
+    wang = scene.n.actor("wang")
+
+    async def may() -> bool:
+        [found] = nodes((await asked(wang, MINE))["matchProposals"])
+        return bool(found["viewerCan"]["accept"])
+
+    for state, expected in (("SUSPENDED", False), ("ACTIVE", True)):
+        await scene.c.execute("UPDATE volunteer SET state = $2 WHERE person_id = $1", wang.person, state)
+        assert await may() is expected
+    await scene.c.execute(
+        "UPDATE need SET certificate = 'NURSE' WHERE id = (SELECT need_id FROM match_proposal WHERE id = $1)", mine
+    )
+    given = {"id": f"match_proposal_{mine}", "key": "accept-0003"}
+    assert (await asked(wang, ACCEPT, **given))["matchProposalAccept"]["code"] == "NOT_QUALIFIED"
+    assert not await may()
+
+
 async def test_too_late_is_told_once_and_kept(asked: Asked, scene: Scene) -> None:
     _, mine, _ = await planned(scene)
     await scene.c.execute("UPDATE need SET qty_total = 1, qty_committed = 1 WHERE status = 'OPEN' AND qty_total = 1")

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 import models.exchange.rounds.visible  # noqa: F401 - its rules register themselves
 from models.access import NOBODY, STAFF_ROLES, Role, within
-from models.exchange.queries import need_left, surely
+from models.exchange.queries import active, need_left, surely
 from models.exchange.rounds import rules
 from models.exchange.rounds.states import PROPOSAL_STEPS, ROUND_STEPS, MatchProposalStatus, Part
 from models.exchange.rounds.tables import MatchFigure
@@ -103,7 +103,7 @@ def _open(row: Any, view: Any, step: str) -> list[Any]:
 
 
 def can_accept(row: Any, view: Any) -> Where:
-    """Whether the asker may accept a proposal of his: it waits, and something of the need is left."""
+    """Whether the asker may accept a proposal of his: it waits, something of the need is left, and he is not suspended."""
     now, asked = view.actor.now, view.rows(Need)
     there = sa.exists(
         sa.select(sa.literal_column("1"))
@@ -115,7 +115,8 @@ def can_accept(row: Any, view: Any) -> Where:
             need_left(asked.c, now) > NOTHING,
         )
     )
-    return surely(*_open(row, view, "accept"), row.valid_until > now, there)
+    serving = sa.or_(row.person_id.is_(None), active(row.person_id, view))
+    return surely(*_open(row, view, "accept"), row.valid_until > now, there, serving)
 
 
 def can_decline(row: Any, view: Any) -> Where:

@@ -21,10 +21,14 @@ from models.exchange.actions.placing import Provider, place
 from models.exchange.kinds import Origin
 from models.exchange.problems import (
     AlreadyCommitted,
+    CashNeed,
     NeedFullyCommitted,
+    NotQualified,
+    OfferDoesNotFit,
     OfferExhausted,
     OtherAppointment,
     OverlappingBooking,
+    OwnNeed,
     RestrictedNeed,
 )
 from models.exchange.rounds import rules
@@ -57,9 +61,11 @@ ANSWER = Statement(
 )
 OVER = (
     *(NeedFullyCommitted, OfferExhausted, AlreadyCommitted, InvalidTransition, NotFound, RestrictedNeed),
-    *(OtherAppointment, InvalidInput),
+    *(OtherAppointment, InvalidInput, CashNeed, OwnNeed, NotQualified, OfferDoesNotFit),
 )
-"""By what a proposal is over, whoever tries it: what it was for is taken, ended, hidden, or at another time."""
+"""By what a proposal is over, whoever tries it: what it was for is taken, ended, hidden, or at another time; or asks for
+what he, or the offer, has not: a paper that was revoked, an area that it serves no more. A suspension may end: until then
+`queries.can_accept` says no. Whom an organization names may be another."""
 
 
 async def locked_proposal(db: Db, id: UUID) -> Row:
