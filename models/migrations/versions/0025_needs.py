@@ -56,28 +56,33 @@ AGE = (
     """,
     f"""
     CREATE FUNCTION too_young(who uuid, category text, since timestamptz, until timestamptz, on_day date) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN EXISTS (
-        SELECT FROM volunteer v
-        WHERE v.person_id = who AND v.adult_on > coalesce((since AT TIME ZONE 'Asia/Shanghai')::date, on_day)
-          AND (category IN ({', '.join(f"'{code}'" for code in RISKY)}) OR at_night(since, until)))
+    LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+    BEGIN
+        RETURN EXISTS (
+            SELECT FROM volunteer v
+            WHERE v.person_id = who AND v.adult_on > coalesce((since AT TIME ZONE 'Asia/Shanghai')::date, on_day)
+              AND (category IN ({', '.join(f"'{code}'" for code in RISKY)}) OR at_night(since, until)));
+    END $$
     """,
 )
 """Nobody under 18 serves at night, nor what is risky (Charity Law art. 67): on the day of the appointment, or else on a
 day. Who is no volunteer is not asked."""
 MISSES = """
 CREATE FUNCTION need_misses(person uuid, skill text, certificate text, category text, language text, gender text,
-                            since timestamptz, until timestamptz, on_day date) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
-RETURN CASE
-    WHEN skill IS NOT NULL AND NOT EXISTS (
-        SELECT FROM volunteer v WHERE v.person_id = person AND skill = ANY (v.skills)) THEN 'SKILL'
-    WHEN language = 'SIGN' AND NOT EXISTS (
-        SELECT FROM volunteer v WHERE v.person_id = person AND 'SIGN' = ANY (v.languages)) THEN 'LANGUAGE'
-    WHEN gender IS NOT NULL AND NOT EXISTS (
-        SELECT FROM person p WHERE p.id = person AND p.gender = need_misses.gender) THEN 'GENDER'
-    WHEN NOT qualified_for(person, certificate, category, on_day) THEN 'CERTIFICATE'
-    WHEN too_young(person, category, since, until, on_day) THEN 'AGE'
-END
+                            since timestamptz, until timestamptz, on_day date) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN CASE
+        WHEN skill IS NOT NULL AND NOT EXISTS (
+            SELECT FROM volunteer v WHERE v.person_id = person AND skill = ANY (v.skills)) THEN 'SKILL'
+        WHEN language = 'SIGN' AND NOT EXISTS (
+            SELECT FROM volunteer v WHERE v.person_id = person AND 'SIGN' = ANY (v.languages)) THEN 'LANGUAGE'
+        WHEN gender IS NOT NULL AND NOT EXISTS (
+            SELECT FROM person p WHERE p.id = person AND p.gender = need_misses.gender) THEN 'GENDER'
+        WHEN NOT qualified_for(person, certificate, category, on_day) THEN 'CERTIFICATE'
+        WHEN too_young(person, category, since, until, on_day) THEN 'AGE'
+    END;
+END $$
 """
 UNIT = """
 CREATE FUNCTION party_unit_of(area text) RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
