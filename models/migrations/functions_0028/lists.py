@@ -35,7 +35,7 @@ CALM = """floor(w_attention * greatest(-1, least(1, 1 - ln(1 + coalesce(t.shown,
 FOUND = """TABLE (provider_id uuid, volunteer boolean, need_id uuid, option smallint, km real, score integer,
     points integer[], wishes integer, weights_version integer)"""
 """`wishes`: 1 if a gender was asked for, 2 if a language besides: by which the words of two terms differ."""
-NEAR, RINGS, ENOUGH = "1, 2, 3", "0.5, 1, 2, 3, 6, 12", "60"
+NEAR, RINGS, ENOUGH, MANY = "0.3, 0.5, 1, 2, 3", "0.5, 1, 2, 3, 6, 12", "60", "1200"
 FARTHER = "25, 50"
 WEEK = "date_trunc('week', {0} AT TIME ZONE 'Asia/Shanghai')"
 BATCHES = "64, 1000, 100000"
@@ -70,6 +70,7 @@ DECLARE
     today date;
     slots smallint[];
     ring real;
+    few integer;
     last uuid; last_organization uuid; last_offers uuid[];
     seen uuid[] := '{{}}';
     who uuid;
@@ -104,9 +105,10 @@ BEGIN
     slots := ARRAY(SELECT DISTINCT slot FROM need_appointments(of, asked.window_from, asked.window_to));
     FOREACH ring IN ARRAY ARRAY[{NEAR}]::real[] LOOP
         cells := reach_cells(asked.x, asked.y, ring, asked.area);
-        EXIT WHEN ring >= 3 OR {ENOUGH} + 14 * n <= (SELECT count(*) FROM (
+        few := CASE WHEN ring < 1 THEN {MANY} ELSE {ENOUGH} + 14 * n END;
+        EXIT WHEN ring >= 3 OR few <= (SELECT count(*) FROM (
             SELECT FROM availability a WHERE a.category = ANY (cats) AND a.slot = ANY (slots) AND a.cell = ANY (cells)
-            LIMIT {ENOUGH} + 14 * n) c);
+            LIMIT few) c);
     END LOOP;
     IF last IS NOT NULL THEN
         cells := cells || ARRAY(SELECT DISTINCT cell FROM availability WHERE provider_id = last);
