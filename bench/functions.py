@@ -20,7 +20,8 @@ def _claim() -> str:
     assert sql != CLAIMED.sql
 
     def place(match: re.Match[str]) -> str:
-        return PLACES.get(CLAIMED.order[int(match[1]) - 1], "now()")
+        name = CLAIMED.order[int(match[1]) - 1]
+        return f"'{CLAIMED.constants[name]}'" if name in CLAIMED.constants else PLACES.get(name, "now()")
 
     return re.sub(r"\$(\d+)(::[A-Z]+( WITH TIME ZONE)?)?", place, sql)
 
