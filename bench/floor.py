@@ -92,7 +92,7 @@ FROM (
 Q2 = q2(NEED.format("n"), COMMITMENT.format("c"), OFFER.format("o"), ORGANIZATION.format("r"), "true")
 MINE = "EXISTS (SELECT FROM commitment m WHERE m.need_id = {0}.id AND m.volunteer_person_id = $2{1})"
 Q2V = q2(
-    "n.sensitivity = 'NORMAL'",  # and OPEN: it stands in the public list
+    "n.sensitivity = 'NORMAL' AND n.kind <> 'CASH_AID'",  # and OPEN: it stands in the public list
     "c.volunteer_person_id = $2 AND c.sensitivity = 'NORMAL'",
     "(o.status = 'PUBLISHED' OR o.person_id = $2)",
     "(r.verified_state = 'VERIFIED' OR r.contact_id = $2)",
