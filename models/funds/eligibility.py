@@ -1,7 +1,8 @@
 """Which needs a fund may pay for, in which order, and why: for the people of its foundation.
 
 Hard rules first: the foundation was asked, the community says that the beneficiary is of those whom such aid is for,
-and what binds the fund admits it (`restrictions`). Then the score: how urgent it is, how long it has waited, whether the
+he has not refused automatic matching (PIPL art. 24; staff's request to the foundation stands), and what binds the fund
+admits it (`restrictions`). Then the score: how urgent it is, how long it has waited, whether the
 fund can bear what is planned for it. Of whom it is for a foundation learns that he is eligible, and no more: no mark of
 vulnerability has a part in the order, since it would tell of somebody's health (PIPL art. 28).
 
@@ -116,6 +117,7 @@ def eligible_needs(fund: Any, view: Any, first: Any) -> sa.Select[Any]:
         .scalar_subquery()
     )
     balance = sa.select(totals.c.balance_fen).where(totals.c.fund_id == fund.id).scalar_subquery()
+    refused = sa.func.matching_refused(needs.c.beneficiary_id, sa.null(), actor.now, type_=sa.Boolean())
     waited = sa.func.floor(sa.extract("epoch", actor.now - asked.c.asked_at) / number(86400))
     rows = (
         sa.select(
@@ -128,7 +130,7 @@ def eligible_needs(fund: Any, view: Any, first: Any) -> sa.Select[Any]:
             sa.func.coalesce(balance, number(0)).label("balance_fen"),
         )
         .select_from(asked.join(needs, needs.c.id == asked.c.need_id))
-        .where(mine, funds_for(fund, asked.c, view), is_any(needs.c.status, WANTED))
+        .where(mine, funds_for(fund, asked.c, view), is_any(needs.c.status, WANTED), sa.not_(refused))
         .offset(number(0))  # a fence: what is reckoned once is not reckoned for each use
         .subquery("waiting")
         .c

@@ -146,6 +146,19 @@ async def test_for_the_foundations_people_alone(scene: Scene) -> None:
         assert await scene.ids(fund, actor) == []
 
 
+async def test_who_refuses_automatic_matching_is_not_listed_from_the_next_query_on(scene: Scene) -> None:
+    """What staff asked the foundation stays asked: only the list by rules leaves him out."""
+    fund = await scene.books.fund()
+    beneficiary = await make.resident(scene.c, await make.person(scene.c))
+    need = await scene.need()
+    await scene.c.execute("UPDATE need SET beneficiary_id = $2 WHERE id = $1", UUID(need[5:]), beneficiary)
+    assert await scene.ids(fund) == [need]
+    await scene.c.execute("UPDATE resident SET no_matching = true WHERE id = $1", beneficiary)
+    assert await scene.ids(fund) == []
+    asked = await scene.ask(scene.at.maker, "query ($id: ID!) { need(id: $id) { foundations { eligible } } }", id=need)
+    assert asked["need"]["foundations"] == [{"eligible": True}]
+
+
 async def test_the_statement_says_what_the_rules_say(scene: Scene) -> None:
     chance = random.Random(20261122)
     fund = await scene.books.fund()
