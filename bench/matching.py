@@ -39,13 +39,11 @@ def seconds_for(needs: int) -> float:
 def instance_of(given: dict[str, Any]) -> Instance:
     """The generator's arrays as a round."""
     n, v = "n_", "v_"
-    names = ("xy", "dist", "cat", "cert", "prio", "q", "gpref", "ghard", "lang", "dur", "opt", "prev")
+    names = ("xy", "dist", "cat", "cert", "prio", "q", "gpref", "ghard", "lang", "dur", "opt")
     theirs = ("xy", "skill", "cert", "gen", "lang", "rad", "rel", "W", "cap")
-    return Instance(
-        Needs(*(given[n + name] for name in names)),
-        Providers(*(given[v + name] for name in theirs)),
-        Windows(given["w_v"], given["w_s"], given["w_e"]),
-    )
+    needs = [*(given[n + name] for name in names), given["n_prev"][:, None]]
+    providers = [*(given[v + name] for name in theirs), np.arange(len(given["v_W"]))]
+    return Instance(Needs(*needs), Providers(*providers), Windows(given["w_v"], given["w_s"], given["w_e"]))
 
 
 def load(path: str) -> dict[str, Any]:

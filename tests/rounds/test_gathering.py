@@ -17,6 +17,7 @@ from models.exchange.rounds import reading, rules
 from models.exchange.rounds.days import DAY, Days, joined, within
 from models.exchange.rounds.gathering import Gathered, gather
 from models.exchange.rounds.states import MatchOpenReason
+from models.exchange.rounds.writing import Proposed, paired
 from tests.make_exchange import END, HERE, NOW, START, Scene, insert, neighbourhood
 from tests.rounds.making import X, Y, a_proposal, a_round, placed, ready, willing
 
@@ -76,7 +77,11 @@ async def test_a_need_and_a_volunteer_number_for_number(scene: Scene) -> None:
     assert needs.priority.tolist() == [4] and needs.quantity.tolist() == [2] and needs.duration.tolist() == [150]
     assert needs.gender.tolist() == [1] and needs.gender_hard.tolist() == [True] and needs.language.tolist() == [1]
     assert needs.options.tolist() == [[TUESDAY + 8 * 60 + 30, -1, -1]]
-    assert needs.previous.tolist() == [-1] and needs.district.tolist() == [0] and needs.certificate.tolist() == [False]
+    assert (
+        needs.previous.tolist() == [[-1, -1]]
+        and needs.district.tolist() == [0]
+        and needs.certificate.tolist() == [False]
+    )
     assert people.xy.tolist() == [[2.5, -1.25]] and people.radius.tolist() == [2.5]
     assert people.weekly_cap.tolist() == [4] and people.parallel.tolist() == [1]
     assert people.gender.tolist() == [1] and people.language.tolist() == [3] and people.reliability.tolist() == [0.5]
@@ -263,18 +268,84 @@ async def test_what_other_rounds_proposed_is_as_good_as_promised(scene: Scene) -
     assert len((await gathered(scene)).helpers) == 1  # what this round plans anew is no hindrance
 
 
+async def served(scene: Scene, name: str, when: timedelta, *, by: str | None = None, **over: Any) -> None:
+    """The grandmother was served by somebody, on behalf of an organization if said so."""
+    times = {"window_from": START + when, "window_to": END + when}
+    before = await scene.need(beneficiary=scene.n.residents["grandmother"], quantity=1, **times)
+    volunteer = scene.n.volunteer_ids[name] if by == "ngo" else None
+    made = await exchange.claim_need(scene.as_(by or name), before, volunteer=volunteer)
+    await scene.c.execute(
+        "UPDATE commitment SET status = 'COMPLETED', accepted_at = created_at, qty_delivered = 1, ended_at = $2"
+        " WHERE id = $1",
+        *(made, END + when),
+    )
+    await scene.c.execute("UPDATE need SET status = 'CLOSED', qty_delivered = 1 WHERE id = $1", before)
+    for column, value in over.items():
+        await scene.c.execute(f"UPDATE need SET {column} = $2 WHERE id = $1", before, value)
+
+
+async def again(scene: Scene) -> set[UUID | None]:
+    """Whom the one need is known by, as its score has them; the same as lists say."""
+    found = await gathered(scene, days=14)
+    identity, previous = found.instance.providers.identity, found.instance.needs.previous
+    known = {h.person or h.organization for p, h in enumerate(found.helpers) if identity[p] in previous[0]}
+    row = found.wants[0].row
+    for by_organization in (False, True):
+        last = await scene.c.fetchval(
+            "SELECT served_last(beneficiary_id, category_code, $2) FROM need WHERE id = $1", row["id"], by_organization
+        )
+        assert last in {None, *known}
+    for p, h in enumerate(found.helpers):
+        pair = paired(found, Proposed(0, p, 0))
+        assert pair.continuity == ((h.person or h.organization) in known)
+    return known
+
+
 async def test_who_came_last_time(scene: Scene) -> None:
-    before = await scene.need(beneficiary=scene.n.residents["grandmother"], quantity=1)
-    done = await scene.delivered(before, "sun")
-    await exchange.complete_commitment(scene.as_("daughter"), done)
-    scene.now = NOW
-    await scene.need(beneficiary=scene.n.residents["grandmother"], quantity=1)
-    for name in ("wang", "sun"):
+    """A volunteer in each of his weeks, an organization with each of its offers."""
+    for name in ("wang", "zhao", "sun"):
         await willing(scene, name)
-    await scene.c.execute("DELETE FROM booking")
-    found = await gathered(scene)
-    (previous,) = found.instance.needs.previous.tolist()
-    assert found.helpers[previous].person == scene.n.people["sun"]
+    offers = {await scene.offer(), await scene.offer()}
+    await served(scene, "sun", timedelta(days=1))
+    await scene.need(beneficiary=scene.n.residents["grandmother"], quantity=1)
+    assert await again(scene) == {scene.n.people["sun"]}
+    found = await gathered(scene, days=14)
+    same = found.instance.providers.identity
+    assert len({same[p] for p in of(found, scene.n.people["sun"])}) == 1 == len({same[of(found, o)[0]] for o in offers})
+    assert len(of(found, scene.n.people["sun"])) == 2 and len(set(same.tolist())) == 4
+
+
+async def test_who_came_for_an_organization_is_known_and_so_is_it(scene: Scene) -> None:
+    for name in ("wang", "zhao", "sun"):
+        await willing(scene, name)
+    await scene.offer()
+    need = await scene.need(beneficiary=scene.n.residents["grandmother"], quantity=1)
+    people, organization = scene.n.people, scene.n.organization
+    await served(scene, "sun", timedelta(days=1))
+    await served(scene, "zhao", timedelta(days=2), by="ngo")
+    assert await again(scene) == {people["zhao"], organization}
+    await served(scene, "wang", timedelta(days=3))  # the last volunteer; the last organization is as before
+    assert await again(scene) == {people["wang"], organization}
+    await served(scene, "sun", timedelta(days=4), sensitivity="RESTRICTED")
+    await served(scene, "sun", timedelta(days=5), category_code="ELDERLY.BATHING")
+    assert await again(scene) == {people["wang"], organization}
+    await scene.c.execute("UPDATE need SET category_code = 'ELDERLY.BATHING' WHERE id = $1", need)
+    assert await again(scene) == {people["sun"]}
+
+
+async def test_who_serves_it_for_an_organization_is_not_asked_himself(scene: Scene) -> None:
+    need = await scene.need()
+    for name in ("wang", "zhao"):
+        await willing(scene, name)
+
+    async def apart() -> set[UUID | None]:
+        found = await gathered(scene)
+        return {found.helpers[p].person for _, p in found.instance.refused.tolist()}
+
+    await exchange.claim_need(scene.as_("ngo"), need, volunteer=scene.n.volunteer_ids["zhao"])
+    assert await apart() == {scene.n.people["zhao"]}
+    await scene.c.execute("UPDATE commitment SET hold_until = $1", NOW)  # nobody answered in time
+    assert await apart() == set()
 
 
 async def test_nothing_at_all(scene: Scene) -> None:

@@ -84,7 +84,7 @@ class Figures:
     walkable: float
     """share of the tasks within a 15-minute walk, 1.2 km"""
     continuity: float
-    """share of the needs with a previous provider that get him again"""
+    """share of the needs that somebody of the round served last time to which he comes again"""
     mean_quality: float
     load: Ints
     """(P,) tasks of each provider"""

@@ -78,12 +78,18 @@ def quality(instance: Instance, need: Ints, option: Ints, provider: Ints) -> Int
     speaks = (needs.language[need] == 0) | (needs.language[need] == providers.language[provider])
     total = weights.proximity * near + weights.reliability * providers.reliability[provider]
     total += weights.certificate * providers.certificate[provider, category].astype(float)
-    total += weights.continuity * (needs.previous[need] == provider)
+    total += weights.continuity * again(instance, need, provider)
     total += weights.gender * suits
     total += weights.language * speaks
     total += time[option]
     whole: Ints = total.astype(np.int64)
     return whole
+
+
+def again(instance: Instance, need: Ints, provider: Ints) -> Bools:
+    """Whether it was each provider that came last time."""
+    same: Bools = (instance.needs.previous[need] == instance.providers.identity[provider, None]).any(1)
+    return same
 
 
 def allowed(instance: Instance, need: Ints, provider: Ints) -> Bools:

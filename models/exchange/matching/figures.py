@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.exchange.matching.assignment import Assignment, Figures, Reason
-from models.exchange.matching.candidates import candidates, distance, quality, refused
+from models.exchange.matching.candidates import again, candidates, distance, quality, refused
 from models.exchange.matching.instance import SIGN, Bools, Instance, Ints
 
 WALK = 1.2
@@ -21,8 +21,8 @@ def figures(instance: Instance, assignment: Assignment) -> Figures:
     served = np.zeros(count, bool)
     served[need] = True
     far = distance(instance, need, provider)
-    known = int((needs.previous >= 0).sum())
-    again = int((needs.previous[need] == provider).sum())
+    known = int((needs.previous >= 0).any(1).sum())
+    kept = len(np.unique(need[again(instance, need, provider)]))
     districts = {int(d): float(served[needs.district == d].mean()) for d in np.unique(needs.district)}
     score = quality(instance, need, assignment.option, provider)
     tasks = len(need)
@@ -36,7 +36,7 @@ def figures(instance: Instance, assignment: Assignment) -> Figures:
         worst_district=min(districts.values(), default=1.0),
         mean_km=float(far.mean()) if tasks else 0.0,
         walkable=float((far <= WALK).mean()) if tasks else 0.0,
-        continuity=again / known if known else 0.0,
+        continuity=kept / known if known else 0.0,
         mean_quality=float(score.mean()) if tasks else 0.0,
         load=np.bincount(provider, minlength=people),
     )
@@ -58,7 +58,7 @@ def terms_of(instance: Instance, need: Ints, option: Ints, provider: Ints) -> di
     suits = (gender == 0) | (theirs == 0) | (gender == theirs)
     speaks = (language == 0) | (language == providers.language[provider])
     found: dict[str, Ints] = {
-        "continuity": weights.continuity * (needs.previous[need] == provider).astype(np.int64),
+        "continuity": weights.continuity * again(instance, need, provider).astype(np.int64),
         "certificate": weights.certificate * providers.certificate[provider, needs.category[need]].astype(np.int64),
         "reliability": (weights.reliability * providers.reliability[provider]).astype(np.int64),
         "gender": weights.gender * suits.astype(np.int64),

@@ -49,7 +49,7 @@ class Needs:
     options: Ints
     """(N, K) minutes at which it may begin, in the asker's order; -1: there is no such option."""
     previous: Ints
-    """The provider that came last time, or -1."""
+    """(N, any) who came last time, as `Providers.identity` has them, or -1."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -74,6 +74,8 @@ class Providers:
     """Tasks that may still be given, after live commitments were taken off."""
     parallel: Ints
     """Tasks at one instant. With 1 the way between two tasks is kept free, too."""
+    identity: Ints
+    """One number for all that are the same volunteer or organization."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from models.exchange.matching import Busy, Instance, Needs, Providers, Weights, Windows
+from models.exchange.matching.instance import Ints
 from models.exchange.rounds.days import Days
 from models.exchange.rounds.helpers import ALL, GENDERS, TONGUES, Helper, helpers, taken
 from models.exchange.rounds.reading import Row, Snapshot
@@ -57,9 +58,10 @@ def gather(snapshot: Snapshot, days: Days) -> Gathered:
     districts = sorted({w.row["area"][:6] for w in asked})
     papers = {row["code"]: frozenset(row["certificates"]) for row in snapshot.categories}
     related = {row["code"]: frozenset(row["related"]) for row in snapshot.categories}
+    identity = {who: n for n, who in enumerate(dict.fromkeys(_who(h) for h in people))}
     instance = Instance(
-        needs=_needs(asked, number, districts, papers, _previous(snapshot, asked, people)),
-        providers=_providers(people, kinds, papers, related),
+        needs=_needs(asked, number, districts, papers, _previous(snapshot, asked, identity)),
+        providers=_providers(people, kinds, papers, related, identity),
         windows=_windows(people),
         reach=REACH if len(asked) <= SMALL else NEAR,
         busy=_busy(snapshot, days, people),
@@ -81,7 +83,7 @@ def _needs(
     number: dict[Kind_, int],
     districts: list[str],
     papers: dict[str, frozenset[str]],
-    previous: list[int],
+    previous: Ints,
 ) -> Needs:
     columns = max([PLACES, *(len(w.options) for w in asked)])
     options = np.full((len(asked), columns), ABSENT, np.int64)
@@ -104,12 +106,16 @@ def _needs(
         language=np.array([TONGUES[r["language"]] for r in rows], np.int64),
         duration=np.array([w.duration for w in asked], np.int64),
         options=options,
-        previous=np.array(previous, np.int64),
+        previous=previous,
     )
 
 
 def _providers(
-    people: list[Helper], kinds: list[Kind_], papers: dict[str, frozenset[str]], related: dict[str, frozenset[str]]
+    people: list[Helper],
+    kinds: list[Kind_],
+    papers: dict[str, frozenset[str]],
+    related: dict[str, frozenset[str]],
+    identity: dict[UUID, int],
 ) -> Providers:
     skill = np.zeros((len(people), len(kinds)), bool)
     certificate = np.zeros_like(skill)
@@ -130,6 +136,7 @@ def _providers(
         reliability=np.array([h.reliability for h in people], float),
         weekly_cap=np.array([h.cap for h in people], np.int64),
         parallel=np.array([h.parallel for h in people], np.int64),
+        identity=np.array([identity[_who(h)] for h in people], np.int32),
     )
 
 
@@ -179,26 +186,20 @@ SLACK = 12 * 60
 """Minutes around somebody's time in which a promise may still matter, for the way between two places."""
 
 
-def _previous(snapshot: Snapshot, asked: list[Want], people: list[Helper]) -> list[int]:
-    """Who served whom a need is for the last time in this category, in the week in which the need may first be served."""
-    by_person: dict[UUID, list[int]] = defaultdict(list)
-    by_organization: dict[UUID, list[int]] = defaultdict(list)
-    for p, h in enumerate(people):
-        if h.person is not None:
-            by_person[h.person].append(p)
-        elif h.organization is not None:
-            by_organization[h.organization].append(p)
-    last = {row["need_id"]: row for row in snapshot.previous}
-    found = []
-    for want in asked:
-        row, best = last.get(want.id), ABSENT
-        if row is not None:
-            known = by_person.get(row["person_id"]) or by_organization.get(row["organization_id"]) or ()
-            starts = [time[0] for time in want.options if time is not None]
-            able = [p for p in known if _able(people[p], _kind(want))]
-            free = (p for p in able if any(a <= s < b for s in starts for a, b in people[p].spans))
-            best = next(free, able[0] if able else ABSENT)
-        found.append(best)
+def _who(helper: Helper) -> UUID:
+    """The volunteer, or the organization, that somebody is in every week and offer."""
+    who = helper.person or helper.organization
+    assert who is not None
+    return who
+
+
+def _previous(snapshot: Snapshot, asked: list[Want], identity: dict[UUID, int]) -> Ints:
+    """(N, 2) who served whom a need is for the last time in this category: volunteers and organizations."""
+    found = np.full((len(asked), 2), ABSENT, np.int32)
+    place = {want.id: n for n, want in enumerate(asked)}
+    for row in snapshot.previous:
+        if row["need_id"] in place:
+            found[place[row["need_id"]], row["side"]] = identity.get(row["helper"], ABSENT)
     return found
 
 

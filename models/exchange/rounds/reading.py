@@ -149,22 +149,26 @@ WHERE (p.person_id = ANY ($1) OR p.offer_id = ANY ($2)) AND p.status = 'OPEN' AN
 """
 """What other rounds have proposed and nobody answered: as good as promised here. This round's own area is planned anew."""
 SERVED = f"""
-SELECT c.need_id, c.person_id, c.offer_id, c.organization_id FROM commitment c JOIN need n ON n.id = c.need_id
-WHERE {SCOPE} AND c.status IN ('PROPOSED', 'ACCEPTED', 'CONFIRMED', 'IN_SERVICE', 'DELIVERED', 'DISPUTED')
+SELECT c.need_id, c.volunteer_person_id AS person_id, c.offer_id FROM commitment c JOIN need n ON n.id = c.need_id
+WHERE {SCOPE} AND (c.status IN ('ACCEPTED', 'CONFIRMED', 'IN_SERVICE', 'DELIVERED', 'DISPUTED')
+                   OR c.status = 'PROPOSED' AND c.hold_until > $2)
 """
+"""Who is committed to a need already, also for an organization."""
 DECLINED = f"""
 SELECT p.need_id, p.person_id, p.offer_id FROM match_proposal p JOIN need n ON n.id = p.need_id
 WHERE {SCOPE} AND p.status = 'DECLINED'
 """
 AVOIDANCES = "SELECT person_id, avoided_person_id, category_code FROM avoidance"
 PREVIOUS = f"""
-SELECT DISTINCT ON (n.id) n.id AS need_id, c.person_id, c.organization_id
+SELECT DISTINCT ON (n.id, last.side) n.id AS need_id, last.side, last.helper
 FROM need n
 JOIN need before ON before.beneficiary_id = n.beneficiary_id AND before.category_code = n.category_code
     AND before.sensitivity = 'NORMAL'
 JOIN commitment c ON c.need_id = before.id AND c.status = 'COMPLETED'
-WHERE {SCOPE} ORDER BY n.id, c.ended_at DESC, c.id DESC
+CROSS JOIN LATERAL (VALUES (0, c.volunteer_person_id), (1, c.organization_id)) AS last (side, helper)
+WHERE {SCOPE} AND last.helper IS NOT NULL ORDER BY n.id, last.side, c.ended_at DESC, c.id DESC
 """
+"""The volunteer and the organization that came last, as `served_last` has them, for all needs at once."""
 WEIGHTS = "SELECT * FROM match_weights WHERE valid_from <= $1 ORDER BY version DESC LIMIT 1"
 PATIENCE = "SET LOCAL statement_timeout = '120s'"
 """A city's needs are read in one statement."""

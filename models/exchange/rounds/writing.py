@@ -18,7 +18,7 @@ from models.exchange import scoring
 from models.exchange.actions.ground import bound
 from models.exchange.rounds import rules
 from models.exchange.rounds.gathering import Gathered
-from models.exchange.rounds.helpers import ANYBODY, Helper
+from models.exchange.rounds.helpers import ANYBODY
 from models.exchange.rounds.solving import Answered
 from models.exchange.rounds.states import (
     ROUND_STEPS,
@@ -180,12 +180,11 @@ def paired(gathered: Gathered, each: Proposed) -> scoring.Pair:
     """What the two are to each other, for the reasons."""
     want, helper, needs = gathered.wants[each.want], gathered.helpers[each.helper], gathered.instance.needs
     row, providers = want.row, gathered.instance.providers
-    before = int(needs.previous[each.want])
     gender, language = int(needs.gender[each.want]), int(needs.language[each.want])
     return scoring.Pair(
         km=scoring.near(scoring.distance(row["x"], row["y"], helper.x, helper.y)),
         radius=helper.radius,
-        continuity=before >= 0 and same(gathered.helpers[before], helper),
+        continuity=providers.identity[each.helper] in needs.previous[each.want],
         certificate=bool(providers.certificate[each.helper, needs.category[each.want]]),
         reliability=helper.reliability,
         gender_asked=gender != 0,
@@ -194,11 +193,6 @@ def paired(gathered: Gathered, each: Proposed) -> scoring.Pair:
         language=language == 0 or helper.tongue == language,
         choice=each.option if want.named else None,
     )
-
-
-def same(one: Helper, other: Helper) -> bool:
-    """Whether two are the same volunteer or organization, in whatever week."""
-    return (one.person, one.organization) == (other.person, other.organization)
 
 
 def _open(id: UUID, gathered: Gathered, answer: Answered) -> Iterator[tuple[Any, ...]]:
