@@ -201,6 +201,8 @@ async def test_who_must_not_meet(scene: Scene) -> None:
     await scene.c.execute("DELETE FROM avoidance")
     await scene.c.execute("UPDATE commitment SET status = 'DECLINED', ended_at = created_at")
     await scene.c.execute("UPDATE need SET qty_committed = 0")
+    assert await apart() == {people["sun"]}
+    await scene.c.execute("UPDATE commitment SET status = 'LAPSED'")
     assert await apart() == set()
     round = await ready(scene, await a_round(scene))
     why = {"status": "DECLINED", "decline_reason": "TOO_FAR", "answered_at": NOW}
@@ -208,6 +210,15 @@ async def test_who_must_not_meet(scene: Scene) -> None:
     assert await apart() == {people["zhao"]}
     await scene.c.execute("UPDATE resident SET household = 'h1' WHERE person_id = $1", people["sun"])
     assert await apart() == {people["zhao"], people["sun"]}
+
+
+async def test_what_an_offer_was_declined_for_is_not_proposed_to_it_again(scene: Scene) -> None:
+    need, offer = await scene.need(), await scene.offer()
+    assert (await gathered(scene)).instance.refused.tolist() == []
+    made = await exchange.propose_commitment(scene.as_("staff"), need, offer=offer)
+    await exchange.decline_commitment(scene.as_("ngo"), made)
+    found = await gathered(scene)
+    assert found.instance.refused.tolist() == [[0, p] for p in of(found, offer)] != []
 
 
 async def test_categories_skills_and_papers_are_one_number(scene: Scene) -> None:

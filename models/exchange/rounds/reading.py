@@ -150,10 +150,10 @@ WHERE (p.person_id = ANY ($1) OR p.offer_id = ANY ($2)) AND p.status = 'OPEN' AN
 """What other rounds have proposed and nobody answered: as good as promised here. This round's own area is planned anew."""
 SERVED = f"""
 SELECT c.need_id, c.volunteer_person_id AS person_id, c.offer_id FROM commitment c JOIN need n ON n.id = c.need_id
-WHERE {SCOPE} AND (c.status IN ('ACCEPTED', 'CONFIRMED', 'IN_SERVICE', 'DELIVERED', 'DISPUTED')
+WHERE {SCOPE} AND (c.status IN ('ACCEPTED', 'CONFIRMED', 'IN_SERVICE', 'DELIVERED', 'DISPUTED', 'DECLINED')
                    OR c.status = 'PROPOSED' AND c.hold_until > $2)
 """
-"""Who is committed to a need already, also for an organization."""
+"""Who is committed to a need already, also for an organization; and whoever declined it, or was declined."""
 DECLINED = f"""
 SELECT p.need_id, p.person_id, p.offer_id FROM match_proposal p JOIN need n ON n.id = p.need_id
 WHERE {SCOPE} AND p.status = 'DECLINED'
