@@ -11,14 +11,17 @@ import asyncpg
 import numpy as np
 import pytest
 
+from models.activity import actions as activity
+from models.activity.actions import SessionDraft
 from models.exchange import actions as exchange
 from models.exchange.kinds import GenderPreference, Kind, Sensitivity
+from models.exchange.matching.candidates import candidates
 from models.exchange.rounds import reading, rules
 from models.exchange.rounds.days import DAY, Days, joined, within
 from models.exchange.rounds.gathering import Gathered, gather
 from models.exchange.rounds.states import MatchOpenReason
 from models.exchange.rounds.writing import Proposed, paired
-from tests.make_exchange import END, HERE, NOW, START, Scene, insert, neighbourhood
+from tests.make_exchange import END, HERE, NOW, START, THERE, Scene, insert, neighbourhood
 from tests.rounds.making import X, Y, a_proposal, a_round, placed, ready, willing
 
 TUESDAY = DAY
@@ -357,6 +360,39 @@ async def test_who_serves_it_for_an_organization_is_not_asked_himself(scene: Sce
     assert await apart() == {scene.n.people["zhao"]}
     await scene.c.execute("UPDATE commitment SET hold_until = $1", NOW)  # nobody answered in time
     assert await apart() == set()
+
+
+async def free(scene: Scene, name: str, need: UUID, **over: Any) -> bool:
+    """Whether somebody could serve a need when it is asked for; a round and a list say the same."""
+    found = await gathered(scene, **over)
+    edges, options = candidates(found.instance), found.instance.needs.options.shape[1]
+    mine = np.isin(edges.provider, of(found, scene.n.people[name]))
+    could = {found.wants[row // options].id for row in edges.rows()[mine]}
+    listed = await scene.c.fetchval(
+        "SELECT volunteer_fits($1, n, window_from, window_to, $2) FROM need n WHERE id = $3",
+        *(scene.n.people[name], scene.now, need),
+    )
+    assert listed == (need in could)
+    return need in could
+
+
+async def test_who_comes_from_a_session_sets_out_from_there(scene: Scene) -> None:
+    """He helps at a session, 8 km away, until 8:00: 40 minutes of way, and there are 30."""
+    need = await scene.need(quantity=1)
+    await willing(scene, "wang")
+    assert await free(scene, "wang", need)
+    times = {"starts_at": START - timedelta(hours=2), "ends_at": START - timedelta(minutes=30)}
+    draft = SessionDraft(
+        title="清洁", community=scene.n.communities[THERE], category=scene.n.categories["ELDERLY"], capacity=5, **times
+    )
+    session = await activity.create_session(scene.as_("staff_there"), draft)
+    await activity.publish_session(scene.as_("staff_there"), session)
+    await activity.sign_up(scene.as_("wang"), session)
+    assert await scene.c.fetchval("SELECT count(*) FROM booking WHERE attendance_id IS NOT NULL") == 1
+    await scene.c.execute("UPDATE division SET x = $2 WHERE code = $1", THERE, X + 8)
+    assert not await free(scene, "wang", need)
+    await scene.c.execute("UPDATE division SET x = $2 WHERE code = $1", THERE, X + 3)
+    assert await free(scene, "wang", need)
 
 
 async def test_nothing_at_all(scene: Scene) -> None:

@@ -120,8 +120,8 @@ SELECT offer_id, starts_at, ends_at FROM offer_occurrence
 WHERE offer_id = ANY ($1) AND ends_at > $2 AND starts_at < $3 ORDER BY offer_id, starts_at
 """
 BOOKINGS = """
-SELECT b.person_id, lower(b.during) AS starts_at, upper(b.during) AS ends_at, n.x, n.y
-FROM booking b LEFT JOIN commitment c ON c.id = b.commitment_id LEFT JOIN need n ON n.id = c.need_id
+SELECT b.person_id, lower(b.during) AS starts_at, upper(b.during) AS ends_at, p.x, p.y
+FROM booking b LEFT JOIN LATERAL booking_place(b.commitment_id, b.attendance_id) AS p ON true
 WHERE b.person_id = ANY ($1) AND b.during && tstzrange($2, $3)
 """
 HELD = """
