@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from models.exchange.rounds import actions
+from models.exchange.rounds import actions, reading, rules
 from models.exchange.rounds.actions.starting import RoundInput
+from models.exchange.rounds.days import Days
+from models.exchange.rounds.gathering import Gathered, gather
 from tests.make_exchange import HERE, NOW, THERE, Scene, insert
 
 X, Y = 2.0, -1.0
@@ -97,3 +99,25 @@ async def a_proposal(scene: Scene, round: UUID, need: UUID, **over: Any) -> UUID
     }
     made: UUID = await insert(scene.c, "match_proposal", **given)
     return made
+
+
+async def gathered(scene: Scene, *, days: int = 7, area: str = HERE, first: date = date(2026, 11, 2)) -> Gathered:
+    """What a round would ask now."""
+    span = Days(first, first + timedelta(days=days - 1), scene.now + rules.LEAD)
+
+    # reading begins a transaction of its own; here it is inside the test's, which has to be undone
+    class Inside:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(scene.c, name)
+
+        def transaction(self, **_: Any) -> Any:
+            return scene.c.transaction()
+
+    there: Any = Inside()
+    snapshot = await reading.read(there, area, span, scene.now)
+    return gather(snapshot, span)
+
+
+def of(found: Gathered, person: UUID) -> list[int]:
+    """The numbers that somebody has, one for each week."""
+    return [n for n, h in enumerate(found.helpers) if h.person == person or h.offer == person]

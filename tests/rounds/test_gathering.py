@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import itertools
 from datetime import date, timedelta
-from typing import Any
 from uuid import UUID
 
 import asyncpg
 import numpy as np
 import pytest
 
-from models.activity import actions as activity
-from models.activity.actions import SessionDraft
 from models.exchange import actions as exchange
 from models.exchange.kinds import GenderPreference, Kind, Sensitivity
-from models.exchange.matching.candidates import candidates
-from models.exchange.rounds import reading, rules
 from models.exchange.rounds.days import DAY, Days, joined, within
-from models.exchange.rounds.gathering import Gathered, gather
+from models.exchange.rounds.gathering import Gathered
 from models.exchange.rounds.states import MatchOpenReason
-from models.exchange.rounds.writing import Proposed, paired
-from tests.make_exchange import END, HERE, NOW, START, THERE, Scene, insert, neighbourhood
-from tests.rounds.making import X, Y, a_proposal, a_round, placed, ready, willing
+from tests.make_exchange import END, HERE, NOW, START, Scene, insert, neighbourhood
+from tests.rounds.making import X, Y, a_proposal, a_round, gathered, of, placed, ready, willing
 
 TUESDAY = DAY
 """The minute at which tomorrow begins."""
@@ -33,28 +27,6 @@ async def scene(connection: asyncpg.Connection) -> Scene:
     made = Scene(connection, await neighbourhood(connection))
     await placed(made)
     return made
-
-
-async def gathered(scene: Scene, *, days: int = 7, area: str = HERE, first: date = date(2026, 11, 2)) -> Gathered:
-    """What a round would ask now."""
-    span = Days(first, first + timedelta(days=days - 1), scene.now + rules.LEAD)
-
-    # reading begins a transaction of its own; here it is inside the test's, which has to be undone
-    class Inside:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(scene.c, name)
-
-        def transaction(self, **_: Any) -> Any:
-            return scene.c.transaction()
-
-    there: Any = Inside()
-    snapshot = await reading.read(there, area, span.first, span.last, scene.now, (span.monday, span.begins, span.ends))
-    return gather(snapshot, span)
-
-
-def of(found: Gathered, person: UUID) -> list[int]:
-    """The numbers that somebody has, one for each week."""
-    return [n for n, h in enumerate(found.helpers) if h.person == person or h.offer == person]
 
 
 def spans(found: Gathered, helper: int) -> list[tuple[int, int]]:
@@ -215,15 +187,6 @@ async def test_who_must_not_meet(scene: Scene) -> None:
     assert await apart() == {people["zhao"], people["sun"]}
 
 
-async def test_what_an_offer_was_declined_for_is_not_proposed_to_it_again(scene: Scene) -> None:
-    need, offer = await scene.need(), await scene.offer()
-    assert (await gathered(scene)).instance.refused.tolist() == []
-    made = await exchange.propose_commitment(scene.as_("staff"), need, offer=offer)
-    await exchange.decline_commitment(scene.as_("ngo"), made)
-    found = await gathered(scene)
-    assert found.instance.refused.tolist() == [[0, p] for p in of(found, offer)] != []
-
-
 async def test_categories_skills_and_papers_are_one_number(scene: Scene) -> None:
     plain, skilled, sealed = await scene.need(), await scene.need(), await scene.need()
     await scene.c.execute("UPDATE need SET skill_code = 'WHEELCHAIR' WHERE id = $1", skilled)
@@ -280,119 +243,6 @@ async def test_what_other_rounds_proposed_is_as_good_as_promised(scene: Scene) -
     assert (await gathered(scene)).helpers == []  # the week is full
     await scene.c.execute("UPDATE match_proposal SET area = $2 WHERE id = $1", pending, HERE)
     assert len((await gathered(scene)).helpers) == 1  # what this round plans anew is no hindrance
-
-
-async def served(scene: Scene, name: str, when: timedelta, *, by: str | None = None, **over: Any) -> None:
-    """The grandmother was served by somebody, on behalf of an organization if said so."""
-    times = {"window_from": START + when, "window_to": END + when}
-    before = await scene.need(beneficiary=scene.n.residents["grandmother"], quantity=1, **times)
-    volunteer = scene.n.volunteer_ids[name] if by == "ngo" else None
-    made = await exchange.claim_need(scene.as_(by or name), before, volunteer=volunteer)
-    await scene.c.execute(
-        "UPDATE commitment SET status = 'COMPLETED', accepted_at = created_at, qty_delivered = 1, ended_at = $2"
-        " WHERE id = $1",
-        *(made, END + when),
-    )
-    await scene.c.execute("UPDATE need SET status = 'CLOSED', qty_delivered = 1 WHERE id = $1", before)
-    for column, value in over.items():
-        await scene.c.execute(f"UPDATE need SET {column} = $2 WHERE id = $1", before, value)
-
-
-async def again(scene: Scene) -> set[UUID | None]:
-    """Whom the one need is known by, as its score has them; the same as lists say."""
-    found = await gathered(scene, days=14)
-    identity, previous = found.instance.providers.identity, found.instance.needs.previous
-    known = {h.person or h.organization for p, h in enumerate(found.helpers) if identity[p] in previous[0]}
-    row = found.wants[0].row
-    for by_organization in (False, True):
-        last = await scene.c.fetchval(
-            "SELECT served_last(beneficiary_id, category_code, $2) FROM need WHERE id = $1", row["id"], by_organization
-        )
-        assert last in {None, *known}
-    for p, h in enumerate(found.helpers):
-        pair = paired(found, Proposed(0, p, 0))
-        assert pair.continuity == ((h.person or h.organization) in known)
-    return known
-
-
-async def test_who_came_last_time(scene: Scene) -> None:
-    """A volunteer in each of his weeks, an organization with each of its offers."""
-    for name in ("wang", "zhao", "sun"):
-        await willing(scene, name)
-    offers = {await scene.offer(), await scene.offer()}
-    await served(scene, "sun", timedelta(days=1))
-    await scene.need(beneficiary=scene.n.residents["grandmother"], quantity=1)
-    assert await again(scene) == {scene.n.people["sun"]}
-    found = await gathered(scene, days=14)
-    same = found.instance.providers.identity
-    assert len({same[p] for p in of(found, scene.n.people["sun"])}) == 1 == len({same[of(found, o)[0]] for o in offers})
-    assert len(of(found, scene.n.people["sun"])) == 2 and len(set(same.tolist())) == 4
-
-
-async def test_who_came_for_an_organization_is_known_and_so_is_it(scene: Scene) -> None:
-    for name in ("wang", "zhao", "sun"):
-        await willing(scene, name)
-    await scene.offer()
-    need = await scene.need(beneficiary=scene.n.residents["grandmother"], quantity=1)
-    people, organization = scene.n.people, scene.n.organization
-    await served(scene, "sun", timedelta(days=1))
-    await served(scene, "zhao", timedelta(days=2), by="ngo")
-    assert await again(scene) == {people["zhao"], organization}
-    await served(scene, "wang", timedelta(days=3))  # the last volunteer; the last organization is as before
-    assert await again(scene) == {people["wang"], organization}
-    await served(scene, "sun", timedelta(days=4), sensitivity="RESTRICTED")
-    await served(scene, "sun", timedelta(days=5), category_code="ELDERLY.BATHING")
-    assert await again(scene) == {people["wang"], organization}
-    await scene.c.execute("UPDATE need SET category_code = 'ELDERLY.BATHING' WHERE id = $1", need)
-    assert await again(scene) == {people["sun"]}
-
-
-async def test_who_serves_it_for_an_organization_is_not_asked_himself(scene: Scene) -> None:
-    need = await scene.need()
-    for name in ("wang", "zhao"):
-        await willing(scene, name)
-
-    async def apart() -> set[UUID | None]:
-        found = await gathered(scene)
-        return {found.helpers[p].person for _, p in found.instance.refused.tolist()}
-
-    await exchange.claim_need(scene.as_("ngo"), need, volunteer=scene.n.volunteer_ids["zhao"])
-    assert await apart() == {scene.n.people["zhao"]}
-    await scene.c.execute("UPDATE commitment SET hold_until = $1", NOW)  # nobody answered in time
-    assert await apart() == set()
-
-
-async def free(scene: Scene, name: str, need: UUID, **over: Any) -> bool:
-    """Whether somebody could serve a need when it is asked for; a round and a list say the same."""
-    found = await gathered(scene, **over)
-    edges, options = candidates(found.instance), found.instance.needs.options.shape[1]
-    mine = np.isin(edges.provider, of(found, scene.n.people[name]))
-    could = {found.wants[row // options].id for row in edges.rows()[mine]}
-    listed = await scene.c.fetchval(
-        "SELECT volunteer_fits($1, n, window_from, window_to, $2) FROM need n WHERE id = $3",
-        *(scene.n.people[name], scene.now, need),
-    )
-    assert listed == (need in could)
-    return need in could
-
-
-async def test_who_comes_from_a_session_sets_out_from_there(scene: Scene) -> None:
-    """He helps at a session, 8 km away, until 8:00: 40 minutes of way, and there are 30."""
-    need = await scene.need(quantity=1)
-    await willing(scene, "wang")
-    assert await free(scene, "wang", need)
-    times = {"starts_at": START - timedelta(hours=2), "ends_at": START - timedelta(minutes=30)}
-    draft = SessionDraft(
-        title="清洁", community=scene.n.communities[THERE], category=scene.n.categories["ELDERLY"], capacity=5, **times
-    )
-    session = await activity.create_session(scene.as_("staff_there"), draft)
-    await activity.publish_session(scene.as_("staff_there"), session)
-    await activity.sign_up(scene.as_("wang"), session)
-    assert await scene.c.fetchval("SELECT count(*) FROM booking WHERE attendance_id IS NOT NULL") == 1
-    await scene.c.execute("UPDATE division SET x = $2 WHERE code = $1", THERE, X + 8)
-    assert not await free(scene, "wang", need)
-    await scene.c.execute("UPDATE division SET x = $2 WHERE code = $1", THERE, X + 3)
-    assert await free(scene, "wang", need)
 
 
 async def test_nothing_at_all(scene: Scene) -> None:

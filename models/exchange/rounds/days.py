@@ -9,6 +9,8 @@ from models.clock import SHANGHAI, midnight
 
 DAY = 24 * 60
 MINUTE = timedelta(minutes=1)
+WAY = timedelta(hours=12)
+"""How long before and after a task a promise may still be in its way: for the way between two places."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 
 from models.exchange.matching import Busy, Instance, Needs, Providers, Weights, Windows
 from models.exchange.matching.instance import Ints
-from models.exchange.rounds.days import Days
+from models.exchange.rounds.days import MINUTE, WAY, Days
 from models.exchange.rounds.helpers import ALL, GENDERS, TONGUES, Helper, helpers, taken
 from models.exchange.rounds.reading import Row, Snapshot
 from models.exchange.rounds.states import MatchOpenReason
@@ -171,19 +171,15 @@ def _busy(snapshot: Snapshot, days: Days, people: list[Helper]) -> Busy:
     by_key: dict[UUID, list[int]] = defaultdict(list)
     for p, h in enumerate(people):
         by_key[h.person or h.offer].append(p)  # type: ignore[index]  # one of the two is there
-    flat = []
+    flat, slack = [], WAY // MINUTE
     for t in taken(snapshot, days):
         for p in by_key.get(t.key, ()):
             h = people[p]
-            if h.spans[0][0] - SLACK < t.end and t.start < h.spans[-1][1] + SLACK:
+            if h.spans[0][0] - slack < t.end and t.start < h.spans[-1][1] + slack:
                 flat.append((p, t.start, t.end, h.x if t.x is None else t.x, h.y if t.y is None else t.y))
     table = np.array(flat, float).reshape(-1, 5)
     whole = table[:, :3].astype(np.int64)
     return Busy(whole[:, 0], whole[:, 1], whole[:, 2], table[:, 3:5])
-
-
-SLACK = 12 * 60
-"""Minutes around somebody's time in which a promise may still matter, for the way between two places."""
 
 
 def _who(helper: Helper) -> UUID:

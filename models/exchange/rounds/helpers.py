@@ -86,7 +86,7 @@ def taken(snapshot: Snapshot, days: Days) -> list[Taken]:
     return [
         Taken(_key(row), days.minute(row["starts_at"]), days.minute(row["ends_at"]), row["x"], row["y"])
         for row in rows
-        if row["starts_at"] is not None and row["ends_at"] is not None and row["ends_at"] > days.begins
+        if row["starts_at"] is not None and row["ends_at"] is not None
     ]
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import asyncpg
+
+from models.exchange.rounds.days import WAY, Days
 
 Row = Any
 Rows = Sequence[Row]
@@ -129,7 +131,7 @@ SELECT c.volunteer_person_id AS person_id, NULL::uuid AS offer_id, c.slot_from A
 FROM commitment c JOIN need n ON n.id = c.need_id
 WHERE c.volunteer_person_id = ANY ($1)
     AND (c.status = 'PROPOSED' AND c.hold_until > $5 OR c.status IN ('ACCEPTED', 'CONFIRMED'))
-    AND (c.slot_from IS NULL OR c.slot_from >= $3 AND c.slot_from < $4)
+    AND (c.slot_from IS NULL OR c.slot_to > $3 AND c.slot_from < $4)
     AND NOT EXISTS (SELECT FROM booking b WHERE b.commitment_id = c.id)
 UNION ALL
 SELECT NULL, c.offer_id, coalesce(c.slot_from, c.created_at), c.slot_to, n.x, n.y
@@ -137,7 +139,7 @@ FROM commitment c JOIN need n ON n.id = c.need_id
 WHERE c.offer_id = ANY ($2)
     AND (c.status IN ('ACCEPTED', 'CONFIRMED', 'IN_SERVICE', 'DELIVERED', 'DISPUTED', 'COMPLETED')
          OR c.status = 'PROPOSED' AND c.hold_until > $5)
-    AND coalesce(c.slot_from, c.created_at) >= $3 AND coalesce(c.slot_from, c.created_at) < $4
+    AND coalesce(c.slot_to, c.created_at) > $3 AND coalesce(c.slot_from, c.created_at) < $4
 """
 """What is promised and not booked. Of a volunteer, what has no time counts against each week (`week_load`); of an offer,
 in the week in which it was promised."""
@@ -145,7 +147,7 @@ PENDING = """
 SELECT p.person_id, p.offer_id, p.slot_from AS starts_at, p.slot_to AS ends_at, n.x, n.y
 FROM match_proposal p JOIN need n ON n.id = p.need_id
 WHERE (p.person_id = ANY ($1) OR p.offer_id = ANY ($2)) AND p.status = 'OPEN' AND p.valid_until > $5
-    AND p.slot_from >= $3 AND p.slot_from < $4 AND NOT (p.area >= $6 AND p.area < $6 || '~')
+    AND p.slot_to > $3 AND p.slot_from < $4 AND NOT (p.area >= $6 AND p.area < $6 || '~')
 """
 """What other rounds have proposed and nobody answered: as good as promised here. This round's own area is planned anew."""
 SERVED = f"""
@@ -174,17 +176,14 @@ PATIENCE = "SET LOCAL statement_timeout = '120s'"
 """A city's needs are read in one statement."""
 
 
-async def read(
-    connection: asyncpg.Connection,
-    area: str,
-    first: date,
-    last: date,
-    now: datetime,
-    span: tuple[datetime, datetime, datetime],
-) -> Snapshot:
-    """All that a round needs, as of one instant. `span`: the first week's Monday, from when on somebody may serve, and
-    the horizon's end. Raises TooLarge."""
-    monday, begins, ends = span
+async def read(connection: asyncpg.Connection, area: str, days: Days, now: datetime) -> Snapshot:
+    """All that a round needs, as of one instant. Raises TooLarge.
+
+    What is promised is read for whole weeks, by which caps are counted, and for as long before and after them as it may
+    be in the way of a task.
+    """
+    first, last, begins, ends = days.first, days.last, days.begins, days.ends
+    since, until = days.monday - WAY, days.monday + timedelta(weeks=days.weeks) + WAY
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         await connection.execute(PATIENCE)
         needs = await connection.fetch(NEEDS, area, now, MOST_NEEDS + 1)
@@ -211,9 +210,9 @@ async def read(
             categories=await connection.fetch(CATEGORIES),
             offers=offers,
             occurrences=await connection.fetch(OCCURRENCES, ids, begins, ends),
-            bookings=await connection.fetch(BOOKINGS, people, monday, ends),
-            held=await connection.fetch(HELD, people, ids, monday, ends, now),
-            pending=await connection.fetch(PENDING, people, ids, monday, ends, now, area),
+            bookings=await connection.fetch(BOOKINGS, people, since, until),
+            held=await connection.fetch(HELD, people, ids, since, until, now),
+            pending=await connection.fetch(PENDING, people, ids, since, until, now, area),
             served=await connection.fetch(SERVED, area, now),
             declined=await connection.fetch(DECLINED, area, now),
             avoidances=await connection.fetch(AVOIDANCES),

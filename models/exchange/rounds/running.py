@@ -157,9 +157,7 @@ async def _work(run: Run, now: datetime) -> bool:
     row = run.row
     days = Days(row["horizon_from"], row["horizon_to"], now + rules.LEAD)
     async with run.pool.connection() as connection:
-        snapshot = await reading.read(
-            connection, row["area"], days.first, days.last, now, (days.monday, days.begins, days.ends)
-        )
+        snapshot = await reading.read(connection, row["area"], days, now)
     gathered = await asyncio.to_thread(gather, snapshot, days)
     run.stage, run.progress = MatchStage.SOLVING, GATHERED
     asked = Asked(gathered.instance, row["seconds"], row["seed"], row["fairness"])
