@@ -40,7 +40,7 @@ def instance_of(given: dict[str, Any]) -> Instance:
     """The generator's arrays as a round."""
     n, v = "n_", "v_"
     names = ("xy", "dist", "cat", "cert", "prio", "q", "gpref", "ghard", "lang", "dur", "opt")
-    theirs = ("xy", "skill", "cert", "gen", "lang", "rad", "rel", "W", "cap")
+    theirs = ("xy", "skill", "cert", "gen", "lang", "rad", "rad", "rel", "W", "cap")
     needs = [*(given[n + name] for name in names), given["n_prev"][:, None]]
     providers = [*(given[v + name] for name in theirs), np.arange(len(given["v_W"]))]
     return Instance(Needs(*needs), Providers(*providers), Windows(given["w_v"], given["w_s"], given["w_e"]))

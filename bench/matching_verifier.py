@@ -10,8 +10,6 @@ BASE = np.array([0, 10_000, 20_000, 40_000, 80_000], np.int64)
 """for each helper, by priority"""
 TRAVEL = 5.0
 """minutes for a kilometre, door to door"""
-REACH = 5.0
-"""km"""
 
 
 def verify(given: dict[str, Any], need: Any, option: Any, provider: Any) -> dict[str, Any]:
@@ -60,7 +58,7 @@ def verify(given: dict[str, Any], need: Any, option: Any, provider: Any) -> dict
 
 def _unfit(given: dict[str, Any], need: Any, provider: Any, far: Any) -> Any:
     category, gender, theirs = given["n_cat"][need], given["n_gpref"][need], given["v_gen"][provider]
-    bad = (far > given["v_rad"][provider] + 1e-9) | (far > REACH)
+    bad = far > given["v_rad"][provider] + 1e-9
     bad |= ~given["v_skill"][provider, category]
     bad |= given["n_cert"][need] & ~given["v_cert"][provider, category]
     bad |= given["n_ghard"][need] & (gender != 0) & (theirs != 0) & (gender != theirs)
@@ -100,7 +98,7 @@ def _crowds(given: dict[str, Any], provider: Any, start: Any, end: Any) -> int:
 
 def _quality(given: dict[str, Any], need: int, option: int, provider: int, far: float) -> int:
     category, gender, theirs = given["n_cat"][need], given["n_gpref"][need], given["v_gen"][provider]
-    score = 3500.0 * (1.0 - far / given["v_rad"][provider]) + 800.0 * given["v_rel"][provider]
+    score = 3500.0 * max(0.0, 1.0 - far / given["v_rad"][provider]) + 800.0 * given["v_rel"][provider]
     score += 1500.0 if given["v_cert"][provider, category] else 0.0
     score += 2500.0 if given["n_prev"][need] == provider else 0.0
     score += 800.0 if gender == 0 or theirs == 0 or gender == theirs else 0.0

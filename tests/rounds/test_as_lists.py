@@ -13,10 +13,12 @@ import pytest
 from models.activity import actions as activity
 from models.activity.actions import SessionDraft
 from models.exchange import actions as exchange
+from models.exchange.matching import solve, why_open
 from models.exchange.matching.candidates import candidates
 from models.exchange.rounds.writing import Proposed, paired
+from models.exchange.scoring import points
 from tests.make_exchange import END, NOW, START, THERE, Scene, neighbourhood
-from tests.rounds.making import X, gathered, of, placed, willing
+from tests.rounds.making import X, Y, gathered, of, placed, willing
 
 
 @pytest.fixture
@@ -146,6 +148,49 @@ async def test_who_comes_from_a_session_sets_out_from_there(scene: Scene) -> Non
     assert not await free(scene, "wang", need)
     await scene.c.execute("UPDATE division SET x = $2 WHERE code = $1", THERE, X + 3)
     assert await free(scene, "wang", need)
+
+
+async def offered(scene: Scene, offer: UUID, **over: Any) -> dict[UUID, tuple[float, list[int]]]:
+    """The needs that an offer could serve: how far they are, and the points; a round and a list say the same."""
+    found = await gathered(scene, **over)
+    edges, options = candidates(found.instance), found.instance.needs.options.shape[1]
+    could = {}
+    for row, provider in zip(edges.rows().tolist(), edges.provider.tolist(), strict=True):
+        if found.helpers[provider].offer == offer:
+            pair = paired(found, Proposed(row // options, provider, row % options))
+            could[found.wants[row // options].id] = pair.km, list(points(pair, found.weights).values())
+    rows = await scene.c.fetch("SELECT * FROM match_needs_for_offer($1, $2, 50)", offer, scene.now)
+    assert {row["need_id"]: row["km"] for row in rows} == pytest.approx({id: km for id, (km, _) in could.items()})
+    assert {row["need_id"]: row["points"][:7] for row in rows} == {id: told[:7] for id, (_, told) in could.items()}
+    return could  # type: ignore[return-value]  # the distance is known
+
+
+async def test_an_offer_without_a_radius_goes_wherever_its_areas_reach(scene: Scene) -> None:
+    near, far, elsewhere = [await scene.need(quantity=1) for _ in range(3)]
+    await scene.c.execute("UPDATE need SET x = $2 WHERE id = $1", far, X + 30)
+    await scene.c.execute("UPDATE need SET area = '210102001001' WHERE id = $1", elsewhere)
+    offer = await scene.offer()
+    await scene.c.execute("UPDATE offer SET service_areas = '{210103}' WHERE id = $1", offer)
+    could = await offered(scene, offer, area="2101")
+    assert could.keys() == {near, far}
+    assert could[far][0] == pytest.approx(30, abs=0.5) and could[far][1][0] == 0 < could[near][1][0]
+    found = await gathered(scene, area="2101")
+    plan = solve(found.instance)
+    assert {found.wants[n].id for n in plan.need} == {near, far}
+    assert [(found.wants[n].id, why.value) for n, why in why_open(found.instance, plan).items()] == [
+        (elsewhere, "NOBODY_IN_REACH")
+    ]
+    await scene.c.execute("UPDATE offer SET x = $2, y = $3, radius_km = 12 WHERE id = $1", offer, X, Y)
+    assert (await offered(scene, offer, area="2101")).keys() == {near}
+    await scene.c.execute("UPDATE offer SET radius_km = 40 WHERE id = $1", offer)
+    assert (await offered(scene, offer, area="2101")).keys() == {near, far}
+
+
+async def test_an_offer_serves_what_is_counted_as_it_is(scene: Scene) -> None:
+    need, offer = await scene.need(quantity=1), await scene.offer()
+    assert (await offered(scene, offer)).keys() == {need}
+    await scene.c.execute("UPDATE need SET unit = 'VISIT' WHERE id = $1", need)
+    assert await offered(scene, offer) == {}
 
 
 def on(day: int, clock: str) -> datetime:

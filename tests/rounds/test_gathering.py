@@ -229,7 +229,9 @@ async def test_an_organizations_offer(scene: Scene) -> None:
     )
     found = await gathered(scene)
     (only,) = of(found, offer)
-    assert found.instance.refused.tolist() == [[0, only]] and found.wants[0].id == here  # another grid than the need's
+    bounds = found.instance.bounds
+    assert bounds is not None and found.wants[0].id == here
+    assert not bounds.serves[bounds.group[only], bounds.sort[0]]  # another grid than the need's
     await exchange.pause_offer(scene.as_("ngo"), offer)
     assert of(await gathered(scene), offer) == []
 

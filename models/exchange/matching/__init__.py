@@ -2,11 +2,12 @@
 
 from models.exchange.matching.assignment import Assignment, Cancelled, Figures, Progress, Reason, Stage
 from models.exchange.matching.figures import figures, terms, terms_of, why_open
-from models.exchange.matching.instance import Busy, Instance, Needs, Providers, Weights, Windows
+from models.exchange.matching.instance import Bounds, Busy, Instance, Needs, Providers, Weights, Windows
 from models.exchange.matching.solver import greedy, solve
 
 __all__ = [
     "Assignment",
+    "Bounds",
     "Busy",
     "Cancelled",
     "Figures",

@@ -50,7 +50,7 @@ class Reason(StrEnum):
     """Why a need stays open: the first hard rule after which nobody is left; for the last two, somebody is."""
 
     NOBODY_IN_REACH = "NOBODY_IN_REACH"
-    """Nobody's radius reaches it, or there is nobody at all."""
+    """Neither anybody's radius nor an offer's areas reach it, or there is nobody at all."""
     NO_SKILL = "NO_SKILL"
     NO_CERTIFICATE = "NO_CERTIFICATE"
     GENDER = "GENDER"

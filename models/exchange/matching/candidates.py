@@ -16,7 +16,7 @@ from models.exchange.matching.instance import SIGN, Bools, Floats, Instance, Int
 
 SLOT = 360
 """minutes: how finely windows are sorted before distances are looked at"""
-RADII = (1.25, 2.0, 3.0, 5.0, 1000.0)
+RADII = (1.25, 2.0, 3.0, 5.0, 10.0, 1000.0)
 """km: providers are searched by the next larger of these"""
 LARGE = 30_000
 """options: from here on only some candidates of each are kept"""
@@ -70,7 +70,7 @@ def quality(instance: Instance, need: Ints, option: Ints, provider: Ints) -> Int
     needs, providers, weights = instance.needs, instance.providers, instance.weights
     category, gender = needs.category[need], needs.gender[need]
     with np.errstate(divide="ignore", invalid="ignore"):
-        near = 1.0 - distance(instance, need, provider) / providers.radius[provider]
+        near = np.maximum(0.0, 1.0 - distance(instance, need, provider) / providers.scale[provider])
     time = np.zeros(max(needs.options.shape[1], len(weights.time)) + 1)
     time[: len(weights.time)] = weights.time
     theirs = providers.gender[provider]
@@ -98,12 +98,21 @@ def allowed(instance: Instance, need: Ints, provider: Ints) -> Bools:
     category = needs.category[need]
     gender, theirs = needs.gender[need], providers.gender[provider]
     far = distance(instance, need, provider)
-    fits = (far <= providers.radius[provider] + 1e-9) & (far <= instance.reach)
+    fits = (far <= providers.radius[provider] + 1e-9) & inside(instance, need, provider)
     fits &= providers.skill[provider, category]
     fits &= ~needs.certificate[need].astype(bool) | providers.certificate[provider, category]
     fits &= ~needs.gender_hard[need].astype(bool) | (gender == 0) | (theirs == 0) | (gender == theirs)
     fits &= (needs.language[need] != SIGN) | (providers.language[provider] == SIGN)
     return fits
+
+
+def inside(instance: Instance, need: Ints, provider: Ints) -> Bools:
+    """Whether each need lies within what bounds each provider."""
+    bounds = instance.bounds
+    if bounds is None:
+        return np.ones(len(need), bool)
+    found: Bools = bounds.serves[bounds.group[provider], bounds.sort[need]]
+    return found
 
 
 def refused(instance: Instance, need: Ints, provider: Ints) -> Bools:
@@ -183,7 +192,7 @@ def _near(instance: Instance) -> Iterator[tuple[Ints, Ints]]:
         & (providers.weekly_cap[who] > 0)
         & (providers.parallel[who] > 0)
     )
-    radius = np.minimum(providers.radius[who[usable]] + 1e-9, instance.reach)
+    radius = providers.radius[who[usable]] + 1e-9
     bucket = np.searchsorted(np.array(RADII), radius)
     at_slot, slot = _slots(windows.start[usable] // SLOT, (windows.end[usable] - 1) // SLOT)
     table: dict[tuple[int, int], Ints] = {}
@@ -207,7 +216,7 @@ def _near(instance: Instance) -> Iterator[tuple[Ints, Ints]]:
                 there = table.get((at, b), usable[:0])
                 there = there[providers.skill[who[there], category].astype(bool)]
                 if len(there):
-                    reach = min(RADII[b] if b < len(RADII) else np.inf, instance.reach) + 1e-6
+                    reach = float(providers.radius[who[there]].max()) + 1e-6
                     parts.append(_within(instance, asked[k : k + step], there, start, need, reach))
             yield np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.exchange.matching.assignment import Assignment, Figures, Reason
-from models.exchange.matching.candidates import again, candidates, distance, quality, refused
+from models.exchange.matching.candidates import again, candidates, distance, inside, quality, refused
 from models.exchange.matching.instance import SIGN, Bools, Instance, Ints
 
 WALK = 1.2
@@ -105,7 +105,8 @@ def _first(instance: Instance, part: Ints) -> dict[int, Reason]:
     need, provider = np.repeat(part, people), np.tile(np.arange(people), len(part))
     category, gender, theirs = needs.category[need], needs.gender[need], providers.gender[provider]
     far = distance(instance, need, provider)
-    reach = (far <= providers.radius[provider] + 1e-9) & (far <= instance.reach) & (providers.radius[provider] > 0)
+    reach = (far <= providers.radius[provider] + 1e-9) & (providers.radius[provider] > 0)
+    reach &= inside(instance, need, provider)
     rules: list[tuple[Reason, Bools]] = [
         (Reason.NOBODY_IN_REACH, reach),
         (Reason.NO_SKILL, providers.skill[provider, category].astype(bool)),

@@ -67,7 +67,9 @@ class Providers:
     language: Ints
     """The one spoken beside Mandarin, as `Needs.language`."""
     radius: Floats
-    """km; nobody with 0 goes anywhere."""
+    """km that somebody is sent at most; nobody with 0 goes anywhere."""
+    scale: Floats
+    """km at which nearness is worth nothing any more."""
     reliability: Floats
     """0..1"""
     weekly_cap: Ints
@@ -104,7 +106,7 @@ class Weights:
     version: str = "1"
     base: tuple[int, int, int, int] = (10_000, 20_000, 40_000, 80_000)
     proximity: int = 3500
-    """next door; 0 at the end of the provider's radius"""
+    """next door; 0 from the provider's scale on"""
     continuity: int = 2500
     certificate: int = 1500
     reliability: int = 800
@@ -113,6 +115,18 @@ class Weights:
     language: int = 500
     time: tuple[int, ...] = (400, 200)
     """by the option that was taken; 0 for later ones"""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Bounds:
+    """What bounds some providers beside distance: the areas that an offer serves. Needs are of sorts, providers of groups."""
+
+    sort: Ints
+    """(N)"""
+    group: Ints
+    """(P)"""
+    serves: Bools
+    """(groups, sorts)"""
 
 
 def _no_busy() -> Busy:
@@ -133,12 +147,11 @@ class Instance:
     windows: Windows
     travel: float = 5.0
     """minutes for a kilometre, door to door"""
-    reach: float = 5.0
-    """km that nobody is sent beyond, whatever his radius"""
     busy: Busy = field(default_factory=_no_busy)
     refused: Ints = field(default_factory=_no_pairs)
     """(R, 2) pairs of need and provider that must not meet: a household's own, who said "not me, please"."""
     weights: Weights = field(default_factory=Weights)
+    bounds: Bounds | None = None
 
     @property
     def size(self) -> tuple[int, int]:

@@ -7,15 +7,15 @@ certificate. Imported by the worker alone: numpy is not loaded where the API sta
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 import numpy as np
-from scipy.spatial import cKDTree
 
-from models.exchange.matching import Busy, Instance, Needs, Providers, Weights, Windows
+from models.exchange.matching import Bounds, Busy, Instance, Needs, Providers, Weights, Windows
 from models.exchange.matching.instance import Ints
 from models.exchange.rounds.days import MINUTE, WAY, Days
 from models.exchange.rounds.helpers import ALL, GENDERS, TONGUES, Helper, helpers, taken
@@ -23,11 +23,16 @@ from models.exchange.rounds.reading import Row, Snapshot
 from models.exchange.rounds.states import MatchOpenReason
 from models.exchange.rounds.wants import Want, wants
 from models.exchange.rules import RISKY
+from models.exchange.scoring import FAR_KM
 from models.exchange.weights import NAMES
 from models.exchange.weights import Weights as Points
+from models.territory.rules import DIGITS
 
-REACH, NEAR, SMALL = 50.0, 10.0, 5_000
-"""km that nobody is sent beyond, whatever his radius: in rounds of up to SMALL needs, and in larger ones."""
+NEAR, SMALL = 10.0, 5_000
+"""km that nobody is sent beyond in rounds of more than SMALL needs, whatever his radius; but an offer goes wherever its
+areas reach."""
+DOOR = 0.1
+"""km that an offer goes at least: 0 would be nowhere."""
 ABSENT = -1
 PLACES = 3
 """Appointments of a need, at least so many columns."""
@@ -59,14 +64,15 @@ def gather(snapshot: Snapshot, days: Days) -> Gathered:
     papers = {row["code"]: frozenset(row["certificates"]) for row in snapshot.categories}
     related = {row["code"]: frozenset(row["related"]) for row in snapshot.categories}
     identity = {who: n for n, who in enumerate(dict.fromkeys(_who(h) for h in people))}
+    bounds = _bounds(asked, people)
     instance = Instance(
         needs=_needs(asked, number, districts, papers, _previous(snapshot, asked, identity)),
-        providers=_providers(people, kinds, papers, related, identity),
+        providers=_providers(people, kinds, papers, related, identity, _radii(asked, people, bounds)),
         windows=_windows(people),
-        reach=REACH if len(asked) <= SMALL else NEAR,
         busy=_busy(snapshot, days, people),
         refused=np.array(sorted(set(_refused(snapshot, asked, people))) or np.zeros((0, 2)), np.int64),
         weights=_weights(snapshot.weights),
+        bounds=bounds,
     )
     row = snapshot.weights
     said = Points() if row is None else Points(**{name: row[name] for name in NAMES})
@@ -116,6 +122,7 @@ def _providers(
     papers: dict[str, frozenset[str]],
     related: dict[str, frozenset[str]],
     identity: dict[UUID, int],
+    radii: list[float],
 ) -> Providers:
     skill = np.zeros((len(people), len(kinds)), bool)
     certificate = np.zeros_like(skill)
@@ -132,12 +139,53 @@ def _providers(
         certificate=certificate,
         gender=np.array([h.gender for h in people], np.int64),
         language=np.array([h.tongue for h in people], np.int64),
-        radius=np.array([h.radius for h in people], float),
+        radius=np.array(radii, float),
+        scale=np.array([h.radius or FAR_KM for h in people], float),
         reliability=np.array([h.reliability for h in people], float),
         weekly_cap=np.array([h.cap for h in people], np.int64),
         parallel=np.array([h.parallel for h in people], np.int64),
         identity=np.array([identity[_who(h)] for h in people], np.int32),
     )
+
+
+def _bounds(asked: list[Want], people: list[Helper]) -> Bounds:
+    """Which needs an offer serves by its areas, and by the unit that it is counted in; volunteers go anywhere."""
+    sorts: dict[tuple[str, str, float, float], int] = {}
+    groups: dict[tuple[tuple[str, ...] | None, str | None], int] = {}
+    sort = [sorts.setdefault(_sort(w), len(sorts)) for w in asked]
+    group = [groups.setdefault((h.areas, h.unit), len(groups)) for h in people]
+    within: dict[str, list[int]] = defaultdict(list)
+    for (area, *_), n in sorts.items():
+        for code in {area, *(area[:digits] for digits in DIGITS.values())}:
+            within[code].append(n)
+    units = np.array([unit for _, unit, _, _ in sorts])
+    serves = np.zeros((len(groups), len(sorts)), bool)
+    for (areas, unit), n in groups.items():
+        for code in areas or ():
+            serves[n, within.get(code, [])] = True
+        serves[n] = True if areas is None else serves[n] & (units == unit)
+    return Bounds(np.array(sort, np.int64), np.array(group, np.int64), serves)
+
+
+def _sort(want: Want) -> tuple[str, str, float, float]:
+    """Needs of which an offer serves all or none: of one area and unit. And where they lie."""
+    return want.row["area"], want.row["unit"], want.row["x"], want.row["y"]
+
+
+def _radii(asked: list[Want], people: list[Helper], bounds: Bounds) -> list[float]:
+    """How far each goes, in km: as far as he says, in a large round no farther than NEAR; an offer that names areas and
+    no radius as far as the farthest need in them."""
+    most = NEAR if len(asked) > SMALL else math.inf
+    _, first = np.unique(bounds.sort, return_index=True)
+    places = np.array([_sort(asked[n])[2:] for n in first], float).reshape(-1, 2)
+    found = []
+    for h, group in zip(people, bounds.group, strict=True):
+        if h.radius is None:
+            way = places[bounds.serves[group]] - (h.x, h.y)
+            found.append(float(np.hypot(way[:, 0], way[:, 1]).max(initial=DOOR)))
+        else:
+            found.append(min(h.radius, most))
+    return found
 
 
 def _able(helper: Helper, kind: Kind_) -> bool:
@@ -240,21 +288,7 @@ def _refused(snapshot: Snapshot, asked: list[Want], people: list[Helper]) -> Ite
                 code = want.row["category_code"]
                 if {code, code.partition(".")[0]} & avoided:
                     yield n, p
-    yield from _abroad(asked, people)
     yield from _at_odds(asked, people)
-
-
-def _abroad(asked: list[Want], people: list[Helper]) -> Iterator[tuple[int, int]]:
-    """Needs that lie in an offer's radius and in none of the areas that it serves, or are counted in another unit."""
-    offers = [(p, h) for p, h in enumerate(people) if h.areas is not None]
-    if not offers or not asked:
-        return
-    tree = cKDTree(np.array([(w.row["x"], w.row["y"]) for w in asked], float))
-    for p, h in offers:
-        for n in tree.query_ball_point((h.x, h.y), h.radius + 0.1):
-            row = asked[n].row
-            if row["unit"] != h.unit or not row["area"].startswith(h.areas or ()):
-                yield n, p
 
 
 def _at_odds(asked: list[Want], people: list[Helper]) -> Iterator[tuple[int, int]]:

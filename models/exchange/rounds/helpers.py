@@ -26,8 +26,6 @@ UNSAID = 3
 ANYBODY = 0
 """Of an organization, which sends whom it is asked for."""
 OFFER_RELIABILITY = 0.8
-OFFER_KM = 10.0
-"""How far an offer goes that names areas and no radius."""
 MORNING, EVENING = 6 * 60, 22 * 60
 """Nobody under 18 serves outside these minutes of a day (I10)."""
 
@@ -42,7 +40,8 @@ class Helper:
     week: int
     x: float
     y: float
-    radius: float
+    radius: float | None
+    """km; None for an offer that names areas alone: it goes wherever they reach."""
     cap: int
     parallel: int
     gender: int
@@ -194,7 +193,7 @@ def _offers(snapshot: Snapshot, days: Days) -> Iterator[Helper]:
                 week=week,
                 x=o["x"],
                 y=o["y"],
-                radius=o["radius_km"] or OFFER_KM,
+                radius=o["radius_km"],
                 cap=cap,
                 parallel=o["parallel"],
                 gender=ANYBODY,

@@ -221,7 +221,7 @@ labelled(
     colours={O.NOT_AUTOMATIC: "blue", O.NOT_IN_HORIZON: "grey", O.ALL_TAKEN: "orange", O.TOO_FEW: "orange"},
     description="Why a matching round left a need open: the first rule after which nobody was left for it.",
     describe={
-        O.NOBODY_IN_REACH: "Nobody's radius reaches it.",
+        O.NOBODY_IN_REACH: "Neither anybody's radius nor an offer's areas reach it.",
         O.NO_SKILL: "Nobody of those offers this kind of service.",
         O.NO_CERTIFICATE: "Nobody of those has the certificate that it needs.",
         O.GENDER: "It must be a woman, or a man, and none of those is.",
