@@ -85,7 +85,7 @@ def taken(snapshot: Snapshot, days: Days) -> list[Taken]:
     return [
         Taken(_key(row), days.minute(row["starts_at"]), days.minute(row["ends_at"]), row["x"], row["y"])
         for row in rows
-        if row["starts_at"] is not None and row["ends_at"] is not None
+        if row["ends_at"] is not None
     ]
 
 
@@ -95,14 +95,10 @@ def _key(row: Row) -> UUID:
 
 
 def loads(snapshot: Snapshot, days: Days) -> Mapping[tuple[UUID, int], int]:
-    """How many tasks of each week somebody has already; what has no time counts in all (`week_load`)."""
+    """How many tasks of each week somebody has already."""
     out: dict[tuple[UUID, int], int] = defaultdict(int)
     for row in (*snapshot.bookings, *snapshot.held, *snapshot.pending):
-        if row["starts_at"] is None:
-            for week in range(days.weeks):
-                out[_key(row), week] += 1
-        else:
-            out[_key(row), days.week(days.minute(row["starts_at"]))] += 1
+        out[_key(row), days.week(days.minute(row["starts_at"]))] += 1
     return out
 
 

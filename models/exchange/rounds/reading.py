@@ -127,11 +127,12 @@ FROM booking b LEFT JOIN LATERAL booking_place(b.commitment_id, b.attendance_id)
 WHERE b.person_id = ANY ($1) AND b.during && tstzrange($2, $3)
 """
 HELD = """
-SELECT c.volunteer_person_id AS person_id, NULL::uuid AS offer_id, c.slot_from AS starts_at, c.slot_to AS ends_at, n.x, n.y
+SELECT c.volunteer_person_id AS person_id, NULL::uuid AS offer_id, coalesce(c.slot_from, c.created_at) AS starts_at,
+    c.slot_to AS ends_at, n.x, n.y
 FROM commitment c JOIN need n ON n.id = c.need_id
 WHERE c.volunteer_person_id = ANY ($1)
     AND (c.status = 'PROPOSED' AND c.hold_until > $5 OR c.status IN ('ACCEPTED', 'CONFIRMED'))
-    AND (c.slot_from IS NULL OR c.slot_to > $3 AND c.slot_from < $4)
+    AND coalesce(c.slot_to, c.created_at) > $3 AND coalesce(c.slot_from, c.created_at) < $4
     AND NOT EXISTS (SELECT FROM booking b WHERE b.commitment_id = c.id)
 UNION ALL
 SELECT NULL, c.offer_id, coalesce(c.slot_from, c.created_at), c.slot_to, n.x, n.y
@@ -141,8 +142,7 @@ WHERE c.offer_id = ANY ($2)
          OR c.status = 'PROPOSED' AND c.hold_until > $5)
     AND coalesce(c.slot_to, c.created_at) > $3 AND coalesce(c.slot_from, c.created_at) < $4
 """
-"""What is promised and not booked. Of a volunteer, what has no time counts against each week (`week_load`); of an offer,
-in the week in which it was promised."""
+"""What is promised and not booked. What has no time counts in the week in which it was promised (`week_load`)."""
 PENDING = """
 SELECT p.person_id, p.offer_id, p.slot_from AS starts_at, p.slot_to AS ends_at, n.x, n.y
 FROM match_proposal p JOIN need n ON n.id = p.need_id

@@ -246,7 +246,7 @@ DECLARE{DECLARED}
     full_weeks timestamp[] := '{{}}';
 BEGIN
     SELECT * INTO me FROM availability WHERE provider_id = of AND slot = -1 LIMIT 1;
-    IF NOT FOUND OR n < 1 OR matching_refused(NULL, of, at) OR NOT free AND week_load(of, 'infinity', at) >= cap THEN
+    IF NOT FOUND OR n < 1 OR matching_refused(NULL, of, at) THEN
         RETURN;
     END IF;
     IF NOT free THEN
@@ -258,8 +258,8 @@ BEGIN
                 UNION SELECT {
     WEEK.format("upper(b.during)")
 } FROM booking b WHERE b.person_id = of AND upper(b.during) > at
-                UNION SELECT {WEEK.format("c.slot_from")} FROM commitment c
-                WHERE c.volunteer_person_id = of AND c.status IN ('PROPOSED', 'ACCEPTED', 'CONFIRMED') AND c.slot_to > at
+                UNION SELECT {WEEK.format("coalesce(c.slot_from, c.created_at)")} FROM commitment c
+                WHERE c.volunteer_person_id = of AND c.status IN ('PROPOSED', 'ACCEPTED', 'CONFIRMED')
             ) w
             WHERE week_load(of, w.monday AT TIME ZONE 'Asia/Shanghai', at) >= cap);
     END IF;

@@ -110,14 +110,16 @@ HELPERS = (
              + (SELECT count(*) FROM commitment c
                 WHERE c.volunteer_person_id = who
                   AND (c.status = 'PROPOSED' AND c.hold_until > at OR c.status IN ('ACCEPTED', 'CONFIRMED'))
-                  AND (c.slot_from IS NULL OR c.slot_from >= monday AND c.slot_from < monday + interval '7 days')
+                  AND coalesce(c.slot_from, c.created_at) >= monday
+                  AND coalesce(c.slot_from, c.created_at) < monday + interval '7 days'
                   AND NOT EXISTS (SELECT FROM booking b WHERE b.commitment_id = c.id));
     END $$
     """,
 )
 """`unbound`: whether somebody is neither away nor booked nor held, this week or later.
 `papers_do`: whether an organization's papers are those that a need, and its category by law, ask for (I11).
-`week_load`: what takes somebody's week: what is booked in it, and what he is held for in it or at no time yet."""
+`week_load`: what takes somebody's week: what is booked in it, what he is held for in it, and what he promised in it for no time
+yet."""
 
 VOLUNTEER_FITS = """
 CREATE FUNCTION volunteer_fits(who uuid, asked need, since timestamptz, until timestamptz, at timestamptz,
