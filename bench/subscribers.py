@@ -68,7 +68,7 @@ EDIT = """mutation ($id: ID!, $version: Int!, $urgency: Int!, $key: String!) {
 }"""
 OPEN = """
 SELECT n.id, n.version FROM need n
-WHERE n.community_id = $1 AND n.status IN ('OPEN', 'IN_PROGRESS') AND n.sensitivity = 'NORMAL' AND n.due_at > $2
+WHERE n.community_id = $1 AND n.status IN ('OPEN', 'IN_PROGRESS') AND n.sensitivity = 'NORMAL' AND n.kind <> 'CASH_AID' AND n.due_at > $2
   AND n.requester_id <> $4
 ORDER BY n.id LIMIT $3
 """
