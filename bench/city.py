@@ -41,12 +41,15 @@ SELECT id FROM need WHERE community_id = $1 AND sensitivity = 'NORMAL' AND statu
 CLAIMABLE = """
 SELECT n.id FROM need n
 WHERE n.status = 'OPEN' AND n.sensitivity = 'NORMAL' AND n.qty_committed < n.qty_total AND n.due_at > $1
+  AND n.kind <> 'CASH_AID' AND n.options = 0 AND n.skill_code IS NULL AND n.certificate IS NULL
+  AND n.language <> 'SIGN' AND NOT n.gender_required
+  AND EXISTS (SELECT FROM service_category s WHERE s.id = n.category_id AND s.certificates = '{}')
   AND n.requester_id <> $2
   AND n.household IS DISTINCT FROM (SELECT household FROM resident WHERE person_id = $2)
   AND NOT EXISTS (SELECT FROM commitment c WHERE c.need_id = n.id AND c.volunteer_person_id = $2)
 ORDER BY md5(n.id::text) LIMIT $3
 """
-"""In no order that the database knows."""
+"""Which the volunteer may claim as they are, in no order that the database knows."""
 
 
 CLAIMED = "SELECT count(*) FROM commitment WHERE origin = 'CLAIM' AND person_id = $1"
