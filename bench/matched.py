@@ -20,6 +20,7 @@ COPY = "bench_matching"
 TIMES = 300
 GOAL_MS = 5.0
 """At most, at the 95th percentile, for ranked lists inside PostgreSQL."""
+JUDGED = ("candidates", "recommendations")
 SEEDS = (1, 2, 3, 4, 5)
 
 
@@ -38,7 +39,7 @@ def run(settings: Settings, *, scale: str, fresh: bool) -> int:
             cluster.drop(COPY)
     for name, figures in lists.items():
         met = "met" if figures["wait"]["p95"] <= GOAL_MS else "MISSED"
-        print(f"{name}: {figures}   goal, p95 at most {GOAL_MS:.0f} ms: {met}")
+        print(f"{name}: {figures}" + (f"   goal, p95 at most {GOAL_MS:.0f} ms: {met}" if name in JUDGED else ""))
     print(search.table(timings), flush=True)
     shared = {
         name: _mean(name, shared=True) / _mean(name, shared=False) - 1 for name in ("connections", "needs with one")

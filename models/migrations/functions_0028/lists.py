@@ -61,7 +61,7 @@ DECLARE
     hit record;
     given offer;
     my_x float8; my_y float8;
-    wanted_gender text; hard_gender boolean; served boolean;
+    wanted_gender text; hard_gender boolean; served boolean; plain boolean;
     wanted_tongue smallint;
     related text[];
     taken bigint; wanted bigint; holding bigint; useful bigint;
@@ -94,6 +94,7 @@ BEGIN
     useful := match_bits(related);
     today := (at AT TIME ZONE 'Asia/Shanghai')::date;
     SELECT match_bits(certificates) INTO taken FROM service_category WHERE code = asked.category_code;
+    plain := taken = 0 AND asked.certificate IS NULL;
     cats := ARRAY[asked.category_code, split_part(asked.category_code, '.', 1), '*'];
     wanted := match_bits(ARRAY[asked.skill_code]);
     holding := match_bits(ARRAY[asked.certificate]);
@@ -154,7 +155,7 @@ BEGIN
             CONTINUE WHEN hit.provider_id = ANY (seen);
             who := hit.provider_id;
             IF hit.kind = 'VOLUNTEER' THEN
-                CONTINUE WHEN NOT volunteer_fits(who, asked, hit.starts_at, hit.ends_at, at);
+                CONTINUE WHEN NOT volunteer_fits(who, asked, hit.starts_at, hit.ends_at, at, false, plain);
             ELSE
                 SELECT * INTO given FROM offer WHERE id = hit.provider_id;
                 who := coalesce(given.person_id, who);
@@ -179,6 +180,7 @@ def ranked(source: str, where: str, who: str, certified: str, radius: str) -> st
                 SELECT h.*, {SCORE} AS base
                 FROM (
                     SELECT a.need_id, a.place, a.starts_at, a.ends_at, a.priority, a.due_at, {radius} AS radius,
+                           a.licence = 0 AND a.certificates = 0 AS plain,
                            me.reliability, (a.gender <> 'ANY')::integer + 2 * (a.language <> 0)::integer AS wishes,
                            {KM.replace("b.", "my_")} AS km,
                            a.beneficiary_id = ANY (served) AND served_by(a.beneficiary_id, a.need_id, {who}) AS before,
@@ -293,7 +295,7 @@ BEGIN
         "types IS NOT NULL AND EXISTS (SELECT FROM unnest(types, ends) q (type, ends) WHERE q.type = ANY (related_certificates(a.category))"
         " AND q.ends >= (coalesce(a.starts_at, at) AT TIME ZONE 'Asia/Shanghai')::date)",
         "me.radius",
-    ).replace("{fits}", "volunteer_fits(of, asked, hit.starts_at, hit.ends_at, at, free)")
+    ).replace("{fits}", "volunteer_fits(of, asked, hit.starts_at, hit.ends_at, at, free, hit.plain)")
 }
 END $$
 """

@@ -123,7 +123,7 @@ yet."""
 
 VOLUNTEER_FITS = """
 CREATE FUNCTION volunteer_fits(who uuid, asked need, since timestamptz, until timestamptz, at timestamptz,
-                               free boolean DEFAULT false)
+                               free boolean DEFAULT false, plain boolean DEFAULT false)
 RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
     v volunteer;
@@ -145,7 +145,7 @@ BEGIN
     IF asked.household IS NOT NULL AND EXISTS (SELECT FROM resident WHERE person_id = who AND household = asked.household) THEN
         RETURN false;
     END IF;
-    IF NOT qualified_for(who, asked.certificate, asked.category_code, day) THEN
+    IF NOT plain AND NOT qualified_for(who, asked.certificate, asked.category_code, day) THEN
         RETURN false;
     END IF;
     -- what he, or whoever asks, has said no to is not brought up again
@@ -197,7 +197,8 @@ BEGIN
     RETURN free OR since IS NULL AND last >= monday + interval '7 days' OR v.weekly_cap > week_load(who, monday, at);
 END $$
 """
-"""`free`: that it is known already that nothing takes his time this week or later (`unbound`)."""
+"""`free`: that it is known already that nothing takes his time this week or later (`unbound`); `plain`: that no paper is
+asked for."""
 
 OFFER_FITS = """
 CREATE FUNCTION offer_fits(given offer, asked need, since timestamptz, until timestamptz, at timestamptz)

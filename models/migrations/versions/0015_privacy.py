@@ -83,9 +83,14 @@ FORGET = """
 REFUSED = """
 CREATE FUNCTION matching_refused(of uuid, by uuid, at timestamptz) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    -- whoever is born later may be under 14
+    young date := ((at AT TIME ZONE 'Asia/Shanghai')::date - interval '14 years 3 days')::date;
 BEGIN
-    RETURN EXISTS (SELECT FROM resident WHERE id = of AND (no_matching OR consent_missing(person_id, 'MATCHING', at)))
-        OR EXISTS (
+    RETURN EXISTS (
+            SELECT FROM resident r JOIN person p ON p.id = r.person_id
+            WHERE r.id = of AND (r.no_matching OR p.birth_date > young AND consent_missing(p.id, 'MATCHING', at))
+        ) OR by IS NOT NULL AND EXISTS (
             SELECT FROM volunteer WHERE person_id = by AND (no_matching OR consent_missing(person_id, 'MATCHING', at))
         );
 END $$
