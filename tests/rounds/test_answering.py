@@ -29,6 +29,7 @@ from models.exchange.rounds import actions
 from models.exchange.rounds.actions.answering import proposal as proposals
 from models.exchange.rounds.problems import ProposalLapsed
 from models.exchange.rounds.states import MatchDeclineReason
+from models.people.problems import NotAvailable
 from models.pool import Pool
 from models.problems import Forbidden, InvalidTransition, Kept, NotFound, Problem
 from tests.actions.test_exchange_races import counters, made, volunteers
@@ -84,6 +85,46 @@ async def test_an_organization_names_who_serves(scene: Scene, round: UUID) -> No
     assert (row["organization_id"], row["offer_id"]) == (scene.n.organization, offer)
     assert row["volunteer_person_id"] == scene.n.people["zhao"]
     assert (await scene.row("offer", offer))["qty_reserved"] == 1
+
+
+async def test_nobody_accepts_for_a_volunteer(scene: Scene, round: UUID) -> None:
+    """Not even staff of the organization that he belongs to."""
+    his = await a_proposal(scene, round, await scene.need(), person_id=scene.n.people["zhao"])
+    for name, problem in (("ngo", NotFound), ("wang", NotFound), ("staff", Forbidden), ("admin", Forbidden)):
+        async with refused(scene, problem):
+            await actions.accept_proposal(scene.as_(name), his)
+        if name == "ngo":
+            async with refused(scene, problem):
+                await actions.accept_proposal(scene.as_(name), his, volunteer=scene.n.volunteer_ids["zhao"])
+    assert await states(scene, his) == ["OPEN"]
+
+
+async def test_whom_an_organization_names_is_asked_for_but_not_asked(scene: Scene, round: UUID) -> None:
+    """Somebody else's, booked then, or avoided: refused. Away that day: the organization answers for it; he calls it off."""
+    need, offer = await scene.need(beneficiary=scene.n.residents["grandmother"]), await scene.offer()
+    people, named = scene.n.people, scene.n.volunteer_ids["zhao"]
+    over = {"organization_id": scene.n.organization, "person_id": None, "offer_id": offer}
+    its = await a_proposal(scene, round, need, **over)
+
+    async def told(problem: type[Problem], volunteer: UUID = named) -> None:
+        async with refused(scene, problem):
+            await actions.accept_proposal(scene.as_("ngo"), its, volunteer=volunteer)
+        assert await states(scene, its) == ["OPEN"]
+
+    await told(VolunteerInactive, scene.n.volunteer_ids["wang"])
+    avoided = {"person_id": people["zhao"], "avoided_person_id": people["grandmother"], "created_at": NOW}
+    await insert(scene.c, "avoidance", **avoided)
+    await told(NotAvailable)
+    await scene.c.execute("DELETE FROM avoidance")
+    other = await exchange.claim_need(scene.as_("zhao"), await scene.need())
+    await exchange.accept_commitment(scene.as_("daughter"), other)
+    await told(OverlappingBooking)
+    await exchange.cancel_commitment(scene.as_("zhao"), other, "去不了")
+    day = Slot().start.date()
+    await insert(scene.c, "volunteer_absence", person_id=people["zhao"], starts_on=day, ends_on=day)
+    made = await actions.accept_proposal(scene.as_("ngo"), its, volunteer=named)
+    await exchange.cancel_commitment(scene.as_("zhao"), made, "那天不在")
+    assert (await scene.row("commitment", made))["status"] == "CANCELLED"
 
 
 async def test_who_comes_too_late_is_told_and_the_proposal_is_over(scene: Scene, round: UUID) -> None:
