@@ -38,8 +38,8 @@ ASKED: dict[str, dict[str, Any]] = {
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def site(demo: Demo) -> AsyncIterator[Site]:
-    async with served(demo.api) as found:
+async def site(demo_of_module: Demo) -> AsyncIterator[Site]:
+    async with served(demo_of_module.api) as found:
         yield found
 
 
@@ -52,10 +52,10 @@ def without_id(answer: Any) -> Any:
 
 @pytest.mark.parametrize("said", ASKED.values(), ids=ASKED)
 @pytest.mark.parametrize("who", ["public", "volunteer", "nobody"])
-async def test_the_same_is_answered(site: Site, demo: Demo, who: str, said: dict[str, Any]) -> None:
+async def test_the_same_is_answered(site: Site, demo_of_module: Demo, who: str, said: dict[str, Any]) -> None:
     headers = {"accept": "application/graphql-response+json", "accept-encoding": "gzip"}
     if who == "volunteer":
-        headers["authorization"] = f"Bearer {site.token(demo.claims['volunteer'])}"
+        headers["authorization"] = f"Bearer {site.token(demo_of_module.claims['volunteer'])}"
     elif who == "nobody":
         headers["authorization"] = "Bearer of-nobody"
     answers = [
@@ -71,8 +71,8 @@ async def test_the_same_is_answered(site: Site, demo: Demo, who: str, said: dict
         assert answer.headers.get("content-encoding") == first.headers.get("content-encoding")
 
 
-async def test_the_same_is_charged(site: Site, demo: Demo) -> None:
-    claims = demo.claims["ngo-staff"]
+async def test_the_same_is_charged(site: Site, demo_of_module: Demo) -> None:
+    claims = demo_of_module.claims["ngo-staff"]
     headers = {"authorization": f"Bearer {site.token(claims)}"}
     said = {"query": NEEDS, "variables": {"n": 7}}
 
