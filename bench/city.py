@@ -13,7 +13,7 @@ import asyncpg
 from api import embedded
 from api.embedded import Cluster
 from api.settings import Settings, Trouble
-from bench.candidates import open_needs
+from bench.candidates import ASKED, open_needs
 from models import clock, migrate
 from models.access import Claims
 from models.progress import progress
@@ -32,6 +32,8 @@ POSTGRES = {
 CLAIMS = 80_000
 """Needs that are claimed, one after the other, none twice."""
 LEAST_CLAIMS = 100
+DRAWN = 100
+"""Volunteers who ask for recommendations, in turn."""
 
 COMMUNITY = "SELECT d.id FROM membership m JOIN division d ON d.code = m.area WHERE m.id = $1"
 FOUNDATION = "SELECT organization_id FROM membership WHERE id = $1"
@@ -62,6 +64,8 @@ class Subjects:
     staff: Claims
     reporter: Claims
     volunteer: Claims
+    drawn: list[Claims]
+    """Volunteers, in no order that the database knows."""
     community: UUID
     foundation: UUID
     """The reporter's."""
@@ -124,6 +128,8 @@ async def _subjects(url: str) -> Subjects:
         wanted = await open_needs(connection, community)
         soon = clock.now() + timedelta(hours=1)
         claimable = [row["id"] for row in await connection.fetch(CLAIMABLE, soon, volunteer.person, CLAIMS)]
+        people = await connection.fetch(ASKED["recommendations"][0], soon, DRAWN)
+        drawn = [dataclasses.replace(volunteer, person=row["provider_id"]) for row in people]
         newest = await connection.fetchval("SELECT max(month) FROM fund_month")
         claimed = await connection.fetchval(CLAIMED, volunteer.person)
         counted = await connection.fetch(
@@ -139,5 +145,16 @@ async def _subjects(url: str) -> Subjects:
     since = date(newest.year - 1, newest.month, 1) + timedelta(days=31)
     rows = {row["relname"]: row["n"] for row in counted}
     return Subjects(
-        staff, reporter, volunteer, community, foundation, needs, wanted, claimable, since.replace(day=1), claimed, rows
+        staff=staff,
+        reporter=reporter,
+        volunteer=volunteer,
+        drawn=drawn,
+        community=community,
+        foundation=foundation,
+        needs=needs,
+        wanted=wanted,
+        claimable=claimable,
+        since=since.replace(day=1),
+        claimed=claimed,
+        rows=rows,
     )

@@ -15,20 +15,25 @@ import psutil
 from api.settings import Trouble
 
 SCRIPT = """
--- Arguments: a file of bodies, one a line; how many of them to pass over; the token.
-local bodies, ready, n, i, headers = {}, {}, 0, 0, {}
+-- Arguments: a file of bodies, one a line; how many of them to pass over; the tokens that are taken in turn.
+local bodies, tokens, ready, n, i, headers = {}, {}, {}, 0, 0, {}
+local function made(k)
+  headers["Authorization"] = tokens[(k - 1) % #tokens + 1]
+  return wrk.format("POST", nil, headers, bodies[(k - 1) % #bodies + 1])
+end
 function init(args)
-  for line in io.lines(args[1]) do n = n + 1; bodies[n] = line end
+  for line in io.lines(args[1]) do bodies[#bodies + 1] = line end
+  for k = 3, #args do tokens[#tokens + 1] = "Bearer " .. args[k] end
   i = tonumber(args[2])
+  n = math.max(#bodies, #tokens)
   headers["Content-Type"] = "application/json"
-  headers["Authorization"] = "Bearer " .. args[3]
   if n < 2000 then
-    for k = 1, n do ready[k] = wrk.format("POST", nil, headers, bodies[k]) end
+    for k = 1, n do ready[k] = made(k) end
   end
 end
 function request()
   i = i % n + 1
-  return ready[i] or wrk.format("POST", nil, headers, bodies[i])
+  return ready[i] or made(i)
 end
 function done(summary, latency, requests)
   local e = summary.errors
@@ -65,7 +70,7 @@ def wrk() -> str:
 def run(
     url: str,
     bodies: Path,
-    token: str,
+    tokens: list[str],
     *,
     connections: int,
     seconds: int,
@@ -80,7 +85,7 @@ def run(
         command = [wrk(), "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "--timeout", "20s", "-s", script.name]
         before = cpu(server), cpu(postgres)
         done = subprocess.run(
-            [*command, url, "--", str(bodies), str(skip), token], capture_output=True, text=True, check=False
+            [*command, url, "--", str(bodies), str(skip), *tokens], capture_output=True, text=True, check=False
         )
         spent = cpu(server) - before[0], cpu(postgres) - before[1]
     found = re.search(r"RESULT (\{.*\})", done.stdout)

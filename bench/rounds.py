@@ -66,7 +66,7 @@ class Rounds:
         self.postgres = psutil.Process(cluster.pid)
         self.outcome = Outcome({})
 
-    def run(self, tokens: dict[str, str]) -> Outcome:
+    def run(self, tokens: dict[str, list[str]]) -> Outcome:
         """All rounds. `tokens`: who asks, by work."""
         for n in range(self.plan.rounds):
             began = time.monotonic()
@@ -98,23 +98,23 @@ class Rounds:
             for name in self.plan.servers:
                 self.cluster.drop(f"bench_{name}")
 
-    def _first(self, running: dict[str, Server], tokens: dict[str, str]) -> None:
+    def _first(self, running: dict[str, Server], tokens: dict[str, list[str]]) -> None:
         """What the first query after a start takes."""
         server = running.get("wushe")
         if server is None:
             return
         asked = self.works["wushe"]["Q1"]
         began = time.perf_counter()
-        server.ask(asked.path, asked.bodies[0], tokens["Q1"])
+        server.ask(asked.path, asked.bodies[0], tokens["Q1"][0])
         self.outcome.first_ms.append((time.perf_counter() - began) * 1000)
         self.outcome.ready_s.append(server.ready_s)
 
-    def _compare(self, running: dict[str, Server], tokens: dict[str, str]) -> None:
+    def _compare(self, running: dict[str, Server], tokens: dict[str, list[str]]) -> None:
         """Raises Trouble unless all give the same answers."""
         for name in self.plan.works:
             given = {
                 server: [
-                    answers.canonical(name, running[server].ask(asked.path, body, tokens[name]))
+                    answers.canonical(name, running[server].ask(asked.path, body, tokens[name][0]))
                     for asked in [self.works[server][name]]
                     for body in asked.bodies[: answers.SAMPLES]
                 ]
@@ -125,7 +125,7 @@ class Rounds:
             if name in ("Q2", "Q2V", "Q3", "Q4", "Q5", "Q6", "Q7") and not any(agreed):
                 raise Trouble(f"{name} has an empty answer: nothing would be measured.")
 
-    def _measure(self, running: dict[str, Server], tokens: dict[str, str], n: int) -> None:
+    def _measure(self, running: dict[str, Server], tokens: dict[str, list[str]], n: int) -> None:
         order = [*self.plan.servers[n % len(self.plan.servers) :], *self.plan.servers[: n % len(self.plan.servers)]]
         everybody = order
         for name in self.plan.works:
@@ -142,12 +142,14 @@ class Rounds:
                 for server in order:
                     self._really_claimed(server, claimed[server])
 
-    def _load(self, server: Server, name: str, token: str, connections: int, seconds: int, claimed: int) -> load.Result:
+    def _load(
+        self, server: Server, name: str, tokens: list[str], connections: int, seconds: int, claimed: int
+    ) -> load.Result:
         asked = self.works[server.name][name]
         result = load.run(
             server.url + asked.path,
             self.files[server.name, name],
-            token,
+            tokens,
             connections=connections,
             seconds=seconds,
             server=server.process,
@@ -157,7 +159,7 @@ class Rounds:
         if result.bad:
             raise Trouble(f"{server.name} failed {result.bad} times of {result.requests} at {name}: see {self.folder}.")
         if name != "M1":  # still the same answer
-            answers.canonical(name, server.ask(asked.path, asked.bodies[0], token))
+            answers.canonical(name, server.ask(asked.path, asked.bodies[0], tokens[0]))
         elif claimed + result.requests + connections > len(asked.bodies):
             raise Trouble(f"There are too few needs to claim ({len(asked.bodies)}): take fewer --seconds.")
         return result

@@ -82,18 +82,18 @@ def _measured(plan: Plan, cluster: Cluster, template: str, settings: Settings, f
     print(f"{os.cpu_count()} cores for servers, PostgreSQL and load alike\n", flush=True)
     staff, volunteer = about.staff, about.volunteer
     who = {
-        "Q1": staff,
-        "Q2": staff,
-        "Q2V": volunteer,
-        "Q3": about.reporter,
-        "Q4": staff,
-        "Q5": volunteer,
-        "Q6": volunteer,
-        "Q7": volunteer,
-        "M1": volunteer,
+        "Q1": [staff],
+        "Q2": [staff],
+        "Q2V": [volunteer],
+        "Q3": [about.reporter],
+        "Q4": [staff],
+        "Q5": about.drawn,
+        "Q6": [volunteer],
+        "Q7": [volunteer],
+        "M1": [volunteer],
     }
     signed = {name: asyncio.run(_signed(cluster.url("owner", template), claims)) for name, claims in who.items()}
-    token_us = asyncio.run(_repeated(cluster.url("api", template), signed["Q1"]))
+    token_us = asyncio.run(_repeated(cluster.url("api", template), signed["Q1"][0]))
     outcome = Rounds(plan, cluster, template, about, settings, folder).run(signed)
     return outcome, token_us
 
@@ -104,10 +104,10 @@ VALUES ($1, 'PASSWORD', true, $2, $3, $4, $4, $5) RETURNING id
 """
 
 
-async def _signed(url: str, claims: Claims) -> str:
+async def _signed(url: str, people: list[Claims]) -> list[str]:
     connection = await asyncpg.connect(url)
     try:
-        return await signed(connection, claims)
+        return [await signed(connection, claims) for claims in people]
     finally:
         await connection.close()
 

@@ -21,11 +21,12 @@ from __future__ import annotations
 
 import functools
 import itertools
-import json
+import re
 import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator
-from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
 
 from models.pinyin import readings
 from models.problems import InvalidInput
@@ -48,10 +49,12 @@ Way = tuple[int, ...]
 @functools.cache
 def _simplified() -> dict[str, str]:
     """Each traditional character's simplified one: characters, not phrases, so that positions stay what they are."""
-    # the package's own reader leaves the file open
-    listed = json.loads(resources.files("zhconv").joinpath("zhcdict.json").read_bytes())
-    found: dict[str, str] = listed["zh2Hans"]
-    return {one: other for one, other in found.items() if len(one) == len(other) == 1}
+    # what is one character for one, in one table of the package's file: to import it and read all would take 12 MB
+    package = find_spec("zhconv")
+    assert package is not None and package.origin is not None
+    text = Path(package.origin).with_name("zhcdict.json").read_text("utf-8")
+    begin = text.index("{", text.index('"zh2Hans"'))
+    return dict(re.findall(r'"(.)": ?"(.)"', text[begin : text.index("}", begin)]))
 
 
 @functools.lru_cache(maxsize=20_000)

@@ -2,8 +2,8 @@
 
 Two tables mirror what is searched, written by triggers in the transaction that changes what they mirror: `availability`
 says who is free when and where, `demand` what is wanted. The database's functions search them by category, half day and
-cell without reading anything else, score what is left, and ask the hard rules (`volunteer_fits`,
-`offer_fits`) from the best down until the list is full: see docs/decisions/matching.md.
+cell without reading anything else, score what is left, and ask the hard rules (`VOLUNTEER_RULES`, `OFFER_RULES` of
+`models.migrations.functions_0028.rules`) from the best down until the list is full: see docs/decisions/matching.md.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Availability(Table, table=True):
 
     `slot`: (ISO weekday − 1)·3 + 0, 1, 2 for the time before noon, before 18:00 and after it; −1 for any time, one row of
     each provider; −2 for offers that may be given at every time of their window. `cell`: the square kilometre of a
-    provider who goes up to 3 km, larger squares for wider radii (`reach_cell`); for offers without a radius a number
+    provider who goes up to 10 km, larger squares for wider radii (`reach_cell`); for offers without a radius a number
     made of the area that they serve, below 0. Neither is a secret that leaves: no query of the API reads this table.
     """
 

@@ -124,8 +124,7 @@ async def free(scene: Scene, name: str, need: UUID, **over: Any) -> bool:
     mine = np.isin(edges.provider, of(found, scene.n.people[name]))
     could = {found.wants[row // options].id for row in edges.rows()[mine]}
     listed = await scene.c.fetchval(
-        "SELECT volunteer_fits($1, n, window_from, window_to, $2) FROM need n WHERE id = $3",
-        *(scene.n.people[name], scene.now, need),
+        "SELECT EXISTS (SELECT FROM match_needs($1, $2, 100) WHERE need_id = $3)", scene.n.people[name], scene.now, need
     )
     assert listed == (need in could)
     return need in could

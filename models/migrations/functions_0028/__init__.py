@@ -12,16 +12,15 @@ from models.migrations.functions_0028.mirrors import (
     triggers,
 )
 from models.migrations.functions_0028.rules import (
+    AGAIN,
     HELPERS,
     LAST,
     NOBODY,
-    OFFER_FITS,
     RELATED,
     RELATED_CERTIFICATES,
     RISKY,
-    SERVED,
     TRAVEL_SECONDS,
-    VOLUNTEER_FITS,
+    WEEK_LOAD,
 )
 
 
@@ -33,10 +32,18 @@ def listed(values: tuple[str, ...]) -> str:
 def functions(here: str) -> list[str]:
     """Every statement that makes a function or a view, in an order in which each finds what it needs."""
     whens = " ".join(f"WHEN '{root}' THEN '{listed(types)}'::text[]" for root, types in RELATED.items())
-    filled = {"nobody": NOBODY, "risky": listed(RISKY), "travel": str(TRAVEL_SECONDS), "whens": whens, "here": here}
+    week = WEEK_LOAD.replace("{who}", "who").replace("{monday}", "monday")
+    filled = {
+        "week": week,
+        "nobody": NOBODY,
+        "risky": listed(RISKY),
+        "travel": str(TRAVEL_SECONDS),
+        "whens": whens,
+        "here": here,
+    }
     out = [
-        *(*SMALL, RELATED_CERTIFICATES, APPOINTMENTS, AVAILABILITY_DUE, DEMAND_DUE, *HELPERS, LAST, *SERVED),
-        *(VOLUNTEER_FITS, OFFER_FITS, CANDIDATES, NEEDS, NEEDS_FOR_OFFER, *WRITTEN),
+        *(*SMALL, RELATED_CERTIFICATES, APPOINTMENTS, AVAILABILITY_DUE, DEMAND_DUE, *HELPERS, LAST, AGAIN),
+        *(CANDIDATES, NEEDS, NEEDS_FOR_OFFER, *WRITTEN),
     ]
     return [_filled(statement, filled) for statement in out]
 
@@ -49,8 +56,8 @@ def _filled(statement: str, values: dict[str, str]) -> str:
 
 DROPPED = """
 DROP FUNCTION match_mirrors_rebuilt, availability_written, demand_written, match_needs_for_offer, match_needs,
-    match_candidates, offer_fits, volunteer_fits, served_by, served_ever, served_last, week_load, booking_place,
-    unbound, papers_do, certified;
+    match_candidates, served_again, served_last, week_load, booking_place,
+    unbound, papers_do;
 DROP VIEW demand_due, availability_due;
 DROP FUNCTION need_appointments, related_certificates, reach_cells, area_cell, reach_cell, match_near, match_tongues,
     match_bits, match_slot;

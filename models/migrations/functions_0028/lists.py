@@ -1,8 +1,15 @@
 # ruff: noqa: S608  # the statements are put together of constants
 """The lists: what a category, half day and place have, scored, from the best down until there are enough.
 
+Each is planned once and for all callers (`plan_cache_mode`): to plan its statements anew takes as long as to run them. What
+is asked exactly of a row is asked when the row is fetched, so that a list that is full asks no more.
+
 `models.exchange.scoring` is the score's twin in Python, and a test holds them together.
 """
+
+from __future__ import annotations
+
+from models.migrations.functions_0028.rules import CERTIFIED, offer_rules, offer_times, volunteer_rules, volunteer_times
 
 TERMS = (
     "floor(w_proximity * greatest(0, 1 - h.km / coalesce(h.radius, 10)) + 0.5)::integer",
@@ -35,18 +42,25 @@ CALM = """floor(w_attention * greatest(-1, least(1, 1 - ln(1 + coalesce(t.shown,
 FOUND = """TABLE (provider_id uuid, volunteer boolean, need_id uuid, option smallint, km real, score integer,
     points integer[], wishes integer, weights_version integer)"""
 """`wishes`: 1 if a gender was asked for, 2 if a language besides: by which the words of two terms differ."""
-NEAR, RINGS, ENOUGH, MANY = "0.3, 0.5, 1, 2, 3", "0.5, 1, 2, 3, 6, 12", "60", "1200"
+NEAR, RINGS, ENOUGH, MANY = "0.3, 0.5, 1, 2, 4, 10", "0.5, 1, 2, 3, 6, 12", "60", "1200"
 FARTHER = "25, 50"
+CLOSE, CROWD = "0.3", "1500"
+"""Where so many needs are in the squares around somebody, those nearer than this are enough for him."""
 WEEK = "date_trunc('week', {0} AT TIME ZONE 'Asia/Shanghai')"
 BATCHES = "64, 1000, 100000"
 """How many are looked at more closely at first; and, where those were not enough, after them."""
 
+HIS = """CASE WHEN a.kind = 'VOLUNTEER' THEN a.provider_id
+    ELSE (SELECT f.person_id FROM offer f WHERE f.id = a.provider_id) END"""
+ONCE = "LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20 SET plan_cache_mode = force_generic_plan"
 LISTED = """RETURN NEXT;
             listed := listed + 1;
             IF listed >= n THEN
+                CLOSE line;
                 RETURN;
             END IF;
         END LOOP;
+        CLOSE line;
         EXIT WHEN met < batch;
         skipped := skipped + batch;
     END LOOP;"""
@@ -54,12 +68,12 @@ LISTED = """RETURN NEXT;
 
 CANDIDATES = f"""
 CREATE FUNCTION match_candidates(of uuid, at timestamptz, n integer) RETURNS {FOUND}
-LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+{ONCE} AS $$
 #variable_conflict use_column
 DECLARE
     asked need;
     hit record;
-    given offer;
+    line refcursor;
     my_x float8; my_y float8;
     wanted_gender text; hard_gender boolean; served boolean; plain boolean;
     wanted_tongue smallint;
@@ -106,8 +120,8 @@ BEGIN
     slots := ARRAY(SELECT DISTINCT slot FROM need_appointments(of, asked.window_from, asked.window_to));
     FOREACH ring IN ARRAY ARRAY[{NEAR}]::real[] LOOP
         cells := reach_cells(asked.x, asked.y, ring, asked.area);
-        few := CASE WHEN ring < 1 THEN {MANY} ELSE {ENOUGH} + 14 * n END;
-        EXIT WHEN ring >= 3 OR few <= (SELECT count(*) FROM (
+        few := CASE WHEN ring < 1 THEN {MANY} ELSE {ENOUGH} + 34 * n END;
+        EXIT WHEN ring >= 10 OR few <= (SELECT count(*) FROM (
             SELECT FROM availability a WHERE a.category = ANY (cats) AND a.slot = ANY (slots) AND a.cell = ANY (cells)
             LIMIT few) c);
     END LOOP;
@@ -118,49 +132,52 @@ BEGIN
     need_id := of;
     FOREACH batch IN ARRAY ARRAY[{BATCHES}] LOOP
         met := 0;
-        FOR hit IN
-            SELECT h.provider_id, h.kind, h.place, h.starts_at, h.ends_at, h.km, h.total, {POINTS.format(calm="0")} AS points
+        OPEN line FOR
+            SELECT h.provider_id, h.kind, h.place, h.km, h.total, h.person, {POINTS.format(calm="0")} AS points,
+                   (h.kind = 'VOLUNTEER' OR (
+                       SELECT {offer_rules("h.starts_at", "h.ends_at", "plain")}
+                       FROM offer given {offer_times("h.starts_at")} WHERE given.id = h.provider_id
+                   )) AND (h.kind = 'OFFER' AND h.person IS NULL OR (
+                       SELECT {volunteer_rules("v.person_id", "h.starts_at", "h.ends_at", "false", "plain")}
+                       FROM volunteer v {volunteer_times("h.starts_at")} WHERE v.person_id = coalesce(h.person, h.provider_id)
+                   )) AS fits
             FROM (
-                SELECT h.*, {SCORE} AS total
+                SELECT h.*, CASE WHEN h.kind = 'OFFER' THEN (SELECT f.person_id FROM offer f WHERE f.id = h.provider_id) END AS person
                 FROM (
-                    SELECT a.provider_id, a.kind, a.radius, a.reliability, o.place, o.starts_at, o.ends_at,
-                           {KM.replace("b.", "my_")} AS km,
-                           coalesce(a.provider_id = last OR a.provider_id = ANY (last_offers), false) AS before,
-                           asked.certificate IS NOT NULL OR a.certificates & useful <> 0 AND (
-                               a.certified_until >= coalesce(o.day, today) OR certified(
-                                   CASE WHEN a.kind = 'VOLUNTEER' THEN a.provider_id
-                                        ELSE (SELECT f.person_id FROM offer f WHERE f.id = a.provider_id) END,
-                                   related, coalesce(o.day, today))
-                           ) AS certified,
-                           wanted_gender = 'ANY' OR a.gender = wanted_gender OR a.gender = 'UNKNOWN' AND a.kind = 'OFFER' AS gender,
-                           wanted_tongue = 0 OR a.languages & wanted_tongue <> 0 AS tongue
-                    FROM (SELECT p.*, (p.starts_at AT TIME ZONE 'Asia/Shanghai')::date AS day
-                          FROM need_appointments(of, asked.window_from, asked.window_to) p OFFSET 0) o
-                    JOIN availability a
-                        ON a.category = ANY (cats) AND a.slot = ANY (ARRAY[o.slot, -2::smallint]) AND a.cell = ANY (cells)
-                    WHERE (o.starts_at IS NULL OR o.starts_at > at)
-                      AND (a.radius IS NULL OR {FAR.replace("b.", "my_")} <= a.radius::float8 * a.radius)
-                      AND (a.kind = 'OFFER' OR served AND a.from_minute <= o.from_minute AND a.to_minute >= o.to_minute)
-                      AND (NOT hard_gender OR a.gender = wanted_gender OR a.gender = 'UNKNOWN' AND a.kind = 'OFFER')
-                      AND (wanted_tongue <> 4 OR a.languages & 4 <> 0)
-                      AND a.skills & wanted = wanted AND a.certificates & holding = holding
-                      AND (taken = 0 OR a.certificates & taken <> 0)
-                    OFFSET 0
+                    SELECT h.*, {SCORE} AS total
+                    FROM (
+                        SELECT a.provider_id, a.kind, a.radius, a.reliability, o.place, o.starts_at, o.ends_at,
+                               {KM.replace("b.", "my_")} AS km,
+                               coalesce(a.provider_id = last OR a.provider_id = ANY (last_offers), false) AS before,
+                               asked.certificate IS NOT NULL OR a.certificates & useful <> 0 AND (
+                                   a.certified_until >= coalesce(o.day, today)
+                                   OR {CERTIFIED.format(who=HIS, types="related", day="coalesce(o.day, today)")}
+                               ) AS certified,
+                               wanted_gender = 'ANY' OR a.gender = wanted_gender OR a.gender = 'UNKNOWN' AND a.kind = 'OFFER' AS gender,
+                               wanted_tongue = 0 OR a.languages & wanted_tongue <> 0 AS tongue
+                        FROM (SELECT p.*, (p.starts_at AT TIME ZONE 'Asia/Shanghai')::date AS day
+                              FROM need_appointments(of, asked.window_from, asked.window_to) p OFFSET 0) o
+                        JOIN availability a
+                            ON a.category = ANY (cats) AND a.slot = ANY (ARRAY[o.slot, -2::smallint]) AND a.cell = ANY (cells)
+                        WHERE (o.starts_at IS NULL OR o.starts_at > at)
+                          AND (a.radius IS NULL OR {FAR.replace("b.", "my_")} <= a.radius::float8 * a.radius)
+                          AND (a.kind = 'OFFER' OR served AND a.from_minute <= o.from_minute AND a.to_minute >= o.to_minute)
+                          AND (NOT hard_gender OR a.gender = wanted_gender OR a.gender = 'UNKNOWN' AND a.kind = 'OFFER')
+                          AND (wanted_tongue <> 4 OR a.languages & 4 <> 0)
+                          AND a.skills & wanted = wanted AND a.certificates & holding = holding
+                          AND (taken = 0 OR a.certificates & taken <> 0)
+                        OFFSET 0
+                    ) h
+                    ORDER BY total DESC, h.km, h.provider_id, h.place LIMIT batch OFFSET skipped
                 ) h
-                ORDER BY total DESC, h.km, h.provider_id, h.place LIMIT batch OFFSET skipped
-            ) h
-            ORDER BY h.total DESC, h.km, h.provider_id, h.place
+                OFFSET 0
+            ) h;
         LOOP
+            FETCH line INTO hit;
+            EXIT WHEN NOT FOUND;
             met := met + 1;
-            CONTINUE WHEN hit.provider_id = ANY (seen);
-            who := hit.provider_id;
-            IF hit.kind = 'VOLUNTEER' THEN
-                CONTINUE WHEN NOT volunteer_fits(who, asked, hit.starts_at, hit.ends_at, at, false, plain);
-            ELSE
-                SELECT * INTO given FROM offer WHERE id = hit.provider_id;
-                who := coalesce(given.person_id, who);
-                CONTINUE WHEN who = ANY (seen) OR NOT offer_fits(given, asked, hit.starts_at, hit.ends_at, at);
-            END IF;
+            who := coalesce(hit.person, hit.provider_id);
+            CONTINUE WHEN NOT coalesce(hit.fits, false) OR hit.provider_id = ANY (seen) OR who = ANY (seen);
             seen := seen || ARRAY[who, hit.provider_id];
             provider_id := hit.provider_id; volunteer := hit.kind = 'VOLUNTEER'; option := hit.place; km := hit.km;
             score := hit.total; points := hit.points;
@@ -169,45 +186,54 @@ END $$
 """
 
 
-def ranked(source: str, where: str, who: str, certified: str, radius: str) -> str:
-    """The loop over needs that are left, best first; what is then asked exactly stands at `{{fits}}`."""
+def ranked(source: str, where: str, certified: str, radius: str, fits: str, times: str, besides: str = "true") -> str:
+    """The loop over needs that are left, best first; `fits` is asked exactly, at `times`, of one row after the other."""
     return f"""
     FOREACH batch IN ARRAY ARRAY[{BATCHES}] LOOP
         met := 0;
-        FOR hit IN
-            SELECT h.*, {POINTS.format(calm=CALM)} AS points
+        OPEN line FOR
+            SELECT h.need_id, h.place, h.km, h.wishes, h.base, h.calm, {POINTS.format(calm="h.calm")} AS points,
+                   (SELECT CASE
+                        WHEN EXISTS (SELECT FROM resident r WHERE r.id = asked.beneficiary_id AND (
+                                 r.no_matching OR (SELECT p.birth_date FROM person p WHERE p.id = r.person_id) > young))
+                             AND matching_refused(asked.beneficiary_id, NULL, at) THEN false
+                        ELSE {fits} END
+                    FROM need asked {times} WHERE asked.id = h.need_id) AND ({besides}) AS fits
             FROM (
-                SELECT h.*, {SCORE} AS base
+                SELECT h.*, {CALM} AS calm
                 FROM (
-                    SELECT a.need_id, a.place, a.starts_at, a.ends_at, a.priority, a.due_at, {radius} AS radius,
-                           a.licence = 0 AND a.certificates = 0 AS plain,
-                           me.reliability, (a.gender <> 'ANY')::integer + 2 * (a.language <> 0)::integer AS wishes,
-                           {KM.replace("b.", "my_")} AS km,
-                           a.beneficiary_id = ANY (served) AND served_by(a.beneficiary_id, a.need_id, {who}) AS before,
-                           a.certificates <> 0 OR {certified} AS certified,
-                           a.gender = 'ANY' OR my_gender = a.gender OR my_gender = 'UNKNOWN' AND me.kind = 'OFFER' AS gender,
-                           a.language = 0 OR my_tongues & a.language <> 0 AS tongue
-                    FROM {source}
-                    WHERE a.due_at > at AND (a.starts_at IS NULL OR a.starts_at > at) AND {where}
-                      AND (NOT a.gender_required OR my_gender = a.gender OR my_gender = 'UNKNOWN' AND me.kind = 'OFFER')
-                      AND (a.language <> 4 OR my_tongues & 4 <> 0)
-                      AND my_skills & a.skills = a.skills AND my_certificates & a.certificates = a.certificates
-                      AND (a.licence = 0 OR my_certificates & a.licence <> 0)
-                    OFFSET 0
+                    SELECT h.*, {SCORE} AS base
+                    FROM (
+                        SELECT a.need_id, a.place, a.starts_at, a.ends_at, a.priority, a.due_at, {radius} AS radius,
+                               a.licence = 0 AND a.certificates = 0 AS plain,
+                               me.reliability, (a.gender <> 'ANY')::integer + 2 * (a.language <> 0)::integer AS wishes,
+                               {KM.replace("b.", "my_")} AS km,
+                               again <> '{{}}' AND a.need_id = ANY (again) AS before,
+                               a.certificates <> 0 OR {certified} AS certified,
+                               a.gender = 'ANY' OR my_gender = a.gender OR my_gender = 'UNKNOWN' AND me.kind = 'OFFER' AS gender,
+                               a.language = 0 OR my_tongues & a.language <> 0 AS tongue
+                        FROM {source}
+                        WHERE a.due_at > at AND (a.starts_at IS NULL OR a.starts_at > at) AND {where}
+                          AND (NOT a.gender_required OR my_gender = a.gender OR my_gender = 'UNKNOWN' AND me.kind = 'OFFER')
+                          AND (a.language <> 4 OR my_tongues & 4 <> 0)
+                          AND my_skills & a.skills = a.skills AND my_certificates & a.certificates = a.certificates
+                          AND (a.licence = 0 OR my_certificates & a.licence <> 0)
+                        OFFSET 0
+                    ) h
+                    ORDER BY base DESC, h.km, h.need_id, h.place LIMIT batch OFFSET skipped
                 ) h
-                ORDER BY base DESC, h.km, h.need_id, h.place LIMIT batch OFFSET skipped
-            ) h
-            LEFT JOIN need_attention t ON t.need_id = h.need_id
-            ORDER BY h.base + {CALM} DESC, h.priority DESC, h.due_at, h.need_id, h.place
+                LEFT JOIN need_attention t ON t.need_id = h.need_id
+                ORDER BY h.base + {CALM} DESC, h.priority DESC, h.due_at, h.need_id, h.place
+                OFFSET 0
+            ) h;
         LOOP
+            FETCH line INTO hit;
+            EXIT WHEN NOT FOUND;
             met := met + 1;
-            CONTINUE WHEN hit.need_id = ANY (seen);
-            SELECT * INTO asked FROM need WHERE id = hit.need_id;
-            CONTINUE WHEN NOT {{fits}};
-            CONTINUE WHEN asked.beneficiary_id IS NOT NULL AND matching_refused(asked.beneficiary_id, NULL, at);
+            CONTINUE WHEN NOT coalesce(hit.fits, false) OR hit.need_id = ANY (seen);
             seen := seen || hit.need_id;
             need_id := hit.need_id; option := hit.place; km := hit.km; points := hit.points; wishes := hit.wishes;
-            score := hit.base + hit.points[8];
+            score := hit.base + hit.calm;
             {LISTED}"""
 
 
@@ -223,19 +249,20 @@ MINE = """
 DECLARED = f"""
     me availability;
     hit record;
-    asked need;
+    line refcursor;
     my_x float8; my_y float8; my_gender text; my_tongues smallint; my_skills bigint; my_certificates bigint;
     slots smallint[];
     reach real;
     ring real;
     cells integer[];
-    served uuid[];
+    again uuid[];
+    young date := ((at AT TIME ZONE 'Asia/Shanghai')::date - interval '14 years 3 days')::date;
     seen uuid[] := '{{}}';
     listed integer := 0;{WEIGHED}"""
 
 NEEDS = f"""
 CREATE FUNCTION match_needs(of uuid, at timestamptz, n integer, within real DEFAULT NULL) RETURNS {FOUND}
-LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+{ONCE} AS $$
 #variable_conflict use_column
 DECLARE{DECLARED}
     cats text[];
@@ -243,27 +270,30 @@ DECLARE{DECLARED}
     until smallint[];
     types text[];
     ends date[];
-    cap integer := (SELECT weekly_cap FROM volunteer WHERE person_id = of);
+    v volunteer;
     free boolean := unbound(of, at);
+    few integer;
+    near real;
     full_weeks timestamp[] := '{{}}';
 BEGIN
     SELECT * INTO me FROM availability WHERE provider_id = of AND slot = -1 LIMIT 1;
     IF NOT FOUND OR n < 1 OR matching_refused(NULL, of, at) THEN
         RETURN;
     END IF;
+    SELECT * INTO v FROM volunteer WHERE person_id = of;
     IF NOT free THEN
         full_weeks := ARRAY(
             SELECT w.monday FROM (
                 SELECT {
     WEEK.format("lower(b.during)")
-} AS monday FROM booking b WHERE b.person_id = of AND upper(b.during) > at
+} AS monday FROM booking b WHERE b.person_id = of AND b.during && tstzrange(at, NULL)
                 UNION SELECT {
     WEEK.format("upper(b.during)")
-} FROM booking b WHERE b.person_id = of AND upper(b.during) > at
+} FROM booking b WHERE b.person_id = of AND b.during && tstzrange(at, NULL)
                 UNION SELECT {WEEK.format("coalesce(c.slot_from, c.created_at)")} FROM commitment c
                 WHERE c.volunteer_person_id = of AND c.status IN ('PROPOSED', 'ACCEPTED', 'CONFIRMED')
             ) w
-            WHERE week_load(of, w.monday AT TIME ZONE 'Asia/Shanghai', at) >= cap);
+            WHERE week_load(of, w.monday AT TIME ZONE 'Asia/Shanghai', at) >= v.weekly_cap);
     END IF;
 {WEIGH}{MINE}
     volunteer := true;
@@ -275,39 +305,44 @@ BEGIN
     FROM (SELECT DISTINCT slot, from_minute, to_minute FROM availability WHERE provider_id = of) s;
     SELECT array_agg(q.type), array_agg(coalesce(q.valid_to, 'infinity')) INTO types, ends
     FROM qualification q WHERE q.person_id = of AND q.status || '' = 'VERIFIED';
-    served := served_ever(of, false);
+    again := served_again(of, false);
     -- told to 0.1 km and compared so: an exact bound could be moved until it says where somebody lives
     reach := least(me.radius, within);
-    FOREACH ring IN ARRAY ARRAY[{RINGS}, {FARTHER}]::real[] LOOP
+    FOREACH ring IN ARRAY ARRAY[{CLOSE}, {RINGS}, {FARTHER}]::real[] LOOP
         ring := least(ring, reach);
         cells := cells_around(me.x, me.y, ring + 0.1::real);
-        EXIT WHEN ring >= reach OR {ENOUGH} + 4 * n <= (SELECT count(*) FROM (
+        few := CASE WHEN ring = {CLOSE}::real THEN {CROWD} ELSE {ENOUGH} + 4 * n END;
+        EXIT WHEN ring >= reach OR few <= (SELECT count(*) FROM (
             SELECT FROM demand d WHERE d.category = ANY (cats) AND d.slot = ANY (slots) AND d.cell = ANY (cells)
-            AND d.kind = 'SERVICE' LIMIT {ENOUGH} + 4 * n) c);
+            AND d.kind = 'SERVICE' LIMIT few) c);
     END LOOP;
+    near := CASE WHEN ring = {CLOSE}::real THEN ring + 0.1 ELSE reach END;
 {
     ranked(
         "unnest(slots, since, until) o (slot, since, until)"
         " JOIN demand a ON a.category = ANY (cats) AND a.slot = o.slot AND a.cell = ANY (cells)",
-        f"a.kind = 'SERVICE' AND o.since <= a.from_minute AND o.until >= a.to_minute AND match_near(sqrt({FAR.replace('b.', 'my_')})) <= reach + 0.01"
+        f"a.kind = 'SERVICE' AND o.since <= a.from_minute AND o.until >= a.to_minute AND match_near(sqrt({FAR.replace('b.', 'my_')})) <= near + 0.01"
         f" AND (full_weeks = '{{}}' OR a.starts_at IS NULL OR {WEEK.format('a.starts_at')} <> ALL (full_weeks))",
-        "of",
         "types IS NOT NULL AND EXISTS (SELECT FROM unnest(types, ends) q (type, ends) WHERE q.type = ANY (related_certificates(a.category))"
         " AND q.ends >= (coalesce(a.starts_at, at) AT TIME ZONE 'Asia/Shanghai')::date)",
         "me.radius",
-    ).replace("{fits}", "volunteer_fits(of, asked, hit.starts_at, hit.ends_at, at, free, hit.plain)")
+        volunteer_rules("of", "h.starts_at", "h.ends_at", "free", "h.plain"),
+        volunteer_times("h.starts_at"),
+    )
 }
 END $$
 """
 
 NEEDS_FOR_OFFER = f"""
 CREATE FUNCTION match_needs_for_offer(of uuid, at timestamptz, n integer) RETURNS {FOUND}
-LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+{ONCE} AS $$
 #variable_conflict use_column
 DECLARE{DECLARED}
     given offer;
+    v volunteer;
 BEGIN
     SELECT * INTO given FROM offer WHERE id = of;
+    SELECT * INTO v FROM volunteer WHERE person_id = given.person_id;
     SELECT * INTO me FROM availability WHERE provider_id = of AND slot = -1 LIMIT 1;
     IF NOT FOUND OR n < 1 OR given.window_to <= at
        OR given.person_id IS NOT NULL AND matching_refused(NULL, given.person_id, at) THEN
@@ -317,7 +352,7 @@ BEGIN
     volunteer := false;
     slots := CASE WHEN given.rrule IS NULL THEN ARRAY(SELECT generate_series(-1, 20)::smallint)
                   ELSE ARRAY(SELECT DISTINCT slot FROM availability WHERE provider_id = of) END;
-    served := served_ever(coalesce(given.organization_id, given.person_id), given.organization_id IS NOT NULL);
+    again := served_again(coalesce(given.organization_id, given.person_id), given.organization_id IS NOT NULL);
     reach := coalesce(me.radius, 200);
     -- an offer for some streets finds few needs, wherever it starts from: all of its category are looked at
     FOREACH ring IN ARRAY ARRAY[{RINGS}]::real[] LOOP
@@ -335,12 +370,21 @@ BEGIN
         "a.category = given.category_code AND a.slot = ANY (slots) AND (cells IS NULL OR a.cell = ANY (cells)) AND a.kind = given.kind"
         " AND a.area ^@ ANY (given.service_areas)"
         f" AND (me.x IS NULL OR {FAR.replace('b.', 'my_')} <= reach::float8 * reach)",
-        "coalesce(given.organization_id, given.person_id)",
         "given.certificates && related_certificates(a.category) OR given.person_id IS NOT NULL"
-        " AND certified(given.person_id, related_certificates(a.category),"
-        " (coalesce(a.starts_at, at) AT TIME ZONE 'Asia/Shanghai')::date)",
+        " AND "
+        + CERTIFIED.format(
+            who="given.person_id",
+            types="related_certificates(a.category)",
+            day="(coalesce(a.starts_at, at) AT TIME ZONE 'Asia/Shanghai')::date",
+        ),
         "me.radius",
-    ).replace("{fits}", "offer_fits(given, asked, hit.starts_at, hit.ends_at, at)")
+        offer_rules("h.starts_at", "h.ends_at", "h.plain"),
+        offer_times("h.starts_at"),
+        "given.person_id IS NULL OR (SELECT {} FROM need asked {} WHERE asked.id = h.need_id)".format(
+            volunteer_rules("given.person_id", "h.starts_at", "h.ends_at", "false", "h.plain"),
+            volunteer_times("h.starts_at"),
+        ),
+    )
 }
 END $$
 """

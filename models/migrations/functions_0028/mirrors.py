@@ -22,9 +22,7 @@ SMALL = (
     """,
     """
     CREATE FUNCTION reach_cell(x real, y real, km real) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN km <= 3 THEN cell_of(x, y)
-                WHEN km <= 12 THEN 1048576 + cell_of((x / 4)::real, (y / 4)::real)
-                ELSE 2097152 + cell_of((x / 17)::real, (y / 17)::real) END
+    RETURN CASE WHEN km <= 10 THEN cell_of(x, y) ELSE 1048576 + cell_of((x / 17)::real, (y / 17)::real) END
     """,
     """
     CREATE FUNCTION area_cell(code text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -35,10 +33,7 @@ SMALL = (
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
     BEGIN
         RETURN cells_around(x, y, ring)
-            || ARRAY(SELECT 1048576 + c FROM unnest(cells_around((x / 4)::real, (y / 4)::real,
-                                                    CASE WHEN ring < 3 THEN ring / 4 ELSE 3.01 END::real)) c)
-            || ARRAY(SELECT 2097152 + c FROM unnest(cells_around((x / 17)::real, (y / 17)::real,
-                                                    CASE WHEN ring < 3 THEN ring / 17 ELSE 3.01 END::real)) c)
+            || cells_around((x / 17)::real, (y / 17)::real, CASE WHEN ring < 10 THEN ring / 17 ELSE 3.01 END::real, 1048576)
             || ARRAY[area_cell(left(area, 4)), area_cell(left(area, 6)), area_cell(left(area, 9)),
                      area_cell(left(area, 12)), area_cell(area)];
     END $$
