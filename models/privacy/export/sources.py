@@ -284,7 +284,10 @@ SOURCES: tuple[Source, ...] = (
         "offers",
         "供给",
         "Your own offers",
-        """SELECT no, title, note, kind, category_code, unit, qty_total, qty_reserved, qty_consumed, window_from, window_to,
+        f"""SELECT no, title, note, kind, category_code, unit, qty_total, qty_reserved, qty_consumed, window_from, window_to,
+        rrule, duration_minutes, min_notice_minutes, parallel, weekly_cap AS most_a_week, skills, certificates, languages,
+        {place("offer.area")} AS community, (SELECT array_agg(d.name ORDER BY d.code) FROM division d
+            WHERE d.code = ANY (offer.service_areas)) AS service_areas,
         status, reason, created_at FROM offer WHERE person_id = $1 ORDER BY created_at, id""",
         ("offer.person_id",),
     ),
