@@ -295,6 +295,9 @@ def _viewed(build: Callable[..., Any], given: int = 1) -> Callable[..., Any]:
 def _field(word: Word, arguments: Mapping[str, tuple[Any, Any]] | None = None, **kw: Any) -> Any:
     space = kw.pop("space", None)
     field = strawberry.field(metadata={Word: word}, **kw)
+    told = ARGUMENTS | (
+        {"first": f"How many items, from the start: 0 to {word.limit}."} if isinstance(word, Many | Listing) else {}
+    )
     if arguments:
         field.arguments = [
             StrawberryArgument(
@@ -302,7 +305,7 @@ def _field(word: Word, arguments: Mapping[str, tuple[Any, Any]] | None = None, *
                 None,
                 StrawberryAnnotation(annotation, namespace=space),
                 default=default,
-                description=ARGUMENTS.get(name),
+                description=told.get(name),
             )
             for name, (annotation, default) in arguments.items()
         ]
