@@ -162,7 +162,10 @@ async def test_who_must_not_meet(scene: Scene) -> None:
 
     async def apart() -> set[UUID | None]:
         found = await gathered(scene)
-        return {found.helpers[p].person for n, p in found.instance.refused.tolist() if found.wants[n].id == need}
+        (n,) = [k for k, want in enumerate(found.wants) if want.id == need]
+        skill = found.instance.providers.skill[:, found.instance.needs.category[n]]
+        refused = {p for k, p in found.instance.refused.tolist() if k == n}
+        return {h.person for p, h in enumerate(found.helpers) if p in refused or not skill[p]}
 
     assert await apart() == set()
     await insert(

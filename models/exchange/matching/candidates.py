@@ -6,6 +6,7 @@ thousand needs meet some tens of millions of pairs in half a minute, one process
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -24,6 +25,10 @@ KEPT = (32, 32)
 """the best, and as many others by chance: with the best alone everybody wants the same few"""
 PAIRS = 4_000_000
 """Distances looked at in one go: what bounds the memory."""
+FEW = 64
+"""options: categories of which there are fewer at one time are looked for together"""
+HELD = 500_000
+"""Pairs whose provider has live commitments, looked at in one go."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -44,6 +49,7 @@ class Candidates:
         return rows
 
 
+@functools.lru_cache(maxsize=1)
 def candidates(instance: Instance) -> Candidates:
     """All pairs of an option and a provider that may be chosen alone; in large rounds those of `KEPT` for each option.
 
@@ -115,13 +121,28 @@ def inside(instance: Instance, need: Ints, provider: Ints) -> Bools:
     return found
 
 
+@functools.lru_cache(maxsize=1)
+def _refusals(instance: Instance) -> Ints:
+    """The refused pairs as sorted numbers: a city has some hundred thousand, and is asked of them thousands of times."""
+    keys: Ints = np.unique(instance.refused[:, 0].astype(np.int64) * instance.size[1] + instance.refused[:, 1])
+    return keys
+
+
 def refused(instance: Instance, need: Ints, provider: Ints) -> Bools:
     """Which of the pairs were refused."""
-    if not len(instance.refused):
+    keys = _refusals(instance)
+    if not len(keys):
         return np.zeros(len(need), bool)
-    people = instance.size[1]
-    keys = instance.refused[:, 0].astype(np.int64) * people + instance.refused[:, 1]
-    return np.isin(need.astype(np.int64) * people + provider, keys)
+    pair = need.astype(np.int64) * instance.size[1] + provider
+    found: Bools = keys[np.minimum(np.searchsorted(keys, pair), len(keys) - 1)] == pair
+    return found
+
+
+@functools.lru_cache(maxsize=1)
+def live(instance: Instance) -> tuple[Ints, Ints]:
+    """Live commitments by provider: those of `p` are `order[begin[p] : begin[p + 1]]`. Returns begin, order."""
+    order = np.argsort(instance.busy.provider, kind="stable")
+    return np.searchsorted(instance.busy.provider[order], np.arange(instance.size[1] + 1)), order
 
 
 def _pairs(instance: Instance, *, sparse: bool) -> tuple[Ints, Ints, Ints]:
@@ -153,26 +174,28 @@ def _pairs(instance: Instance, *, sparse: bool) -> tuple[Ints, Ints, Ints]:
 
 def _occupied(instance: Instance, rows: Ints, need: Ints, provider: Ints) -> Bools:
     """Which pairs a live commitment forbids: one person cannot be at both, a team has no place left."""
-    busy = instance.busy
+    busy, parallel = instance.busy, instance.providers.parallel
+    begin, order = live(instance)
     taken = np.zeros(len(rows), bool)
-    if not len(busy.provider):
-        return taken
     start = instance.needs.options.ravel()[rows]
     end = start + instance.needs.duration[need]
-    crowd: dict[int, list[int]] = {}
-    for k, who in enumerate(busy.provider):
-        crowd.setdefault(int(who), []).append(k)
-    for edge in np.flatnonzero(np.isin(provider, busy.provider)):
-        live = np.array(crowd[int(provider[edge])])
-        if instance.providers.parallel[provider[edge]] == 1:
-            gap = np.maximum(start[edge] - busy.end[live], busy.start[live] - end[edge])
-            way = instance.needs.xy[need[edge]] - busy.xy[live]
-            taken[edge] = (gap < instance.travel * np.hypot(way[:, 0], way[:, 1])).any()
-        else:
-            live = live[(busy.start[live] < end[edge]) & (busy.end[live] > start[edge])]
-            moments = np.maximum(busy.start[live], start[edge])
-            at = (busy.start[live][None, :] <= moments[:, None]) & (moments[:, None] < busy.end[live][None, :])
-            taken[edge] = len(live) > 0 and at.sum(1).max() >= instance.providers.parallel[provider[edge]]
+    held = np.flatnonzero(begin[provider + 1] > begin[provider])
+    for k in range(0, len(held), HELD):
+        some = held[k : k + HELD]
+        at, place = _slots(begin[provider[some]], begin[provider[some] + 1] - 1)
+        edge, other = some[at], order[place]
+        alone = parallel[provider[edge]] == 1
+        gap = np.maximum(start[edge] - busy.end[other], busy.start[other] - end[edge])
+        way = instance.needs.xy[need[edge]] - busy.xy[other]
+        taken[edge[alone & (gap < instance.travel * np.hypot(way[:, 0], way[:, 1]))]] = True
+        beside = ~alone & (gap < 0)
+        crowd = np.bincount(at[beside], minlength=len(some))
+        for full in some[(parallel[provider[some]] > 1) & (crowd >= parallel[provider[some]])]:
+            its = order[begin[provider[full]] : begin[provider[full] + 1]]
+            its = its[(busy.start[its] < end[full]) & (busy.end[its] > start[full])]
+            moments = np.maximum(busy.start[its], start[full])
+            during = (busy.start[its][None, :] <= moments[:, None]) & (moments[:, None] < busy.end[its][None, :])
+            taken[full] = during.sum(1).max() >= parallel[provider[full]]
     return taken
 
 
@@ -202,23 +225,32 @@ def _near(instance: Instance) -> Iterator[tuple[Ints, Ints]]:
     for part in np.split(order, cuts):
         if len(part):
             table[int(slot[part[0]]), int(bucket[at_slot][part[0]])] = usable[at_slot[part]]
-    group = needs.category[need[rows]].astype(np.int64) * 1_000_000 + start[rows] // SLOT
+    group = start[rows] // SLOT * 1_000_000 + needs.category[need[rows]]
     rows = rows[np.argsort(group, kind="stable")]
-    group = needs.category[need[rows]].astype(np.int64) * 1_000_000 + start[rows] // SLOT
-    for asked in np.split(rows, np.flatnonzero(np.diff(group)) + 1):
+    group = start[rows] // SLOT * 1_000_000 + needs.category[need[rows]]
+    for asked in np.split(rows, _cuts(group)):
         if not len(asked):
             continue
-        category, at = int(needs.category[need[asked[0]]]), int(start[asked[0]] // SLOT)
+        wanted, at = np.unique(needs.category[need[asked]]), int(start[asked[0]] // SLOT)
         step = max(1, PAIRS // max(1, sum(len(table.get((at, b), who[:0])) for b in range(len(RADII) + 1))))
         for k in range(0, len(asked), step):
             parts = [(asked[:0], who[:0])]
             for b in range(len(RADII) + 1):
                 there = table.get((at, b), usable[:0])
-                there = there[providers.skill[who[there], category].astype(bool)]
+                there = there[providers.skill[np.ix_(who[there], wanted)].any(1)]
                 if len(there):
                     reach = float(providers.radius[who[there]].max()) + 1e-6
                     parts.append(_within(instance, asked[k : k + step], there, start, need, reach))
             yield np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+
+def _cuts(group: Ints) -> Ints:
+    """Where sorted groups are parted: each category of a slot by itself, but small ones that are neighbours together."""
+    cuts: list[int] = []
+    for at in (np.flatnonzero(np.diff(group)) + 1).tolist():
+        if at - (cuts[-1] if cuts else 0) >= FEW or group[at] // 1_000_000 != group[at - 1] // 1_000_000:
+            cuts.append(at)
+    return np.array(cuts, np.int64)
 
 
 def _within(instance: Instance, rows: Ints, windows: Ints, start: Ints, need: Ints, reach: float) -> tuple[Ints, Ints]:

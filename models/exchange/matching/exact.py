@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_matrix
 
-from models.exchange.matching.candidates import Candidates
+from models.exchange.matching.candidates import Candidates, live
 from models.exchange.matching.instance import Bools, Instance, Ints
 
 
@@ -71,6 +71,7 @@ def block(
         fixed.setdefault(int(held_with[k]), []).append(int(k))
 
     programme = Programme()
+    its_begin, its = live(instance)
     blocked = np.zeros(len(edges), bool)
     order = np.argsort(provider, kind="stable")
     cuts = np.flatnonzero(np.diff(provider[order])) + 1
@@ -83,9 +84,9 @@ def block(
             ).any(1)
         mine = mine[~blocked[mine]]
         programme.at_most(mine, float(instance.providers.weekly_cap[who] - len(there)))
-        live = instance.busy.provider == who
-        taken_from = np.r_[held_from[there], instance.busy.start[live]]
-        taken_to = np.r_[held_to[there], instance.busy.end[live]]
+        promised = its[its_begin[who] : its_begin[who + 1]]
+        taken_from = np.r_[held_from[there], instance.busy.start[promised]]
+        taken_to = np.r_[held_to[there], instance.busy.end[promised]]
         _conflicts(instance, programme, who, mine, need, begin, end, taken_from, taken_to)
     extra = _whole_needs(instance, programme, row, need, options, len(edges))
     value = np.where(blocked, -1, gain[edges])

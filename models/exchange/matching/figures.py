@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+from scipy.spatial import cKDTree
 
 from models.exchange.matching.assignment import Assignment, Figures, Reason
-from models.exchange.matching.candidates import again, candidates, distance, inside, quality, refused
-from models.exchange.matching.instance import SIGN, Bools, Instance, Ints
+from models.exchange.matching.candidates import RADII, again, candidates, distance, inside, quality, refused
+from models.exchange.matching.instance import SIGN, Instance, Ints
 
 WALK = 1.2
 """km in a quarter of an hour"""
 CHUNK = 2_000_000
 """Pairs of a need and a provider that are looked at in one go."""
+RULES = (Reason.NO_SKILL, Reason.NO_CERTIFICATE, Reason.GENDER, Reason.LANGUAGE, Reason.REFUSED, Reason.ALL_TAKEN)
+"""In the order in which they are asked, of who is in reach."""
 
 
 def figures(instance: Instance, assignment: Assignment) -> Figures:
@@ -71,19 +76,14 @@ def terms_of(instance: Instance, need: Ints, option: Ints, provider: Ints) -> di
 
 def why_open(instance: Instance, assignment: Assignment) -> dict[int, Reason]:
     """For each need that is not served and wants somebody: the first hard rule that leaves nobody, or too few."""
-    needs, (count, people) = instance.needs, instance.size
-    served = np.zeros(count, bool)
+    needs = instance.needs
+    served = np.zeros(instance.size[0], bool)
     served[assignment.need] = True
     open_ = np.flatnonzero(~served & (needs.quantity > 0))
     able = _able(instance)
-    found: dict[int, Reason] = {}
-    step = max(1, CHUNK // max(1, people))
-    for k in range(0, len(open_), step):
-        part = open_[k : k + step]
-        none = part[able[part] == 0]
-        found |= _first(instance, none)
-        found |= {int(n): Reason.TOO_FEW for n in part[(able[part] > 0) & (able[part] < needs.quantity[part])]}
-        found |= {int(n): Reason.ALL_TAKEN for n in part[able[part] >= needs.quantity[part]]}
+    found = _first(instance, open_[able[open_] == 0])
+    found |= {int(n): Reason.TOO_FEW for n in open_[(able[open_] > 0) & (able[open_] < needs.quantity[open_])]}
+    found |= {int(n): Reason.ALL_TAKEN for n in open_[able[open_] >= needs.quantity[open_]]}
     return dict(sorted(found.items()))
 
 
@@ -99,26 +99,57 @@ def _able(instance: Instance) -> Ints:
 def _first(instance: Instance, part: Ints) -> dict[int, Reason]:
     """The first rule after which nobody is left for each of the needs, of which nobody can serve any."""
     needs, providers = instance.needs, instance.providers
-    people = instance.size[1]
-    if not len(part):
-        return {}
-    need, provider = np.repeat(part, people), np.tile(np.arange(people), len(part))
-    category, gender, theirs = needs.category[need], needs.gender[need], providers.gender[provider]
-    far = distance(instance, need, provider)
-    reach = (far <= providers.radius[provider] + 1e-9) & (providers.radius[provider] > 0)
-    reach &= inside(instance, need, provider)
-    rules: list[tuple[Reason, Bools]] = [
-        (Reason.NOBODY_IN_REACH, reach),
-        (Reason.NO_SKILL, providers.skill[provider, category].astype(bool)),
-        (Reason.NO_CERTIFICATE, ~needs.certificate[need].astype(bool) | providers.certificate[provider, category]),
-        (Reason.GENDER, ~needs.gender_hard[need].astype(bool) | (gender == 0) | (theirs == 0) | (gender == theirs)),
-        (Reason.LANGUAGE, (needs.language[need] != SIGN) | (providers.language[provider] == SIGN)),
-        (Reason.REFUSED, ~refused(instance, need, provider)),
-        (Reason.ALL_TAKEN, (providers.weekly_cap[provider] > 0) & (providers.parallel[provider] > 0)),
-    ]
+    left = np.zeros((len(RULES), instance.size[0]), bool)  # whether somebody is left after each rule
+    for category in np.unique(needs.category[part]):
+        mine = part[needs.category[part] == category]
+        for need, provider in _reached(instance, mine, np.flatnonzero(providers.skill[:, category])):
+            gender, theirs = needs.gender[need], providers.gender[provider]
+            fits = np.ones(len(need), bool)
+            for place, rule in enumerate(
+                (
+                    fits,
+                    ~needs.certificate[need].astype(bool) | providers.certificate[provider, category],
+                    ~needs.gender_hard[need].astype(bool) | (gender == 0) | (theirs == 0) | (gender == theirs),
+                    (needs.language[need] != SIGN) | (providers.language[provider] == SIGN),
+                    ~refused(instance, need, provider),
+                    (providers.weekly_cap[provider] > 0) & (providers.parallel[provider] > 0),
+                )
+            ):
+                fits = fits & rule
+                left[place, need[fits]] = True
     found: dict[int, Reason] = {}
-    left = np.ones((len(part), people), bool)
-    for reason, fits in rules:
-        left &= fits.reshape(len(part), people)
-        found |= {int(n): reason for n in part[~left.any(1)] if int(n) not in found}
+    for reason, somebody in zip(RULES, left, strict=True):
+        found |= {int(n): reason for n in part[~somebody[part]] if int(n) not in found}
+    unskilled = np.array([n for n, reason in found.items() if reason is Reason.NO_SKILL], np.int64)
+    found |= dict.fromkeys(_far(instance, unskilled), Reason.NOBODY_IN_REACH)
     return {int(n): found.get(int(n), Reason.NO_TIME) for n in part}
+
+
+def _reached(instance: Instance, part: Ints, able: Ints) -> Iterator[tuple[Ints, Ints]]:
+    """Pairs of a need and a provider who goes there, some at a time."""
+    needs, providers = instance.needs, instance.providers
+    bucket = np.searchsorted(np.array(RADII), providers.radius[able])
+    for b in np.unique(bucket):
+        some = able[(bucket == b) & (providers.radius[able] > 0)]
+        if not len(some):
+            continue
+        tree, reach = cKDTree(providers.xy[some]), float(providers.radius[some].max()) + 1e-6
+        step = max(1, CHUNK // len(some))
+        for k in range(0, len(part), step):
+            close = cKDTree(needs.xy[part[k : k + step]]).sparse_distance_matrix(tree, reach, output_type="ndarray")
+            need, provider = part[k : k + step][close["i"]], some[close["j"]]
+            goes = distance(instance, need, provider) <= providers.radius[provider] + 1e-9
+            goes &= inside(instance, need, provider)
+            yield need[goes], provider[goes]
+
+
+def _far(instance: Instance, part: Ints) -> list[int]:
+    """Those that nobody goes to. Needs of one place and sort are asked for once."""
+    if not len(part):
+        return []
+    sort = np.zeros(len(part)) if instance.bounds is None else instance.bounds.sort[part]
+    _, first, same = np.unique(np.c_[instance.needs.xy[part], sort], axis=0, return_index=True, return_inverse=True)
+    near = np.zeros(instance.size[0], bool)
+    for need, _ in _reached(instance, part[first], np.arange(instance.size[1])):
+        near[need] = True
+    return [int(n) for n in part[~near[part[first]][same.ravel()]]]

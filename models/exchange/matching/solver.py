@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from models.exchange.matching.assignment import Assignment, Cancelled, Progress, Stage, Tell
-from models.exchange.matching.candidates import Candidates, candidates
+from models.exchange.matching.candidates import Candidates, candidates, live
 from models.exchange.matching.exact import block
 from models.exchange.matching.instance import Floats, Instance, Ints
 
@@ -238,6 +238,7 @@ def greedy_edges(instance: Instance, given: Candidates, gain: Ints) -> Ints:
     options = max(1, needs.options.shape[1])
     rows = given.rows()
     start = needs.options.ravel()
+    its_begin, its = live(instance)
     served = np.zeros(len(needs.quantity), bool)
     tasks: dict[int, list[int]] = {}
     taken: list[int] = []
@@ -257,8 +258,8 @@ def greedy_edges(instance: Instance, given: Candidates, gain: Ints) -> Ints:
                 if gap < instance.travel * np.hypot(way[0], way[1]):
                     return False
             return True
-        live = instance.busy.provider == who
-        spans += list(zip(instance.busy.start[live].tolist(), instance.busy.end[live].tolist(), strict=True))
+        promised = its[its_begin[who] : its_begin[who + 1]]
+        spans += list(zip(instance.busy.start[promised].tolist(), instance.busy.end[promised].tolist(), strict=True))
         moments = [begin, *(a for a, _ in spans if begin <= a < end)]
         return all(sum(a <= t < b for a, b in spans) < providers.parallel[who] for t in moments)
 

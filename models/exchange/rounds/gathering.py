@@ -1,7 +1,7 @@
 """From rows to arrays: what the solver is asked, and how its answer is read back.
 
 The solver knows categories by number; here a category is all that a need asks of whoever comes: its service, a skill, a
-certificate. Imported by the worker alone: numpy is not loaded where the API starts.
+certificate, a language that offers name. Imported by the worker alone: numpy is not loaded where the API starts.
 """
 
 from __future__ import annotations
@@ -36,8 +36,10 @@ DOOR = 0.1
 ABSENT = -1
 PLACES = 3
 """Appointments of a need, at least so many columns."""
-Kind_ = tuple[str, str | None, str | None]
-"""What a need asks of whoever comes: category, skill, certificate."""
+RARE = ("KOREAN", "MONGOLIAN")
+"""Languages that are a wish; but an offer serves only in those that it names."""
+Kind_ = tuple[str, str | None, str | None, str | None]
+"""What a need asks of whoever comes: category, skill, certificate, one of the RARE languages."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,10 +69,12 @@ def gather(snapshot: Snapshot, days: Days) -> Gathered:
     bounds = _bounds(asked, people)
     instance = Instance(
         needs=_needs(asked, number, districts, papers, _previous(snapshot, asked, identity)),
-        providers=_providers(people, kinds, papers, related, identity, _radii(asked, people, bounds)),
+        providers=_providers(
+            people, kinds, papers, related, identity, _radii(asked, people, bounds), _avoided(snapshot)
+        ),
         windows=_windows(people),
         busy=_busy(snapshot, days, people),
-        refused=np.array(sorted(set(_refused(snapshot, asked, people))) or np.zeros((0, 2)), np.int64),
+        refused=np.array(list(_refused(snapshot, asked, people)) or np.zeros((0, 2)), np.int64),
         weights=_weights(snapshot.weights),
         bounds=bounds,
     )
@@ -81,7 +85,13 @@ def gather(snapshot: Snapshot, days: Days) -> Gathered:
 
 
 def _kind(want: Want) -> Kind_:
-    return want.row["category_code"], want.row["skill_code"], want.row["certificate"]
+    row = want.row
+    return (
+        row["category_code"],
+        row["skill_code"],
+        row["certificate"],
+        row["language"] if row["language"] in RARE else None,
+    )
 
 
 def _needs(
@@ -123,14 +133,15 @@ def _providers(
     related: dict[str, frozenset[str]],
     identity: dict[UUID, int],
     radii: list[float],
+    avoided: dict[UUID, frozenset[str]],
 ) -> Providers:
     skill = np.zeros((len(people), len(kinds)), bool)
     certificate = np.zeros_like(skill)
     known: dict[Any, tuple[Any, Any]] = {}
     for p, h in enumerate(people):
-        key = h.categories, h.skills, h.certificates, h.minor
+        key = h.categories, h.skills, h.certificates, h.minor, h.areas is not None and h.tongues, avoided.get(_who(h))
         if key not in known:
-            able = np.array([_able(h, kind) for kind in kinds], bool)
+            able = np.array([_able(h, kind, key[-1] or frozenset()) for kind in kinds], bool)
             known[key] = able, np.array([_certified(h, kind, papers, related) for kind in kinds], bool)
         skill[p], certificate[p] = known[key]
     return Providers(
@@ -188,18 +199,30 @@ def _radii(asked: list[Want], people: list[Helper], bounds: Bounds) -> list[floa
     return found
 
 
-def _able(helper: Helper, kind: Kind_) -> bool:
-    """Whether somebody serves a category, or the one above it, and has the skill that is asked for."""
-    category, skill, _ = kind
-    serves = bool({category, category.partition(".")[0], ALL} & helper.categories)
-    return serves and (skill is None or skill in helper.skills) and not (helper.minor and category in RISKY)
+def _able(helper: Helper, kind: Kind_, avoided: frozenset[str]) -> bool:
+    """Whether somebody serves a category, or the one above it, and has the skill that is asked for. Who wishes to have
+    nothing to do with a category does not serve it."""
+    category, skill, _, language = kind
+    its = {category, category.partition(".")[0]}
+    serves = bool({*its, ALL} & helper.categories) and not its & avoided
+    speaks = language is None or helper.areas is None or language in helper.tongues
+    return serves and speaks and (skill is None or skill in helper.skills) and not (helper.minor and category in RISKY)
+
+
+def _avoided(snapshot: Snapshot) -> dict[UUID, frozenset[str]]:
+    """The categories with which somebody wishes to have nothing to do."""
+    found: dict[UUID, set[str]] = defaultdict(set)
+    for row in snapshot.avoidances:
+        if row["category_code"] is not None:
+            found[row["person_id"]].add(row["category_code"])
+    return {who: frozenset(codes) for who, codes in found.items()}
 
 
 def _certified(
     helper: Helper, kind: Kind_, papers: dict[str, frozenset[str]], related: dict[str, frozenset[str]]
 ) -> bool:
     """Whether somebody holds what is asked for; where nothing is, whether he holds what speaks for him in that field."""
-    category, _, certificate = kind
+    category, _, certificate, _ = kind
     taken = papers.get(category, frozenset())
     if certificate is None and not taken:
         return bool(helper.certificates & related.get(category, frozenset()))
@@ -266,11 +289,8 @@ def _refused(snapshot: Snapshot, asked: list[Want], people: list[Helper]) -> Ite
             yield from ((n, p) for p in by_person.get(row["person_id"], ()))
             yield from ((n, p) for p in by_offer.get(row["offer_id"], ()))
     persons: dict[UUID, set[UUID]] = defaultdict(set)
-    categories: dict[UUID, set[str]] = defaultdict(set)
     for row in snapshot.avoidances:
-        if row["category_code"] is not None:
-            categories[row["person_id"]].add(row["category_code"])
-        else:
+        if row["category_code"] is None:
             persons[row["person_id"]].add(row["avoided_person_id"])
             persons[row["avoided_person_id"]].add(row["person_id"])
     for n, want in enumerate(asked):
@@ -282,21 +302,6 @@ def _refused(snapshot: Snapshot, asked: list[Want], people: list[Helper]) -> Ite
         household = want.row["household"]
         if household is not None:
             yield from ((n, p) for p in by_household.get(household, ()))
-    for who, avoided in categories.items():
-        for p in by_person.get(who, ()):
-            for n, want in enumerate(asked):
-                code = want.row["category_code"]
-                if {code, code.partition(".")[0]} & avoided:
-                    yield n, p
-    yield from _at_odds(asked, people)
-
-
-def _at_odds(asked: list[Want], people: list[Helper]) -> Iterator[tuple[int, int]]:
-    """What the solver's one language cannot say: an offer serves only in the languages that it names."""
-    rare = [(n, w.row["language"]) for n, w in enumerate(asked) if w.row["language"] in ("KOREAN", "MONGOLIAN")]
-    for p, h in enumerate(people):
-        if h.areas is not None:
-            yield from ((n, p) for n, language in rare if language not in h.tongues)
 
 
 def _weights(row: Row | None) -> Weights:

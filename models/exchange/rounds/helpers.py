@@ -7,7 +7,7 @@ do in it and when he has time in it. He is at one place at a time all the same, 
 from __future__ import annotations
 
 import dataclasses
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
@@ -30,7 +30,7 @@ MORNING, EVENING = 6 * 60, 22 * 60
 """Nobody under 18 serves outside these minutes of a day (I10)."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Helper:
     """A volunteer, or an offer, in one week."""
 
@@ -63,7 +63,7 @@ class Helper:
         return max((TONGUES[t] for t in self.tongues), default=0)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Taken:
     """Time that is promised: whose, when, and where, if that is known."""
 
@@ -168,6 +168,7 @@ def _offers(snapshot: Snapshot, days: Days) -> Iterator[Helper]:
     for row in snapshot.occurrences:
         times[row["offer_id"]].append((days.minute(row["starts_at"]), days.minute(row["ends_at"])))
     load = loads(snapshot, days)
+    proposed = Counter(row["offer_id"] for row in snapshot.pending)
     for o in snapshot.offers:
         notice = days.minute(snapshot.at) + o["min_notice_minutes"] + 1
         spans = within(times[o["id"]], max(days.earliest, notice), days.length)
@@ -175,7 +176,7 @@ def _offers(snapshot: Snapshot, days: Days) -> Iterator[Helper]:
             spread: Any = {0: spans}
         else:
             spread = {w: within(spans, *days.of_week(w)) for w in range(days.weeks)}
-        left = o["remaining"] - sum(1 for row in snapshot.pending if row["offer_id"] == o["id"])
+        left = o["remaining"] - proposed[o["id"]]
         for week, free in spread.items():
             most = left if o["weekly_cap"] is None else o["weekly_cap"] - load.get((o["id"], week), 0)
             cap = min(left, most)
