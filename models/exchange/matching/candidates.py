@@ -27,6 +27,8 @@ PAIRS = 4_000_000
 """Distances looked at in one go: what bounds the memory."""
 FEW = 64
 """options: categories of which there are fewer at one time are looked for together"""
+THIN = 512
+"""pairs of an option that are looked at in large rounds: the nearest, as many others by chance, and whoever came before"""
 HELD = 500_000
 """Pairs whose provider has live commitments, looked at in one go."""
 
@@ -149,8 +151,14 @@ def _pairs(instance: Instance, *, sparse: bool) -> tuple[Ints, Ints, Ints]:
     """Rows, windows and qualities: the hard rules hold, nothing live is in the way. Whole rows, the best first."""
     found = [(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int32))]
     options = max(1, instance.needs.options.shape[1])
-    for rows, windows in _near(instance):
+    for rows, windows, far, asked in _near(instance):
         need, provider = rows // options, instance.windows.provider[windows]
+        if sparse and len(rows) > THIN * asked:
+            share = THIN * asked / len(rows) / 2
+            keep = far <= np.partition(far, int(len(far) * share))[int(len(far) * share)]
+            keep |= (rows * 1_000_003 + provider * 97_531_357) % 65_519 < share * 65_519
+            keep |= again(instance, need, provider)
+            rows, windows, need, provider = rows[keep], windows[keep], need[keep], provider[keep]
         fits = allowed(instance, need, provider)
         rows, windows, need, provider = rows[fits], windows[fits], need[fits], provider[fits]
         keep = ~refused(instance, need, provider) & ~_occupied(instance, rows, need, provider)
@@ -199,8 +207,9 @@ def _occupied(instance: Instance, rows: Ints, need: Ints, provider: Ints) -> Boo
     return taken
 
 
-def _near(instance: Instance) -> Iterator[tuple[Ints, Ints]]:
-    """Rows and windows within the larger radius whose times fit, of needs that somebody could be sent to."""
+def _near(instance: Instance) -> Iterator[tuple[Ints, Ints, Floats, int]]:
+    """Rows and windows within the larger radius whose times fit, of needs that somebody could be sent to: some at a
+    time, with how far it is, and how many options they are of."""
     needs, providers, windows = instance.needs, instance.providers, instance.windows
     if not needs.options.size or not len(windows.provider):
         return
@@ -234,14 +243,15 @@ def _near(instance: Instance) -> Iterator[tuple[Ints, Ints]]:
         wanted, at = np.unique(needs.category[need[asked]]), int(start[asked[0]] // SLOT)
         step = max(1, PAIRS // max(1, sum(len(table.get((at, b), who[:0])) for b in range(len(RADII) + 1))))
         for k in range(0, len(asked), step):
-            parts = [(asked[:0], who[:0])]
+            parts = [(asked[:0], who[:0], radius[:0])]
             for b in range(len(RADII) + 1):
                 there = table.get((at, b), usable[:0])
                 there = there[providers.skill[np.ix_(who[there], wanted)].any(1)]
                 if len(there):
                     reach = float(providers.radius[who[there]].max()) + 1e-6
                     parts.append(_within(instance, asked[k : k + step], there, start, need, reach))
-            yield np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+            found, there, far = (np.concatenate(of) for of in zip(*parts, strict=True))
+            yield found, there, far, len(asked[k : k + step])
 
 
 def _cuts(group: Ints) -> Ints:
@@ -253,14 +263,16 @@ def _cuts(group: Ints) -> Ints:
     return np.array(cuts, np.int64)
 
 
-def _within(instance: Instance, rows: Ints, windows: Ints, start: Ints, need: Ints, reach: float) -> tuple[Ints, Ints]:
+def _within(
+    instance: Instance, rows: Ints, windows: Ints, start: Ints, need: Ints, reach: float
+) -> tuple[Ints, Ints, Floats]:
     needs, given = instance.needs, instance.windows
     tree = cKDTree(instance.providers.xy[given.provider[windows]])
     close = cKDTree(needs.xy[need[rows]]).sparse_distance_matrix(tree, reach, output_type="ndarray")
     row, window = rows[close["i"]], windows[close["j"]]
     begin = start[row]
     holds = (given.start[window] <= begin) & (given.end[window] >= begin + needs.duration[need[row]])
-    return row[holds], window[holds]
+    return row[holds], window[holds], close["v"][holds]
 
 
 def _slots(first: Ints, last: Ints) -> tuple[Ints, Ints]:

@@ -26,7 +26,8 @@ ANY_LENGTH = 60
 """Minutes that help takes where nobody says."""
 TIMES = tuple(h * 60 + m for h, m in ((8, 30), (10, 0), (14, 0), (15, 30), (18, 30)))
 """Minutes of a day at which help may begin where any time will do."""
-MOST_TIMES = 12
+MOST_TIMES, LEAST_TIMES, MANY = 12, 3, 5_000
+"""Times that are tried where any will do: fewer in rounds of more than MANY needs, down to the least."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,13 +83,14 @@ def wants(
     for row in snapshot.options:
         options[row["need_id"]].append(row)
     popular = _Popular(days, spans)
+    most = max(LEAST_TIMES, min(MOST_TIMES, MOST_TIMES * MANY // max(1, len(snapshot.needs))))
     found, out = [], []
     for need in snapshot.needs:
         if need["refused"]:
             out.append((need, MatchOpenReason.NOT_AUTOMATIC))
             continue
         instants = _named(need, options[need["id"]])
-        times = [t and (days.minute(t[0]), days.minute(t[1])) for t in instants] or _any_time(need, days, popular)
+        times = [t and (days.minute(t[0]), days.minute(t[1])) for t in instants] or _any_time(need, days, popular, most)
         kept = tuple(_kept(time, need, days) for time in times)
         if need["x"] is None or not any(kept):
             out.append((need, MatchOpenReason.NOT_IN_HORIZON))
@@ -118,13 +120,18 @@ def _named(need: Row, options: list[Row]) -> list[Instants | None]:
     return [(start, end)] if start is not None and end - start <= LONGEST_SLOT else []
 
 
-def _any_time(need: Row, days: Days, popular: _Popular) -> list[Time]:
-    """Times in the need's window at which people are free, for as long as the help takes."""
+def _any_time(need: Row, days: Days, popular: _Popular, most: int) -> list[Time]:
+    """Times in the need's window at which people are free, for as long as the help takes: in a large round a few of
+    them, other ones for the next need, that not all want the same hour."""
     duration = need["duration_minutes"] or ANY_LENGTH
     start, end = need["window_from"], need["window_to"]
     since = days.earliest if start is None else max(days.earliest, days.minute(start))
     until = days.length if end is None else min(days.length, days.minute(end))
-    return [(at, at + duration) for at in popular.starts(since, until, duration)]
+    starts = popular.starts(since, until, duration)
+    if len(starts) > most:
+        first = need["id"].int % len(starts)
+        starts = sorted(starts[(first + n * len(starts) // most) % len(starts)] for n in range(most))
+    return [(at, at + duration) for at in starts]
 
 
 class _Popular:
