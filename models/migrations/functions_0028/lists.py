@@ -44,8 +44,8 @@ FOUND = """TABLE (provider_id uuid, volunteer boolean, need_id uuid, option smal
 """`wishes`: 1 if a gender was asked for, 2 if a language besides: by which the words of two terms differ."""
 NEAR, RINGS, ENOUGH, MANY = "0.3, 0.5, 1, 2, 4, 10", "0.5, 1, 2, 3, 6, 12", "60", "1200"
 FARTHER = "25, 50"
-CLOSE, CROWD = "0.3", "1500"
-"""Where so many needs are in the squares around somebody, those nearer than this are enough for him."""
+CLOSE, CROWD = "0.4", "500"
+"""Where so many appointments are nearer to somebody than this, in km, they are enough for him."""
 WEEK = "date_trunc('week', {0} AT TIME ZONE 'Asia/Shanghai')"
 BATCHES = "64, 1000, 100000"
 """How many are looked at more closely at first; and, where those were not enough, after them."""
@@ -274,6 +274,7 @@ DECLARE{DECLARED}
     free boolean := unbound(of, at);
     few integer;
     near real;
+    close boolean;
     full_weeks timestamp[] := '{{}}';
 BEGIN
     SELECT * INTO me FROM availability WHERE provider_id = of AND slot = -1 LIMIT 1;
@@ -311,12 +312,13 @@ BEGIN
     FOREACH ring IN ARRAY ARRAY[{CLOSE}, {RINGS}, {FARTHER}]::real[] LOOP
         ring := least(ring, reach);
         cells := cells_around(me.x, me.y, ring + 0.1::real);
-        few := CASE WHEN ring = {CLOSE}::real THEN {CROWD} ELSE {ENOUGH} + 4 * n END;
+        close := ring = {CLOSE}::real AND ring < reach;
+        few := CASE WHEN close THEN {CROWD} ELSE {ENOUGH} + 4 * n END;
         EXIT WHEN ring >= reach OR few <= (SELECT count(*) FROM (
-            SELECT FROM demand d WHERE d.category = ANY (cats) AND d.slot = ANY (slots) AND d.cell = ANY (cells)
-            AND d.kind = 'SERVICE' LIMIT few) c);
+            SELECT FROM demand a WHERE a.category = ANY (cats) AND a.slot = ANY (slots) AND a.cell = ANY (cells)
+            AND a.kind = 'SERVICE' AND (NOT close OR {FAR.replace("b.", "my_")} <= ring::float8 * ring) LIMIT few) c);
     END LOOP;
-    near := CASE WHEN ring = {CLOSE}::real THEN ring + 0.1 ELSE reach END;
+    near := CASE WHEN close THEN ring ELSE reach END;
 {
     ranked(
         "unnest(slots, since, until) o (slot, since, until)"
