@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bench.matching import instance_of
 from models.exchange.matching import Instance, Reason, solve, why_open
 from models.exchange.matching import candidates as looked
-from models.exchange.matching.candidates import allowed, candidates, distance, inside, refused
+from models.exchange.matching.candidates import again, allowed, candidates, distance, inside, refused
 from models.exchange.matching.instance import SIGN, Busy
 from tests.matching.make import arrays
 
@@ -76,6 +76,30 @@ def test_every_pair_that_may_be_and_no_other(few: int, seed: int) -> None:
         patch.setattr(looked, "FEW", few)
         given_ = candidates(instance)
     assert set(zip(given_.rows().tolist(), given_.provider.tolist(), strict=True)) == one_by_one(instance)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=SEEDS)
+def test_of_a_large_round_each_option_keeps_some_of_its_own(seed: int) -> None:
+    """However many are near to its neighbours: the nearest of those who may, and whoever came before."""
+    instance = drawn(seed, people=20)
+    options = instance.needs.options.shape[1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(looked, "LARGE", 0)
+        patch.setattr(looked, "LOOKED_AT", (2, 1))
+        patch.setattr(looked, "FEW", 10**6)
+        thin = candidates(instance)
+    kept = set(zip(thin.rows().tolist(), thin.provider.tolist(), strict=True))
+    may = one_by_one(instance)
+    assert kept <= may
+    for row in {row for row, _ in may}:
+        need = row // options
+        its = np.array(sorted(p for r, p in may if r == row))
+        far = distance(instance, np.full(len(its), need), its)
+        mine = {p for r, p in kept if r == row}
+        assert len(mine) >= min(2, len(its))
+        assert set(its[far < np.sort(far)[:2][-1]].tolist()) <= mine
+        assert set(its[again(instance, np.full(len(its), need), its)].tolist()) <= mine
 
 
 def reason(instance: Instance, need: int) -> Reason:

@@ -152,3 +152,17 @@ async def test_what_a_minor_offers_is_not_for_the_night(streets: Streets, hour: 
     await s.c.execute("UPDATE volunteer SET adult_on = '2027-01-01' WHERE person_id = $1", s.n.people["wang"])
     need = await s.need(window_from=begins, window_to=begins + timedelta(minutes=90))
     assert (await s.as_("staff").value(FITTING, offer=offer, need=need) is True) is fits
+
+
+@pytest.mark.parametrize(("days", "fits"), [(3, False), (0, True)])
+async def test_what_is_risky_is_not_listed_of_who_is_no_adult_yet(streets: Streets, days: int, fits: bool) -> None:
+    """Though he will be one on the first day on which any time will do: what is listed is what fits."""
+    s, risky = streets, streets.n.categories["ELDERLY.BATHING"]
+    await s.volunteers("wang", categories=["CULTURE"], adult_on=NOW.date() + timedelta(days=days))
+    offer = await s.offer("wang", category=risky)
+    await s.c.execute("UPDATE offer SET window_to = $2 WHERE id = $1", offer, START + timedelta(days=30))
+    times = {"window_from": START + timedelta(days=5), "window_to": START + timedelta(days=8)}
+    need = await s.need(category=risky, **times)
+    assert (await s.as_("staff").value(FITTING, offer=offer, need=need) is True) is fits
+    assert ("offer" in await s.candidates(need)) is fits
+    assert (need in {row["need_id"] for row in await s.listed("match_needs_for_offer", offer)}) is fits

@@ -11,7 +11,6 @@ import pytest
 
 from models.clock import SHANGHAI
 from models.exchange import actions
-from models.migrations.functions_0028 import functions
 from tests.make_exchange import END, NOW, START
 from tests.ranking.conftest import Streets
 
@@ -227,24 +226,16 @@ async def test_one_thing_that_does_not(streets: Streets, name: str) -> None:
     assert id in await streets.needs("wang")
 
 
-async def test_where_many_are_close_they_are_enough_and_where_they_are_not_nobody_is_cut_off(streets: Streets) -> None:
+async def test_what_is_listed_is_as_near_as_was_asked(streets: Streets) -> None:
     close, far = await streets.need(), await streets.need()
     await streets.c.execute("UPDATE need SET x = 0.3 WHERE id = $1", close)
     await streets.c.execute("UPDATE need SET x = 0.9 WHERE id = $1", far)
     await streets.volunteers("wang", x=0.0)
     wang, now = streets.n.people["wang"], streets.now
     assert set(await streets.needs("wang")) == {close, far}
-    (lists,) = (text for text in functions("public") if "FUNCTION match_needs(" in text)
-    assert lists.count("THEN 500 ELSE") == 1
-    crowded = "FUNCTION pg_temp.match_crowded("
-    await streets.c.execute(lists.replace("FUNCTION match_needs(", crowded).replace("THEN 500 ELSE", "THEN 1 ELSE"))
 
     async def listed(within: float | None = None) -> set[UUID]:
-        rows = await streets.c.fetch("SELECT need_id FROM pg_temp.match_crowded($1, $2, 10, $3)", wang, now, within)
+        rows = await streets.c.fetch("SELECT need_id FROM match_needs($1, $2, 10, $3)", wang, now, within)
         return {row["need_id"] for row in rows}
 
-    assert await listed() == {close}
-    await streets.c.execute("UPDATE need SET x = 0.5 WHERE id = $1", close)
-    assert await listed() == {close, far}  # in the squares around him, and yet not close
-    await streets.c.execute("UPDATE need SET x = 0.3 WHERE id = $1", close)
     assert (await listed(0.2), await listed(0.3), await listed(0.4)) == (set(), {close}, {close})

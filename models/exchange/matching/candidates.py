@@ -27,8 +27,8 @@ PAIRS = 4_000_000
 """Distances looked at in one go: what bounds the memory."""
 FEW = 64
 """options: categories of which there are fewer at one time are looked for together"""
-THIN = 512
-"""pairs of an option that are looked at in large rounds: the nearest, as many others by chance, and whoever came before"""
+LOOKED_AT = (256, 256)
+"""of an option's pairs those that are valued in large rounds: the nearest, others by chance, and whoever came before"""
 HELD = 500_000
 """Pairs whose provider has live commitments, looked at in one go."""
 
@@ -151,33 +151,38 @@ def _pairs(instance: Instance, *, sparse: bool) -> tuple[Ints, Ints, Ints]:
     """Rows, windows and qualities: the hard rules hold, nothing live is in the way. Whole rows, the best first."""
     found = [(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int32))]
     options = max(1, instance.needs.options.shape[1])
-    for rows, windows, far, asked in _near(instance):
+    for rows, windows, far in _near(instance):
         need, provider = rows // options, instance.windows.provider[windows]
-        if sparse and len(rows) > THIN * asked:
-            share = THIN * asked / len(rows) / 2
-            keep = far <= np.partition(far, int(len(far) * share))[int(len(far) * share)]
-            keep |= (rows * 1_000_003 + provider * 97_531_357) % 65_519 < share * 65_519
-            keep |= again(instance, need, provider)
-            rows, windows, need, provider = rows[keep], windows[keep], need[keep], provider[keep]
-        fits = allowed(instance, need, provider)
-        rows, windows, need, provider = rows[fits], windows[fits], need[fits], provider[fits]
-        keep = ~refused(instance, need, provider) & ~_occupied(instance, rows, need, provider)
-        rows, windows, need, provider = rows[keep], windows[keep], need[keep], provider[keep]
+        left = np.flatnonzero(allowed(instance, need, provider))
+        left = left[~refused(instance, need[left], provider[left])]
+        left = left[~_occupied(instance, rows[left], need[left], provider[left])]
+        if sparse:
+            left = left[np.lexsort((far[left], rows[left]))]
+            keep = _some(rows[left], provider[left], LOOKED_AT, 31)
+            left = left[keep | again(instance, need[left], provider[left])]
+        rows, windows, need, provider = rows[left], windows[left], need[left], provider[left]
         value = quality(instance, need, rows % options, provider)
         order = np.lexsort((provider, -value, rows))
         rows, windows, provider, value = rows[order], windows[order], provider[order], value[order]
         keep = np.ones(len(rows), bool)
         keep[1:] = (rows[1:] != rows[:-1]) | (provider[1:] != provider[:-1])
-        if sparse and len(rows):
-            place = np.arange(len(rows)) - np.maximum.accumulate(
-                np.where(np.r_[True, rows[1:] != rows[:-1]], np.arange(len(rows)), 0)
-            )
-            size = np.bincount(rows)[rows]
-            chance = (rows * 2_654_435_761 + provider * 40_503_001) % 65_521 / 65_521
-            keep &= (place < KEPT[0]) | (chance * (size - KEPT[0]) < KEPT[1])
+        if sparse:
+            keep &= _some(rows, provider, KEPT, 1)
         found.append((rows[keep].astype(np.int32), windows[keep].astype(np.int32), value[keep].astype(np.int32)))
     rows, windows, value = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return rows, windows, value
+
+
+def _some(rows: Ints, provider: Ints, most: tuple[int, int], draw: int) -> Bools:
+    """Of each row's pairs, which stand together, the first so many, and as many others by chance. `draw`: which lot."""
+    first = np.ones(len(rows), bool)
+    first[1:] = rows[1:] != rows[:-1]
+    begin = np.flatnonzero(first)
+    size = np.diff(np.r_[begin, len(rows)])
+    place = np.arange(len(rows)) - np.repeat(begin, size)
+    chance = (rows * 2_654_435_761 + provider * 40_503_001 * draw) % 65_521 / 65_521
+    taken: Bools = (place < most[0]) | (chance * (np.repeat(size, size) - most[0]) < most[1])
+    return taken
 
 
 def _occupied(instance: Instance, rows: Ints, need: Ints, provider: Ints) -> Bools:
@@ -207,9 +212,9 @@ def _occupied(instance: Instance, rows: Ints, need: Ints, provider: Ints) -> Boo
     return taken
 
 
-def _near(instance: Instance) -> Iterator[tuple[Ints, Ints, Floats, int]]:
-    """Rows and windows within the larger radius whose times fit, of needs that somebody could be sent to: some at a
-    time, with how far it is, and how many options they are of."""
+def _near(instance: Instance) -> Iterator[tuple[Ints, Ints, Floats]]:
+    """Rows and windows within the larger radius whose times fit, of needs that somebody could be sent to, and how far it
+    is: some at a time."""
     needs, providers, windows = instance.needs, instance.providers, instance.windows
     if not needs.options.size or not len(windows.provider):
         return
@@ -251,7 +256,7 @@ def _near(instance: Instance) -> Iterator[tuple[Ints, Ints, Floats, int]]:
                     reach = float(providers.radius[who[there]].max()) + 1e-6
                     parts.append(_within(instance, asked[k : k + step], there, start, need, reach))
             found, there, far = (np.concatenate(of) for of in zip(*parts, strict=True))
-            yield found, there, far, len(asked[k : k + step])
+            yield found, there, far
 
 
 def _cuts(group: Ints) -> Ints:

@@ -21,6 +21,7 @@ from models.migrations.functions_0028.rules import (
     RISKY,
     TRAVEL_SECONDS,
     WEEK_LOAD,
+    filled,
 )
 
 
@@ -32,8 +33,8 @@ def listed(values: tuple[str, ...]) -> str:
 def functions(here: str) -> list[str]:
     """Every statement that makes a function or a view, in an order in which each finds what it needs."""
     whens = " ".join(f"WHEN '{root}' THEN '{listed(types)}'::text[]" for root, types in RELATED.items())
-    week = WEEK_LOAD.replace("{who}", "who").replace("{monday}", "monday")
-    filled = {
+    week = filled(WEEK_LOAD, {"who": "who", "monday": "monday"})
+    values = {
         "week": week,
         "nobody": NOBODY,
         "risky": listed(RISKY),
@@ -45,19 +46,12 @@ def functions(here: str) -> list[str]:
         *(*SMALL, RELATED_CERTIFICATES, APPOINTMENTS, AVAILABILITY_DUE, DEMAND_DUE, *HELPERS, LAST, AGAIN),
         *(CANDIDATES, NEEDS, NEEDS_FOR_OFFER, *WRITTEN),
     ]
-    return [_filled(statement, filled) for statement in out]
-
-
-def _filled(statement: str, values: dict[str, str]) -> str:
-    for name, value in values.items():
-        statement = statement.replace("{" + name + "}", value)
-    return statement.replace("{{}}", "{}")
+    return [filled(statement, values) for statement in out]
 
 
 DROPPED = """
 DROP FUNCTION match_mirrors_rebuilt, availability_written, demand_written, match_needs_for_offer, match_needs,
-    match_candidates, served_again, served_last, week_load, booking_place,
-    unbound, papers_do;
+    match_candidates, served_again, served_last, week_load, booking_place, unbound, papers_do;
 DROP VIEW demand_due, availability_due;
 DROP FUNCTION need_appointments, related_certificates, reach_cells, area_cell, reach_cell, match_near, match_tongues,
     match_bits, match_slot;

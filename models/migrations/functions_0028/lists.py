@@ -44,15 +44,15 @@ FOUND = """TABLE (provider_id uuid, volunteer boolean, need_id uuid, option smal
 """`wishes`: 1 if a gender was asked for, 2 if a language besides: by which the words of two terms differ."""
 NEAR, RINGS, ENOUGH, MANY = "0.3, 0.5, 1, 2, 4, 10", "0.5, 1, 2, 3, 6, 12", "60", "1200"
 FARTHER = "25, 50"
-CLOSE, CROWD = "0.4", "500"
-"""Where so many appointments are nearer to somebody than this, in km, they are enough for him."""
 WEEK = "date_trunc('week', {0} AT TIME ZONE 'Asia/Shanghai')"
 BATCHES = "64, 1000, 100000"
 """How many are looked at more closely at first; and, where those were not enough, after them."""
 
 HIS = """CASE WHEN a.kind = 'VOLUNTEER' THEN a.provider_id
     ELSE (SELECT f.person_id FROM offer f WHERE f.id = a.provider_id) END"""
+"""The person whose papers count for a row of `availability`."""
 ONCE = "LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20 SET plan_cache_mode = force_generic_plan"
+"""A list: some twenty rows, its statements planned once for each connection."""
 LISTED = """RETURN NEXT;
             listed := listed + 1;
             IF listed >= n THEN
@@ -186,25 +186,22 @@ END $$
 """
 
 
-def ranked(source: str, where: str, certified: str, radius: str, fits: str, times: str, besides: str = "true") -> str:
-    """The loop over needs that are left, best first; `fits` is asked exactly, at `times`, of one row after the other."""
+def ranked(source: str, where: str, certified: str, fits: str, times: str, besides: str = "true") -> str:
+    """The loop over needs that are left, best first. `fits`, at `times`, and what is asked `besides` are asked exactly, of
+    one row after the other."""
     return f"""
     FOREACH batch IN ARRAY ARRAY[{BATCHES}] LOOP
         met := 0;
         OPEN line FOR
             SELECT h.need_id, h.place, h.km, h.wishes, h.base, h.calm, {POINTS.format(calm="h.calm")} AS points,
-                   (SELECT CASE
-                        WHEN EXISTS (SELECT FROM resident r WHERE r.id = asked.beneficiary_id AND (
-                                 r.no_matching OR (SELECT p.birth_date FROM person p WHERE p.id = r.person_id) > young))
-                             AND matching_refused(asked.beneficiary_id, NULL, at) THEN false
-                        ELSE {fits} END
+                   (SELECT {fits} AND NOT (asked.beneficiary_id IS NOT NULL AND matching_refused(asked.beneficiary_id, NULL, at))
                     FROM need asked {times} WHERE asked.id = h.need_id) AND ({besides}) AS fits
             FROM (
                 SELECT h.*, {CALM} AS calm
                 FROM (
                     SELECT h.*, {SCORE} AS base
                     FROM (
-                        SELECT a.need_id, a.place, a.starts_at, a.ends_at, a.priority, a.due_at, {radius} AS radius,
+                        SELECT a.need_id, a.place, a.starts_at, a.ends_at, a.priority, a.due_at, me.radius,
                                a.licence = 0 AND a.certificates = 0 AS plain,
                                me.reliability, (a.gender <> 'ANY')::integer + 2 * (a.language <> 0)::integer AS wishes,
                                {KM.replace("b.", "my_")} AS km,
@@ -256,7 +253,6 @@ DECLARED = f"""
     ring real;
     cells integer[];
     again uuid[];
-    young date := ((at AT TIME ZONE 'Asia/Shanghai')::date - interval '14 years 3 days')::date;
     seen uuid[] := '{{}}';
     listed integer := 0;{WEIGHED}"""
 
@@ -272,9 +268,6 @@ DECLARE{DECLARED}
     ends date[];
     v volunteer;
     free boolean := unbound(of, at);
-    few integer;
-    near real;
-    close boolean;
     full_weeks timestamp[] := '{{}}';
 BEGIN
     SELECT * INTO me FROM availability WHERE provider_id = of AND slot = -1 LIMIT 1;
@@ -309,25 +302,21 @@ BEGIN
     again := served_again(of, false);
     -- told to 0.1 km and compared so: an exact bound could be moved until it says where somebody lives
     reach := least(me.radius, within);
-    FOREACH ring IN ARRAY ARRAY[{CLOSE}, {RINGS}, {FARTHER}]::real[] LOOP
+    FOREACH ring IN ARRAY ARRAY[{RINGS}, {FARTHER}]::real[] LOOP
         ring := least(ring, reach);
         cells := cells_around(me.x, me.y, ring + 0.1::real);
-        close := ring = {CLOSE}::real AND ring < reach;
-        few := CASE WHEN close THEN {CROWD} ELSE {ENOUGH} + 4 * n END;
-        EXIT WHEN ring >= reach OR few <= (SELECT count(*) FROM (
-            SELECT FROM demand a WHERE a.category = ANY (cats) AND a.slot = ANY (slots) AND a.cell = ANY (cells)
-            AND a.kind = 'SERVICE' AND (NOT close OR {FAR.replace("b.", "my_")} <= ring::float8 * ring) LIMIT few) c);
+        EXIT WHEN ring >= reach OR {ENOUGH} + 4 * n <= (SELECT count(*) FROM (
+            SELECT FROM demand d WHERE d.category = ANY (cats) AND d.slot = ANY (slots) AND d.cell = ANY (cells)
+            AND d.kind = 'SERVICE' LIMIT {ENOUGH} + 4 * n) c);
     END LOOP;
-    near := CASE WHEN close THEN ring ELSE reach END;
 {
     ranked(
         "unnest(slots, since, until) o (slot, since, until)"
         " JOIN demand a ON a.category = ANY (cats) AND a.slot = o.slot AND a.cell = ANY (cells)",
-        f"a.kind = 'SERVICE' AND o.since <= a.from_minute AND o.until >= a.to_minute AND match_near(sqrt({FAR.replace('b.', 'my_')})) <= near + 0.01"
+        f"a.kind = 'SERVICE' AND o.since <= a.from_minute AND o.until >= a.to_minute AND match_near(sqrt({FAR.replace('b.', 'my_')})) <= reach + 0.01"
         f" AND (full_weeks = '{{}}' OR a.starts_at IS NULL OR {WEEK.format('a.starts_at')} <> ALL (full_weeks))",
         "types IS NOT NULL AND EXISTS (SELECT FROM unnest(types, ends) q (type, ends) WHERE q.type = ANY (related_certificates(a.category))"
         " AND q.ends >= (coalesce(a.starts_at, at) AT TIME ZONE 'Asia/Shanghai')::date)",
-        "me.radius",
         volunteer_rules("of", "h.starts_at", "h.ends_at", "free", "h.plain"),
         volunteer_times("h.starts_at"),
     )
@@ -379,10 +368,9 @@ BEGIN
             types="related_certificates(a.category)",
             day="(coalesce(a.starts_at, at) AT TIME ZONE 'Asia/Shanghai')::date",
         ),
-        "me.radius",
         offer_rules("h.starts_at", "h.ends_at", "h.plain"),
         offer_times("h.starts_at"),
-        "given.person_id IS NULL OR (SELECT {} FROM need asked {} WHERE asked.id = h.need_id)".format(
+        "given.person_id IS NULL OR v.person_id IS NOT NULL AND (SELECT {} FROM need asked {} WHERE asked.id = h.need_id)".format(
             volunteer_rules("given.person_id", "h.starts_at", "h.ends_at", "false", "h.plain"),
             volunteer_times("h.starts_at"),
         ),

@@ -1,5 +1,9 @@
 """Who may serve a need, as SQL: the hard rules, asked exactly of who is left of a list, and who served whom before."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+
 NOBODY = "00000000-0000-0000-0000-000000000000"
 """Whose words a need's are where it is for a place or a group (`vault.NO_ONE`)."""
 TRAVEL_SECONDS = 300
@@ -43,33 +47,26 @@ CERTIFIED = """EXISTS (SELECT FROM qualification q WHERE q.person_id = {who} AND
 
 AGAIN = """
 CREATE FUNCTION served_again(who uuid, by_organization boolean) RETURNS uuid[] LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
-DECLARE
-    open uuid[];
 BEGIN
-    IF by_organization THEN
-        SELECT array_agg(o.id) INTO open
-        FROM (SELECT n.id, m.beneficiary_id, m.category_code
-              FROM (SELECT DISTINCT m.beneficiary_id, m.category_code FROM (
-                        SELECT c.need_id FROM commitment c WHERE c.organization_id = who AND c.status = 'COMPLETED'
-                        ORDER BY c.created_at DESC, c.id DESC LIMIT 500
-                    ) c JOIN need m ON m.id = c.need_id WHERE m.beneficiary_id IS NOT NULL) m
-              JOIN need n ON n.beneficiary_id = m.beneficiary_id AND n.category_code = m.category_code
-                  AND n.status IN ('OPEN', 'IN_PROGRESS')
-              OFFSET 0) o
-        WHERE served_last(o.beneficiary_id, o.category_code, by_organization) = who;
-    ELSE
-        SELECT array_agg(o.id) INTO open
-        FROM (SELECT n.id, m.beneficiary_id, m.category_code
-              FROM (SELECT DISTINCT m.beneficiary_id, m.category_code FROM (
-                        SELECT c.need_id FROM commitment c WHERE c.volunteer_person_id = who AND c.status = 'COMPLETED'
-                        ORDER BY c.created_at DESC, c.id DESC LIMIT 500
-                    ) c JOIN need m ON m.id = c.need_id WHERE m.beneficiary_id IS NOT NULL) m
-              JOIN need n ON n.beneficiary_id = m.beneficiary_id AND n.category_code = m.category_code
-                  AND n.status IN ('OPEN', 'IN_PROGRESS')
-              OFFSET 0) o
-        WHERE served_last(o.beneficiary_id, o.category_code, by_organization) = who;
-    END IF;
-    RETURN coalesce(open, '{}');
+    RETURN ARRAY(
+        SELECT o.id
+        FROM (
+            SELECT n.id, n.beneficiary_id, n.category_code
+            FROM (SELECT DISTINCT m.beneficiary_id, m.category_code FROM (
+                      (SELECT c.need_id FROM commitment c
+                       WHERE by_organization AND c.organization_id = who AND c.status = 'COMPLETED'
+                       ORDER BY c.created_at DESC, c.id DESC LIMIT 500)
+                      UNION ALL
+                      (SELECT c.need_id FROM commitment c
+                       WHERE NOT by_organization AND c.volunteer_person_id = who AND c.status = 'COMPLETED'
+                       ORDER BY c.created_at DESC, c.id DESC LIMIT 500)
+                  ) c JOIN need m ON m.id = c.need_id WHERE m.beneficiary_id IS NOT NULL) m
+            JOIN need n ON n.beneficiary_id = m.beneficiary_id AND n.category_code = m.category_code
+                AND n.status IN ('OPEN', 'IN_PROGRESS')
+            OFFSET 0
+        ) o
+        WHERE served_last(o.beneficiary_id, o.category_code, by_organization) = who
+    );
 END $$
 """
 """The open needs of those, in that category, whom somebody was the last to serve in it: of his latest 500 services."""
@@ -124,11 +121,12 @@ HELPERS = (
     """,
 )
 """`unbound`: whether somebody is neither away nor booked nor held, this week or later.
-`papers_do`: whether an organization's papers are those that a need, and its category by law, ask for (I11).
-"""
+`papers_do`: whether an organization's papers are those that a need, and its category by law, ask for (I11)."""
 
+MET = "('PROPOSED', 'ACCEPTED', 'CONFIRMED', 'IN_SERVICE', 'DELIVERED', 'DISPUTED', 'DECLINED')"
+"""What somebody did with a need, so that it is not brought up again."""
 
-WHEN = """CROSS JOIN LATERAL (
+TIMES = """CROSS JOIN LATERAL (
         SELECT (coalesce({since}, w.opens) AT TIME ZONE 'Asia/Shanghai')::date AS day, w.opens, w.closes,
                (w.closes AT TIME ZONE 'Asia/Shanghai')::date AS last_day,
                date_trunc('week', coalesce({since}, w.opens) AT TIME ZONE 'Asia/Shanghai') AT TIME ZONE 'Asia/Shanghai' AS monday
@@ -149,7 +147,7 @@ VOLUNTEER_RULES = """CASE
     WHEN NOT {plain} AND NOT qualified_for({who}, asked.certificate, asked.category_code, t.day) THEN false
     -- what he, or whoever asks, has said no to is not brought up again
     WHEN EXISTS (SELECT FROM commitment c WHERE c.need_id = asked.id AND c.volunteer_person_id = {who}
-                 AND c.status IN ('PROPOSED', 'ACCEPTED', 'CONFIRMED', 'IN_SERVICE', 'DELIVERED', 'DISPUTED', 'DECLINED')
+                 AND c.status IN {met}
                  AND (c.status <> 'PROPOSED' OR c.hold_until > at)) THEN false
     WHEN EXISTS (SELECT FROM match_proposal p WHERE p.need_id = asked.id AND p.person_id = {who} AND p.status = 'DECLINED')
          THEN false
@@ -188,17 +186,23 @@ END"""
 that nothing takes his time this week or later (`unbound`); `plain`: that no paper is asked for."""
 
 
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """The text with its names in braces replaced, one after the other: what replaces one may have others in it."""
+    for name, value in values.items():
+        text = text.replace("{" + name + "}", value)
+    return text
+
+
 def volunteer_rules(who: str, since: str, until: str, free: str, plain: str) -> str:
-    week = WEEK_LOAD.replace("{monday}", "t.monday")
-    out = VOLUNTEER_RULES.replace("{week}", week)
-    for name, value in {"who": who, "since": since, "until": until, "free": free, "plain": plain}.items():
-        out = out.replace("{" + name + "}", value)
-    return out
+    """`VOLUNTEER_RULES` of somebody and two instants, each an expression."""
+    given = {"who": who, "since": since, "until": until, "free": free, "plain": plain}
+    return filled(VOLUNTEER_RULES, {"week": WEEK_LOAD, "monday": "t.monday", "met": MET, **given})
 
 
 def volunteer_times(since: str) -> str:
+    """What `t` is in them."""
     opens, closes = "greatest(at, asked.window_from)", "least(asked.window_to, asked.due_at)"
-    return WHEN.replace("{since}", since).replace("{opens}", opens).replace("{closes}", closes)
+    return filled(TIMES, {"since": since, "opens": opens, "closes": closes})
 
 
 OFFER_RULES = """CASE
@@ -215,23 +219,15 @@ OFFER_RULES = """CASE
          OR {since} - at < make_interval(mins => given.min_notice_minutes) THEN false
     WHEN NOT {plain} AND given.person_id IS NULL AND NOT papers_do(given.certificates, asked.certificate, asked.category_code)
          THEN false
-    WHEN {since} IS NULL AND NOT EXISTS (
-        SELECT FROM offer_occurrence r WHERE r.offer_id = given.id
-        AND least(r.ends_at, asked.window_to) - greatest(r.starts_at, asked.window_from, at + make_interval(mins => given.min_notice_minutes))
-            >= make_interval(mins => coalesce(asked.duration_minutes, 60))) THEN false
+    WHEN {since} IS NULL AND NOT offer_suits(given.id, asked.id, at, true) THEN false
     WHEN {since} IS NOT NULL AND NOT EXISTS (SELECT FROM offer_occurrence r WHERE r.offer_id = given.id
                                              AND r.starts_at <= {since} AND r.ends_at >= {until}) THEN false
     WHEN EXISTS (SELECT FROM commitment c WHERE c.need_id = asked.id AND c.offer_id = given.id
-                 AND c.status IN ('PROPOSED', 'ACCEPTED', 'CONFIRMED', 'IN_SERVICE', 'DELIVERED', 'DISPUTED', 'DECLINED')
+                 AND c.status IN {met}
                  AND (c.status <> 'PROPOSED' OR c.hold_until > at)) THEN false
     WHEN EXISTS (SELECT FROM match_proposal p WHERE p.need_id = asked.id AND p.offer_id = given.id AND p.status = 'DECLINED')
          THEN false
     WHEN {since} IS NOT NULL AND given.kind IN ('SERVICE', 'VENUE')
-         -- no more at one instant than there are in all
-         AND (SELECT count(*) FROM commitment c
-              WHERE c.offer_id = given.id AND c.slot_from < {until} AND c.slot_to > {since}
-                AND (c.status IN ('ACCEPTED', 'CONFIRMED', 'IN_SERVICE', 'DELIVERED', 'DISPUTED') OR c.status = 'PROPOSED' AND c.hold_until > at)
-             ) >= given.parallel
          AND offer_busy(given.id, {since}, {until}, at) >= given.parallel THEN false
     WHEN given.weekly_cap IS NOT NULL AND offer_week(given.id, coalesce({since}, t.opens), at) >= given.weekly_cap THEN false
     WHEN given.person_id IS NOT NULL AND asked.gender_required THEN NOT EXISTS (
@@ -242,13 +238,12 @@ END"""
 
 
 def offer_rules(since: str, until: str, plain: str) -> str:
-    out = OFFER_RULES
-    for name, value in {"since": since, "until": until, "plain": plain}.items():
-        out = out.replace("{" + name + "}", value)
-    return out
+    """`OFFER_RULES` of two instants, each an expression."""
+    return filled(OFFER_RULES, {"met": MET, "since": since, "until": until, "plain": plain})
 
 
 def offer_times(since: str) -> str:
+    """What `t` is in them."""
     opens = "greatest(at, asked.window_from, given.window_from)"
     closes = "least(asked.window_to, asked.due_at, given.window_to)"
-    return WHEN.replace("{since}", since).replace("{opens}", opens).replace("{closes}", closes)
+    return filled(TIMES, {"since": since, "opens": opens, "closes": closes})
