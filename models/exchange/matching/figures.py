@@ -99,26 +99,29 @@ def _able(instance: Instance) -> Ints:
 def _first(instance: Instance, part: Ints) -> dict[int, Reason]:
     """The first rule after which nobody is left for each of the needs, of which nobody can serve any."""
     needs, providers = instance.needs, instance.providers
-    left = np.zeros((len(RULES), instance.size[0]), bool)  # whether somebody is left after each rule
+    left = {reason: np.zeros(instance.size[0], bool) for reason in RULES}  # whether somebody is, after each
     for category in np.unique(needs.category[part]):
         mine = part[needs.category[part] == category]
         for need, provider in _reached(instance, mine, np.flatnonzero(providers.skill[:, category])):
             gender, theirs = needs.gender[need], providers.gender[provider]
             fits = np.ones(len(need), bool)
-            for place, rule in enumerate(
-                (
-                    fits,
-                    ~needs.certificate[need].astype(bool) | providers.certificate[provider, category],
-                    ~needs.gender_hard[need].astype(bool) | (gender == 0) | (theirs == 0) | (gender == theirs),
-                    (needs.language[need] != SIGN) | (providers.language[provider] == SIGN),
-                    ~refused(instance, need, provider),
-                    (providers.weekly_cap[provider] > 0) & (providers.parallel[provider] > 0),
-                )
-            ):
-                fits = fits & rule
-                left[place, need[fits]] = True
+            rules = {
+                Reason.NO_SKILL: fits,
+                Reason.NO_CERTIFICATE: ~needs.certificate[need].astype(bool)
+                | providers.certificate[provider, category],
+                Reason.GENDER: ~needs.gender_hard[need].astype(bool)
+                | (gender == 0)
+                | (theirs == 0)
+                | (gender == theirs),
+                Reason.LANGUAGE: (needs.language[need] != SIGN) | (providers.language[provider] == SIGN),
+                Reason.REFUSED: ~refused(instance, need, provider),
+                Reason.ALL_TAKEN: (providers.weekly_cap[provider] > 0) & (providers.parallel[provider] > 0),
+            }
+            for reason in RULES:
+                fits = fits & rules[reason]
+                left[reason][need[fits]] = True
     found: dict[int, Reason] = {}
-    for reason, somebody in zip(RULES, left, strict=True):
+    for reason, somebody in left.items():
         found |= {int(n): reason for n in part[~somebody[part]] if int(n) not in found}
     unskilled = np.array([n for n, reason in found.items() if reason is Reason.NO_SKILL], np.int64)
     found |= dict.fromkeys(_far(instance, unskilled), Reason.NOBODY_IN_REACH)

@@ -28,16 +28,15 @@ FUNCTIONS = (
         reach float8 := km;
         low integer := floor(up - reach);
         high integer := floor(up + reach);
+        aside float8;
         gap float8;
-        room float8;
         cells integer[] := '{}';
     BEGIN
         FOR i IN floor(across - reach)::integer .. floor(across + reach)::integer LOOP
-            gap := greatest(i - across, across - i - 1, 0);
-            room := reach * reach - gap * gap;
+            aside := greatest(i - across, across - i - 1, 0);
             FOR j IN low .. high LOOP
                 gap := greatest(j - up, up - j - 1, 0);
-                IF gap * gap <= room THEN
+                IF aside * aside + gap * gap <= reach * reach THEN
                     cells := cells || (base + (i + 512) * 1024 + j + 512);
                 END IF;
             END LOOP;
