@@ -207,7 +207,7 @@ def _of_needs(found: Any, view: Any, among: Any = None) -> sa.Select[Any]:
     needs = view.rows(Need)
     listed = found if among is None else among.join(found, sa.true())
     return (
-        sa.select(*_listed(found, found.c.need_id))
+        sa.select(*_listed(found, needs.c.id.label("need_id")))
         .select_from(listed.join(needs, needs.c.id == found.c.need_id))
         .order_by(*_order(found))
     )

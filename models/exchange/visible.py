@@ -78,8 +78,13 @@ def normal(row: Any) -> Where:
 
 def listed(row: Any) -> Where:
     """Whether a need stands in the public list. One of money never does: nobody gives to it (Charity Law art. 124)."""
+    return sa.and_(taken_on(row), is_any(row.status, CLAIMABLE))
+
+
+def taken_on(row: Any) -> Where:
+    """Whether somebody may provide for a need at all: it is NORMAL, and not for money."""
     money: Any = sa.literal_column(f"'{Kind.CASH_AID.value}'")
-    return sa.and_(normal(row), is_any(row.status, CLAIMABLE), row.kind != money)
+    return sa.and_(normal(row), row.kind != money)
 
 
 def own(row: Any, viewer: Viewer, residents: Any) -> Where:
@@ -140,7 +145,9 @@ def need(row: Any, viewer: Viewer) -> Where:
     if role is Role.RESIDENT:
         return sa.or_(listed(row), own(row, viewer, table(Resident).alias()))
     if role in (Role.VOLUNTEER, Role.NGO_STAFF, Role.PARTY_SECRETARY):
-        return sa.or_(listed(row), sa.and_(normal(row), served(row.id, viewer, table(Commitment).alias())))
+        return sa.and_(
+            taken_on(row), sa.or_(is_any(row.status, CLAIMABLE), served(row.id, viewer, table(Commitment).alias()))
+        )
     return listed(row)
 
 

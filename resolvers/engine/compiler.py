@@ -36,6 +36,7 @@ from graphql.execution.values import VariableValues, get_argument_values
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
 
 from resolvers.engine import pages, plans, words
+from resolvers.engine.beside import Beside
 from resolvers.engine.guard import correlated, covered
 from resolvers.engine.plans import NotCompilable, Plan
 from resolvers.engine.scope import Columns, From, Scope
@@ -91,11 +92,12 @@ class View:
         source: sa.Table = table if isinstance(table, sa.Table) else table.__table__
         alias = compiler.alias(source)
         conditions = compiler.seen(alias, source)
-        if not conditions:
-            return alias
-        made = sa.select(*alias.c).where(*conditions).subquery(compiler.name("v"))
-        compiler.made.add(made.name)
-        return made
+        rows = alias
+        if conditions:
+            rows = sa.select(*alias.c).where(*conditions).subquery(compiler.name("v"))
+            compiler.made.add(rows.name)
+        compiler.handed[rows] = source
+        return rows
 
 
 class Compiler:
@@ -109,6 +111,8 @@ class Compiler:
         self.view = View(self)
         self.made: set[str] = set()
         """The names of every alias and sub-select that the asker's conditions are on."""
+        self.handed: dict[Any, sa.Table] = {}
+        """What hand-written SELECTs were given to read, and of which table these rows are."""
         self.by_prefix: set[str] = set()
         """Variables whose type prefix is part of the plan's key."""
         self.failed = 0
@@ -307,7 +311,14 @@ class Compiler:
     ) -> Parts:
         """The row that a column refers to."""
         assert isinstance(type_, GraphQLObjectType)
-        related = self.joined(type_, getattr(scope.row, word.on), word.target, scope)
+        entity = words.entity_of(type_)
+        assert entity is not None
+        row = scope.beside.get((word.on, entity.table.name)) if word.target == "id" else None
+        related = (
+            self.joined(type_, getattr(scope.row, word.on), word.target, scope)
+            if row is None
+            else Scope(row, scope.source, scope.alias)
+        )
         inner = join(self.object(type_, details, related))
         there = getattr(related.row, word.target).is_not(None)
         if word.when is not None:
@@ -452,16 +463,19 @@ class Compiler:
         self, field: GraphQLField, word: words.Report | words.Listing, node: FieldNode, converts: Mapping[str, Any]
     ) -> dict[str, Any]:
         """A field's arguments as parameters, by their Python names. Raises BadInput as the word's check does."""
-        get_argument_values(field, node, self.values)
+        given = get_argument_values(field, node, self.values)
         binds = {
             name: self.argument(field, node, (name,), sql_type(a.type), converts.get(name) or plans.converter(a.type))
             for name, a in field.args.items()
         }
         if word.check is not None:
             check = word.check
+            gets = words.by_python_name(
+                field, {name: plans.argument(field, node, (name,), None, self.values) for name in given}
+            )
 
             def right(run: plans.Run) -> None:
-                check(words.by_python_name(field, run.arguments(field, node)))
+                check({name: get(run) for name, get in gets.items()})
 
             right(self.run)
             self.bind(("check", id(field), id(node)), sa.Boolean(), right)  # in no statement: so each run checks it
@@ -471,17 +485,27 @@ class Compiler:
         """The rows of a SELECT with ORDER BY, as a list."""
         assert isinstance(type_, GraphQLObjectType)
         by = [pages.directed(clause) for clause in select._order_by_clauses]
-        carried = select.add_columns(*pages.ordering(column for column, _ in by))
+        beside = Beside(select, self.referring(type_, details), self.handed)
+        carried = select.add_columns(*beside.columns, *pages.ordering(column for column, _ in by))
         if select._limit_clause is None:  # the order is made where the rows are aggregated: a join would lose it
             carried = carried.order_by(None).offset(number(0))
         rows = pages.within(carried, scope).subquery(self.name("r"))
         self.made.add(rows.name)
         source = From(rows)
         doubts = self.doubts
-        inner = join(self.object(type_, details, Scope(rows.c, source, rows)))
+        inner = join(self.object(type_, details, Scope(rows.c, source, rows, beside.found(rows))))
         listed = sa.select(inner.label("j"), *(rows.c[f"o{i}"] for i in range(len(by)))).select_from(source.clause)
         directions = [direction for _, direction in by]
         return [pages.as_list(self, listed, directions, scope, sure=self.doubts == doubts)]
+
+    def referring(self, type_: GraphQLObjectType, details: Details) -> set[str]:
+        """The columns by which the selected fields refer to rows by id."""
+        found = (
+            words.word_of(type_.fields[fields[0].node.name.value])
+            for fields in self.selection(type_, details).values()
+            if fields[0].node.name.value in type_.fields
+        )
+        return {word.on for word in found if isinstance(word, words.One) and word.target == "id"}
 
     def constant(self, type_: Any, value: Any, details: Details) -> str:
         """The text of data that is known now."""

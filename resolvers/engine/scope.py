@@ -22,6 +22,8 @@ class Scope:
     source: From | None
     alias: Any = None
     """What a sub-select correlates to; None for columns that are no table's."""
+    beside: Mapping[tuple[str, str], Any] = dataclasses.field(default_factory=dict)
+    """Related rows that a SELECT has at hand: their columns, by the column that refers to them and their table."""
 
 
 class Columns:

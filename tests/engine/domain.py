@@ -263,6 +263,27 @@ def busiest(view: Any) -> sa.Select[Any]:
 
 
 @strawberry.type
+class Shift:
+    """A row of a report that has read by itself what it refers to: a task, and a pledge if there is one so long."""
+
+    task: Task | None = w.one("task_id")
+    pledge: Pledge | None = w.one("pledge_id")
+    person: Person | None = w.one("person_id")
+    minutes: int | None = w.named("minutes")
+
+
+def shifts(view: Any, at_least: Any) -> sa.Select[Any]:
+    tasks, made = view.rows(t.task), view.rows(t.pledge)
+    return (
+        sa.select(
+            tasks.c.id.label("task_id"), made.c.id.label("pledge_id"), made.c.person_id, made.c.minutes.label("minutes")
+        )
+        .select_from(tasks.outerjoin(made, sa.and_(made.c.task_id == tasks.c.id, made.c.minutes >= at_least)))
+        .order_by(tasks.c.title, tasks.c.id, made.c.id)
+    )
+
+
+@strawberry.type
 class KindInfo:
     kind: Kind = strawberry.field()
     said: str = strawberry.field()
@@ -298,6 +319,7 @@ class Query:
     my_team: Team | None = w.single(lambda row, view: row.id == view.actor.team)
     tally: list[Tally] = w.report(tally, {"state": (State | None, None), "min_urgency": (int | None, None)}, size=12)
     busiest: list[Tally] = w.report(busiest, size=2)
+    shifts: list[Shift] = w.report(shifts, {"at_least": (int, 30)}, size=12)
     kinds: list[KindInfo] = w.constant(kinds, {"only": (Kind | None, None), "how_polite": (int, 0)})
 
 

@@ -388,6 +388,21 @@ def busiest(context: Context, row: Row) -> list[Row]:
     return tally(context, row)[:2]
 
 
+@answers("Query.shifts")
+def shifts(context: Context, row: Row, atLeast: int) -> list[Row]:
+    out = []
+    for task in ordered(context.table("task"), (("title", False), ("id", False))):
+        made = [p for p in context.table("pledge") if p["task_id"] == task["id"] and p["minutes"] >= atLeast]
+        for p in sorted(made, key=lambda p: p["id"]) or [{"id": None, "person_id": None, "minutes": None}]:
+            out.append({"task_id": task["id"], "pledge_id": p["id"], **{n: p[n] for n in ("person_id", "minutes")}})
+    return out
+
+
+@answers("Shift.pledge")
+def pledge_of_shift(context: Context, row: Row) -> Row | None:
+    return context.get("pledge", row["pledge_id"])
+
+
 @answers("Tally.cost")
 def tally_cost(context: Context, row: Row) -> Row:
     return money(row["fen"])
@@ -457,12 +472,12 @@ def asker(context: Context, row: Row) -> Row | None:
     return context.get("person", row["asker_id"])
 
 
-@answers("Pledge.person")
+@answers("Pledge.person", "Shift.person")
 def pledging(context: Context, row: Row) -> Row | None:
     return context.get("person", row["person_id"])
 
 
-@answers("Pledge.task")
+@answers("Pledge.task", "Shift.task")
 def pledged_for(context: Context, row: Row) -> Row | None:
     return context.get("task", row["task_id"])
 

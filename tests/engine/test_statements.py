@@ -68,6 +68,8 @@ SHAPES = [
     ("{ places { tasks(first: 5) { edges { node { score pledges { at team { label } } } } } } }", {"pledge": 1, "team": 1}),
     ("{ places(first: 5) { tasks(first: 2) { edges { node { at score pledges { at team { people { label } } } } } } } }", {"pledge": 1, "team": 1, "person": 1}),
     ("{ tally { place { code } cost { amount } highest } }", {"task": 1}),
+    # what a report has read by itself is not read again for what refers to it (who may see a pledge hangs on its task)
+    ("{ shifts { minutes task { title label } pledge { at } person { label } } }", {"task": 2, "pledge": 1, "person": 1}),
 ]  # fmt: skip
 
 
