@@ -360,7 +360,7 @@ class _Rich(Visitor):
         return None
 
     def leave_object_field(self, node: ObjectFieldNode, *_: Any) -> Any:
-        if self.writer.some(0.6):
+        if self.writer.some(0.9):
             parent = get_named_type(self.info.get_parent_input_type() or self.info.get_input_type())
             type_ = self.info.get_input_type()
             if isinstance(parent, GraphQLInputObjectType) or type_ is not None:

@@ -147,7 +147,7 @@ def test_equal(engine_url: str, worlds: list[World], oracle: Any, part: int, cap
         "variables": 0.3,
         "variable given": 0.2,
         "variables not given": 0.1,
-        "variables in inputs": 0.02 if THOROUGH else 0,  # of fifty, chance may have none
+        "variables in inputs": 0.02,
         "again": 0.2,
         "directives": 0.2,
         "fragments": 0.2,
