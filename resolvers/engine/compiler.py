@@ -35,12 +35,11 @@ from graphql.execution.collect_fields import FieldDetails, FragmentDetails, coll
 from graphql.execution.values import VariableValues, get_argument_values
 from sqlalchemy.dialects.postgresql import asyncpg as dialect
 
-from resolvers.engine import pages, plans, words
-from resolvers.engine.beside import Beside
+from resolvers.engine import handwritten, pages, plans, words
 from resolvers.engine.guard import correlated, covered
 from resolvers.engine.plans import NotCompilable, Plan
 from resolvers.engine.scope import Columns, From, Scope
-from resolvers.engine.text import TEXT, L, Parts, always, join, literal, number, or_null, scalar, sql_type, text
+from resolvers.engine.text import TEXT, L, Parts, always, join, literal, or_null, scalar, text
 
 DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]
 Details = list[FieldDetails]
@@ -241,7 +240,7 @@ class Compiler:
             case words.Connection():
                 return pages.connection(self, field, named, word, details, scope)
             case words.Listing():
-                return self.listing(field, named, word, details, scope)
+                return handwritten.listing(self, field, named, word, details, scope)
             case words.Computed():
                 return self.computed(word, scope)
             case words.Subject():
@@ -398,9 +397,9 @@ class Compiler:
             case words.Many():
                 return pages.many(self, field, type_, word, details, None)
             case words.Report():
-                return self.report(field, type_, word, details)
+                return handwritten.report(self, field, type_, word, details)
             case words.Listing():
-                return self.listing(field, type_, word, details, None)
+                return handwritten.listing(self, field, type_, word, details, None)
             case words.Constant():
                 arguments = get_argument_values(field, details[0].node, self.values)
                 known = word.value(**words.by_python_name(field, arguments))
@@ -443,69 +442,6 @@ class Compiler:
             if entity is not None and entity.prefix == given.rpartition("_")[0]:
                 return self.row(kind, details, lambda alias: alias.c.id == key, typed=True)
         return [L("null")]
-
-    def report(self, field: GraphQLField, type_: GraphQLNamedType, word: words.Report, details: Details) -> Parts:
-        """The rows of a SELECT written by hand."""
-        select = word.rows(self.view, **self.given(field, word, details[0].node, {}))
-        return self.rows(self.checked(select), type_, details, None)
-
-    def listing(
-        self, field: GraphQLField, type_: GraphQLNamedType, word: words.Listing, details: Details, scope: Scope | None
-    ) -> Parts:
-        """The rows of a SELECT written by hand over a row."""
-        converts = {"first": plans.a_page_size(word.limit, least=0)}
-        binds = self.given(field, word, details[0].node, converts)
-        select = word.rows(None if scope is None else scope.row, self.view, **binds)
-        self.shows |= word.shows
-        return self.rows(self.checked(select), type_, details, scope)
-
-    def given(
-        self, field: GraphQLField, word: words.Report | words.Listing, node: FieldNode, converts: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        """A field's arguments as parameters, by their Python names. Raises BadInput as the word's check does."""
-        given = get_argument_values(field, node, self.values)
-        binds = {
-            name: self.argument(field, node, (name,), sql_type(a.type), converts.get(name) or plans.converter(a.type))
-            for name, a in field.args.items()
-        }
-        if word.check is not None:
-            check = word.check
-            gets = words.by_python_name(
-                field, {name: plans.argument(field, node, (name,), None, self.values) for name in given}
-            )
-
-            def right(run: plans.Run) -> None:
-                check({name: get(run) for name, get in gets.items()})
-
-            right(self.run)
-            self.bind(("check", id(field), id(node)), sa.Boolean(), right)  # in no statement: so each run checks it
-        return words.by_python_name(field, binds)
-
-    def rows(self, select: Any, type_: GraphQLNamedType, details: Details, scope: Scope | None) -> Parts:
-        """The rows of a SELECT with ORDER BY, as a list."""
-        assert isinstance(type_, GraphQLObjectType)
-        by = [pages.directed(clause) for clause in select._order_by_clauses]
-        beside = Beside(select, self.referring(type_, details), self.handed)
-        carried = select.add_columns(*beside.columns, *pages.ordering(column for column, _ in by))
-        if select._limit_clause is None:  # the order is made where the rows are aggregated: a join would lose it
-            carried = carried.order_by(None).offset(number(0))
-        rows = pages.within(carried, scope).subquery(self.name("r"))
-        self.made.add(rows.name)
-        source = From(rows)
-        doubts = self.doubts
-        inner = join(self.object(type_, details, Scope(rows.c, source, rows, beside.found(rows))))
-        listed = sa.select(inner.label("j"), *(rows.c[f"o{i}"] for i in range(len(by)))).select_from(source.clause)
-        directions = [direction for _, direction in by]
-        return [pages.as_list(self, listed, directions, scope, sure=self.doubts == doubts)]
-
-    def referring(self, type_: GraphQLObjectType, details: Details) -> set[str]:
-        """The columns by which the selected fields refer to rows by id."""
-        found = (
-            words.word_of(type_.fields[fields[0].node.name.value])
-            for fields in self.selection(type_, details).values()
-            if fields[0].node.name.value in type_.fields
-        )
-        return {word.on for word in found if isinstance(word, words.One) and word.target == "id"}
 
     def constant(self, type_: Any, value: Any, details: Details) -> str:
         """The text of data that is known now."""
