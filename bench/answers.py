@@ -28,7 +28,7 @@ def canonical(name: str, answer: Any) -> Any:
             return [row["score"] for row in data["recommendedNeeds"]]
         case "Q6" | "Q7":
             return [edge["node"]["id"] for edge in data["needs"]["edges"]]
-        case "Q3":
+        case "Q3" | "Q3A":
             return [month(row) for row in listed(data["fundMonths"])]
     made = data["needClaim"].get("commitment") or data["needClaim"]
     if "quantity" not in made:

@@ -63,6 +63,7 @@ class Subjects:
 
     staff: Claims
     reporter: Claims
+    auditor: Claims
     volunteer: Claims
     drawn: list[Claims]
     """Volunteers, in no order that the database knows."""
@@ -120,8 +121,8 @@ def subjects(url: str) -> Subjects:
 async def _subjects(url: str) -> Subjects:
     connection = await asyncpg.connect(url)
     try:
-        who = [await account(connection, slug) for slug in ("community-staff", "fund-reporter", "volunteer")]
-        staff, reporter, volunteer = (claims for claims in who if claims is not None)
+        who = [await account(connection, slug) for slug in ("community-staff", "fund-reporter", "auditor", "volunteer")]
+        staff, reporter, auditor, volunteer = (claims for claims in who if claims is not None)
         community = await connection.fetchval(COMMUNITY, staff.membership)
         foundation = await connection.fetchval(FOUNDATION, reporter.membership)
         needs = [row["id"] for row in await connection.fetch(NEEDS, community)]
@@ -147,6 +148,7 @@ async def _subjects(url: str) -> Subjects:
     return Subjects(
         staff=staff,
         reporter=reporter,
+        auditor=auditor,
         volunteer=volunteer,
         drawn=drawn,
         community=community,

@@ -100,21 +100,29 @@ Q2V = q2(
 ).replace("$5", "$3")
 """What a volunteer sees: of commitments his own, and grids while he serves."""
 
-Q3 = bytes_of(f"""
+
+def q3(whose: str) -> str:
+    """Twelve months of some funds."""
+    return bytes_of(f"""
 (SELECT '{{"data":{{"fundMonths":[' || coalesce(string_agg(
     '{{"month":"' || q.month || '","received":' || {YUAN.format("q.received")} || ',"spent":' || {YUAN.format("q.spent")}
         || ',"closing":' || {YUAN.format("q.closing")} || ',"donationCount":' || q.gifts
         || ',"fund":{{"name":' || q.fund || '}}}}',
-    ',' ORDER BY q.name, q.id, q.month), '') || ']}}}}'
+    ',' ORDER BY q.place), '') || ']}}}}'
 FROM (
-    SELECT f.id, f.name, f.fund, f.month, coalesce(m.received_fen, 0) AS received,
+    SELECT f.place, f.fund, f.month, coalesce(m.received_fen, 0) AS received,
         coalesce(m.spent_fen, 0) AS spent, coalesce(m.gift_count, 0) AS gifts,
         coalesce(m.closing_fen, (SELECT b.closing_fen FROM fund_month b WHERE b.fund_id = f.id AND b.month < f.month
             ORDER BY b.month DESC LIMIT 1), 0) AS closing
-    FROM (SELECT f.id, f.name, to_json(f.name)::text AS fund, ($1::date + make_interval(months => n))::date AS month
-        FROM fund f, generate_series(0, {MONTHS_AT_MOST - 1}) n WHERE f.organization_id = $3 AND n < $2 OFFSET 0) f
+    FROM (SELECT f.id, f.fund, f.place * {MONTHS_AT_MOST} + n AS place, ($1::date + make_interval(months => n))::date AS month
+        FROM (SELECT id, to_json(name)::text AS fund, row_number() OVER (ORDER BY name, id) AS place FROM fund f WHERE {whose}) f,
+            generate_series(0, {MONTHS_AT_MOST - 1}) n WHERE n < $2 OFFSET 0) f
     LEFT JOIN fund_month m ON m.fund_id = f.id AND m.month = f.month
 ) q)""")
+
+
+Q3 = q3("f.organization_id = $3")
+Q3A = q3("true")
 """The series has a length that the planner knows: it would otherwise plan anew at each run."""
 
 CLAIMED = CLAIM.for_role(Role.VOLUNTEER)
@@ -155,6 +163,8 @@ def arguments(path: str, given: dict[str, Any], actor: Actor, now: Any) -> tuple
             return Q2V, (UUID(given["community"][9:]), actor.person, now)
         case "/Q3":
             return Q3, (date.fromisoformat(given["from"]), given["months"], actor.organization)
+        case "/Q3A":
+            return Q3A, (date.fromisoformat(given["from"]), given["months"])
     values = {
         **CLAIMED.constants,
         "need": UUID(given["id"][5:]),

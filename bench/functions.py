@@ -47,7 +47,7 @@ LANGUAGE sql STABLE AS $$
     CROSS JOIN generate_series(since::timestamp, since::timestamp + make_interval(months => months - 1),
         interval '1 month') s (at)
     LEFT JOIN fund_month m ON m.fund_id = f.id AND m.month = s.at::date
-    WHERE f.organization_id = organization
+    WHERE organization IS NULL OR f.organization_id = organization
     ORDER BY f.name, f.id, s.at
 $$;
 CREATE FUNCTION claim_need(need uuid, quantity integer, person uuid) RETURNS commitment LANGUAGE sql VOLATILE AS $$

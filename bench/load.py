@@ -105,14 +105,14 @@ def run(
 
 
 def cpu(process: psutil.Process) -> float:
-    """Seconds of CPU that a process and its children have used."""
+    """Seconds of CPU that a process and its children have used, those that have ended among them."""
     total = 0.0
     for one in [process, *process.children(recursive=True)]:
         try:
             times = one.cpu_times()
         except psutil.NoSuchProcess:
             continue
-        total += times.user + times.system
+        total += times.user + times.system + times.children_user + times.children_system
     return total
 
 

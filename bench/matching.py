@@ -3,6 +3,7 @@
 generate SIZE SEED OUT.npz      S (1,000 needs), M (30,000), L (300,000) or a number
 solve INST.npz OUT.npz [SECONDS]
 check INST.npz SOLUTION.npz     exit 0 if the plan breaks no rule
+assign COSTS.txt [OUT.npz]      a plain assignment as OR-Library publishes them: how many, then what each pair costs
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 
 from bench.matching_instances import generate
 from bench.matching_verifier import verify
-from models.exchange.matching import Assignment, Instance, Needs, Providers, Windows, greedy, solve
+from models.exchange.matching import Assignment, Instance, Needs, Providers, Weights, Windows, greedy, solve
 
 SIZES = {"S": 1_000, "M": 30_000, "L": 300_000}
 
@@ -44,6 +45,42 @@ def instance_of(given: dict[str, Any]) -> Instance:
     needs = [*(given[n + name] for name in names), given["n_prev"][:, None]]
     providers = [*(given[v + name] for name in theirs), np.arange(len(given["v_W"]))]
     return Instance(Needs(*needs), Providers(*providers), Windows(given["w_v"], given["w_s"], given["w_e"]))
+
+
+def instance_of_costs(costs: Any) -> Instance:
+    """A round in which everybody may do one of the tasks, all at one time, and what counts is the sum of (N, P) costs.
+
+    The base is more than any plan's costs, so that as many tasks are done as can be.
+    """
+    costs = np.asarray(costs, np.int64)
+    tasks, people = costs.shape
+    worth = costs.max(initial=0) - costs
+    base = int(worth.max(initial=0)) * max(1, min(tasks, people)) + 1
+    zero, one, no, yes = (
+        np.zeros(tasks, np.int64),
+        np.ones(people, np.int64),
+        np.zeros(tasks, bool),
+        np.ones((people, 1)),
+    )
+    once = np.full((tasks, 1), -1)
+    needs = Needs(
+        np.zeros((tasks, 2)), zero, zero, no, zero + 1, zero + 1, zero, no, zero, zero + 60, zero[:, None], once
+    )
+    able = (yes.astype(bool), yes.astype(bool))
+    providers = Providers(
+        np.zeros((people, 2)), *able, one * 0, one * 0, one * 1.0, one * 1.0, one * 0.0, one, one, one
+    )
+    windows = Windows(np.arange(people), one * 0, one * 60)
+    return Instance(needs, providers, windows, weights=Weights(base=(base, base, base, base)), worth=worth)
+
+
+def costs_of(path: str) -> Any:
+    """An assignment problem of OR-Library: n, then n rows of n costs. Raises ValueError where they are not as many."""
+    numbers = np.array(Path(path).read_text("ascii").split(), np.int64)
+    size = int(numbers[0]) if len(numbers) else 0
+    if len(numbers) != size * size + 1 or size < 1:
+        raise ValueError(f"{path}: {size} tasks need {size * size} costs, and there are {len(numbers) - 1}")
+    return numbers[1:].reshape(size, size)
 
 
 def load(path: str) -> dict[str, Any]:
@@ -93,6 +130,14 @@ def main(arguments: list[str]) -> int:
             found = verify(load(path), theirs["n"], theirs["o"], theirs["v"])
             print(json.dumps(found))
             return 0 if found["ok"] else 1
+        case ["assign", path, *out]:
+            costs = costs_of(path)
+            began = time.process_time()
+            plan = solve(instance_of_costs(costs))
+            if out:
+                save(out[0], plan)
+            cost = int(costs[plan.need, plan.provider].sum())
+            print(json.dumps({"cost": cost, "tasks": len(plan.need), "cpu": round(time.process_time() - began, 2)}))
         case ["solve", path, out, *limit] | [path, out, *limit]:
             instance = instance_of(load(path))
             plan = solve(instance, seconds=float(limit[0]) if limit else seconds_for(instance.size[0]))

@@ -122,7 +122,7 @@ class Rounds:
                 if name in self.works[server]
             }
             agreed = answers.compare(name, given)
-            if name in ("Q2", "Q2V", "Q3", "Q4", "Q5", "Q6", "Q7") and not any(agreed):
+            if name in ("Q2", "Q2V", "Q3", "Q3A", "Q4", "Q5", "Q6", "Q7") and not any(agreed):
                 raise Trouble(f"{name} has an empty answer: nothing would be measured.")
 
     def _measure(self, running: dict[str, Server], tokens: dict[str, list[str]], n: int) -> None:

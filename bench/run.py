@@ -86,6 +86,7 @@ def _measured(plan: Plan, cluster: Cluster, template: str, settings: Settings, f
         "Q2": [staff],
         "Q2V": [volunteer],
         "Q3": [about.reporter],
+        "Q3A": [about.auditor],
         "Q4": [staff],
         "Q5": about.drawn,
         "Q6": [volunteer],

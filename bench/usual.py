@@ -34,7 +34,7 @@ import models.territory.visible  # noqa: F401  (what `seen` knows)
 from api.settings import Settings
 from bench.serving import App, opened, serve
 from models import clock
-from models.access import Actor, seen
+from models.access import Actor, Role, seen
 from models.exchange import rules
 from models.exchange import tables as exchange
 from models.exchange.kinds import Origin, Sensitivity
@@ -273,7 +273,9 @@ class Query:
         self, info: Asked, since: Annotated[date, strawberry.argument(name="from")], months: int
     ) -> list[FundMonth]:
         context = info.context
-        owned = select(funds.Fund).where(funds.Fund.organization_id == context.actor.organization)
+        owned = select(funds.Fund)
+        if context.actor.role is not Role.AUDITOR:
+            owned = owned.where(funds.Fund.organization_id == context.actor.organization)
         own = sorted(await context.rows(owned), key=lambda fund: (fund.name, fund.id))
         table = funds.FundMonth
         rolled = select(table).where(col(table.fund_id).in_([fund.id for fund in own])).order_by(col(table.month))

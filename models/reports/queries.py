@@ -6,6 +6,7 @@ caller leaves out is bound as NULL.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -62,14 +63,16 @@ def own_funds(view: Any, fund: Any) -> Any:
 
 def fund_months(view: Any, since: Any, months: Any) -> sa.Select[Any]:
     """The caller's funds, month by month from the month of `since` on, from the roll-up; quiet months included."""
-    fund, rolled, before = view.rows(Fund), view.rows(FundMonth), view.rows(FundMonth)
+    fund = view.rows(Fund, order=("name", "id"), where=lambda fund: own_funds(view, fund))
+    rolled, before = view.rows(FundMonth), view.rows(FundMonth)
     ahead = sa.values(sa.column("months", sa.Integer()), name="ahead", literal_binds=True).data(
         [(n,) for n in range(MONTHS_AT_MOST)]
     )  # not generate_series, of which the planner believes a thousand rows, and so would plan anew each time
     first = sa.cast(first_of(since), sa.TIMESTAMP())
     span = (
         sa.select(
-            sa.cast(first + sa.func.make_interval(sa.literal_column("0"), ahead.c.months), sa.Date()).label("month")
+            sa.cast(first + sa.func.make_interval(sa.literal_column("0"), ahead.c.months), sa.Date()).label("month"),
+            ahead.c.months,
         )
         .where(ahead.c.months < sa.func.greatest(sa.func.coalesce(months, 12), 1))
         .offset(sa.literal_column("0"))  # each month is reckoned once, not wherever it is read
@@ -99,8 +102,7 @@ def fund_months(view: Any, since: Any, months: Any) -> sa.Select[Any]:
                 rolled, sa.and_(rolled.c.fund_id == fund.c.id, rolled.c.month == month)
             )
         )
-        .where(own_funds(view, fund))
-        .order_by(fund.c.name, fund.c.id, month)
+        .order_by(fund.c.place * MONTHS_AT_MOST + span.c.months)  # one number: by name and id, then month
     )
 
 
@@ -382,9 +384,10 @@ class Looking:
     def __init__(self, viewer: Any, seen: Any) -> None:
         self.actor, self._seen = viewer, seen
 
-    def rows(self, of: Any) -> Any:
-        """A table's rows that he may see, as a FROM."""
+    def rows(self, of: Any, order: Sequence[str] = (), where: Callable[[Any], Any] | None = None) -> Any:
+        """A table's rows that he may see, as a FROM; `where` leaves some out; in an order each says its `place`."""
         source: sa.Table = of if isinstance(of, sa.Table) else table(of)
         alias = source.alias()
-        conditions = self._seen(alias, source.name, self.actor)
-        return sa.select(*alias.c).where(*conditions).subquery() if conditions else alias
+        conditions = (*self._seen(alias, source.name, self.actor), *((where(alias),) if where is not None else ()))
+        place = [sa.func.row_number().over(order_by=[alias.c[name] for name in order]).label("place")] if order else []
+        return sa.select(*alias.c, *place).where(*conditions).subquery() if conditions or place else alias

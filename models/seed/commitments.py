@@ -254,7 +254,7 @@ def _write(
             *(id, ask.id, supply.id if supply else None, by.id if by else None, None if by else who, who, worker),
             *(market.community.id, ask.area, ask.sensitivity, ask.about, qty, delivered, origin, status),
             *(claimed + HOLD_US, *slot, *times, rating, world.care(comment, ask.about), cancelled_by),
-            *(world.care(reason, ask.about), open_until, claimed),
+            *(world.care(reason, ask.about), open_until, claimed, None, None),
         )
     )
     if by is not None and times[0] is not None:

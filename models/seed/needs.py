@@ -17,6 +17,7 @@ from models.exchange.rules import ANSWER_DAYS, DUE_DAYS
 from models.exchange.states import NeedStatus
 from models.seed import words
 from models.seed.commitments import fail, promise, serve
+from models.seed.items import take_on
 from models.seed.market import SLOTS, Market, slot_number, slot_times
 from models.seed.people import Resident
 from models.seed.sheets import DAY, HOUR, MINUTE, day_number
@@ -85,6 +86,8 @@ class Ask:
     closed: int | None = None
     reason: str | None = None
     referred: str | None = None
+    result: str | None = None
+    """Of a livelihood item that is settled: what was done."""
 
     @property
     def about(self) -> UUID:
@@ -122,6 +125,7 @@ def trade(market: Market, offer_ranks: Iterable[int], need_ranks: Iterable[int])
             chain = linked or chain
         if ask.place >= 0 and ask.status in (*OPENED, N.CANCELLED) and ask.sensitivity is Sensitivity.NORMAL:
             spare.append(ask)
+        take_on(market, ask, rank)
         _write(market, ask, rank, linked)
     for number in range(left - (len(market.world.sheets["commitment"]) - before) if spare else 0):
         fail(market, market.world.one(spare), number)
@@ -268,6 +272,7 @@ def _write(market: Market, ask: Ask, rank: int, chain: Chain | None) -> None:
                 [] if ask.status in (N.SUBMITTED, N.DRAFT) else HINTS.get(ask.thing.category, []),
             ),
             *asked_for.row,
+            market.world.care(ask.result, about),
         )
     )
     if who is not None and not restricted and ask.status in (N.CLOSED, N.OPEN) and random() < 0.02:

@@ -56,6 +56,8 @@ class Lives:
     buildings: list[str] = dataclasses.field(default_factory=list)
     officers: list[UUID] = dataclasses.field(default_factory=list)
     staff: list[UUID] = dataclasses.field(default_factory=list)
+    secretary: UUID | None = None
+    """The secretary of its party unit, where he has an account."""
     workers: list[tuple[UUID, UUID]] = dataclasses.field(default_factory=list)
     """Each social worker's id and person."""
     residents: list[Resident] = dataclasses.field(default_factory=list)
@@ -90,6 +92,7 @@ def _workplace(world: World, community: Community, lives: Lives) -> None:
     if community.home:
         at = world.ago(700, 800)
         who = person(world, at, area=None, acts=True, role=Role.PARTY_SECRETARY, born=born(world, 40, 55))
+        lives.secretary = who
         membership(world, who, Role.PARTY_SECRETARY, at, area=community.code, account=True)
 
 

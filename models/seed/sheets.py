@@ -47,7 +47,7 @@ COLUMNS: dict[str, str] = {
     " community_id grid_id area unit qty_total qty_committed qty_delivered window_from window_to due_at answer_due_at"
     " urgency sensitivity gender_preference status reason referred_to reopened opened_at closed_at created_at"
     " assigned_to hints x y skill_code certificate language gender_required vulnerability duration_minutes rrule options"
-    " parent_id series_id",
+    " parent_id series_id result",
     "need_staff": "id need_id person_id named_at",
     "offer": "id no title note organization_id person_id kind category_id category_code unit qty_total qty_reserved"
     " qty_consumed window_from window_to service_areas area status reason created_at x y radius_km min_notice_minutes rrule"
@@ -56,7 +56,8 @@ COLUMNS: dict[str, str] = {
     "offer_occurrence": "id offer_id starts_at ends_at",
     "commitment": "id need_id offer_id organization_id person_id volunteer_person_id social_worker_id community_id area"
     " sensitivity subject_id qty qty_delivered origin status hold_until slot_from slot_to accepted_at confirmed_at"
-    " started_at delivered_at ended_at rating comment cancelled_by reason open_until created_at",
+    " started_at delivered_at ended_at rating comment cancelled_by reason open_until created_at party_unit_id"
+    " result",
     "contact_grant": "id viewer_person_id viewer_organization_id subject_id source_id since until for_staff",
     "booking": "person_id during commitment_id attendance_id created_at",
     "service_activity": "id title description organization_id category_id category_code community_id area starts_on"

@@ -80,6 +80,13 @@ THINGS: tuple[Thing, ...] = (
 LIVELIHOOD = _thing(
     "SAFETY", Unit.ITEM, 1, "楼道照明更换 单元门维修 休闲座椅加装 井盖松动处理", "民生实事认领", Kind.LIVELIHOOD_ITEM
 )
+RESULTS = {
+    "楼道照明更换": "三个单元的楼道灯已全部更换为声控灯，试用正常。",
+    "单元门维修": "单元门闭门器和门锁已更换，门禁恢复使用。",
+    "休闲座椅加装": "小区广场已加装座椅，并做了防腐处理。",
+    "井盖松动处理": "松动井盖已更换并加装防坠网，路面已平整。",
+}
+"""What was done, by what was asked."""
 CASH = _thing("POVERTY.LIVING_AID", Unit.HOUSEHOLD, 1, "临时生活救助申请 大病支出救助申请", "", Kind.CASH_AID)
 REFUSALS = ("不属于社区服务范围", "信息不完整，未能核实", "已由其他渠道解决")
 CANCELS = ("时间有变", "身体不适", "家中有事", "已自行解决")

@@ -20,6 +20,8 @@ from models.vault import Keys, Kind
 
 T = TypeVar("T")
 SEED = 2101
+UNITS_SINCE = 700
+"""Days for which there have been party units."""
 DENSITY = {
     "210102": 1.7,
     "210103": 1.7,
@@ -95,6 +97,8 @@ class World:
     """Needs that funds may pay for: id, category, community's code."""
     keys: dict[str, str] = dataclasses.field(default_factory=dict)
     """Sort keys that are known already."""
+    units: dict[str, UUID] = dataclasses.field(default_factory=dict)
+    """The ids of party units, by the code of their place."""
     counts: Counter[str] = dataclasses.field(default_factory=Counter)
     """How many of something there are so far, where every so many of them are to be different."""
 
@@ -122,6 +126,12 @@ class World:
     def care(self, words: str | None, subject: UUID) -> bytes | None:
         """Words that may speak of somebody's condition, sealed for him."""
         return None if words is None else self.vault.seal(Kind.CARE, words, subject)
+
+    def unit(self, code: str) -> UUID:
+        """The id of a place's party unit: the same whenever it is asked for."""
+        if code not in self.units:
+            self.units[code] = self.sheets.id("party_unit", self.now - UNITS_SINCE * DAY)
+        return self.units[code]
 
     def key(self, text: str) -> str:
         """A text's sort key."""

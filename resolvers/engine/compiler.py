@@ -10,7 +10,7 @@ Every alias of a table, wherever it is reached, gets the condition of `visible`.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -39,8 +39,10 @@ from resolvers.engine import handwritten, pages, plans, words
 from resolvers.engine.guard import correlated, covered
 from resolvers.engine.plans import NotCompilable, Plan
 from resolvers.engine.scope import Columns, From, Scope
-from resolvers.engine.text import TEXT, L, Parts, always, join, literal, or_null, scalar, text
+from resolvers.engine.text import TEXT, L, Parts, always, falls_with, join, literal, or_null, scalar, text
 
+JSON = "_json"
+"""Ends the name of a column that has another one's text as JSON."""
 DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]
 Details = list[FieldDetails]
 Seen = Callable[[Any, str, Any], tuple[Any, ...]]
@@ -85,15 +87,24 @@ class View:
         self.actor = compiler.asker
         self._compiler = compiler
 
-    def rows(self, table: Any) -> Any:
-        """A table's rows that the asker may see, as a FROM."""
+    def rows(self, table: Any, order: Sequence[str] = (), where: Callable[[Any], Any] | None = None) -> Any:
+        """A table's rows that the asker may see, as a FROM; `where`, of an alias of it, leaves some of them out.
+
+        With an order's columns each row has its `place` in it, from 1 on, and its texts are there as JSON, too: where few
+        rows stand in many lines each, these are sorted sooner by one number, and each text is written once.
+        """
         compiler = self._compiler
         source: sa.Table = table if isinstance(table, sa.Table) else table.__table__
         alias = compiler.alias(source)
-        conditions = compiler.seen(alias, source)
+        conditions = (*compiler.seen(alias, source), *((compiler.checked(where(alias)),) if where is not None else ()))
+        more = []
+        if order:
+            place = sa.func.row_number().over(order_by=[alias.c[name] for name in order])
+            texts = [c for c in alias.c if isinstance(c.type, sa.Text)]
+            more = [place.label("place"), *(text(sa.func.to_json(c)).label(c.key + JSON) for c in texts)]
         rows = alias
-        if conditions:
-            rows = sa.select(*alias.c).where(*conditions).subquery(compiler.name("v"))
+        if conditions or more:
+            rows = sa.select(*alias.c, *more).where(*conditions).subquery(compiler.name("v"))
             compiler.made.add(rows.name)
         compiler.handed[rows] = source
         return rows
@@ -214,6 +225,9 @@ class Compiler:
         match word:
             case words.Column():
                 column = getattr(scope.row, word.name)
+                written = getattr(scope.row, word.name + JSON, None)
+                if written is not None and named.name == "String":
+                    return self.leaf(field, [written], sure=False)
                 sure = scope.alias is not None and not getattr(column, "nullable", True) and always(field.type)
                 return self.leaf(field, scalar(field.type, column, _prefix(type_), strict=self.strict), sure)
             case words.Expression():
@@ -285,6 +299,8 @@ class Compiler:
         if word.present is None:
             return inner
         absent = self.absent(field)
+        if absent is None and any(falls_with(part, [columns[word.present]]) for part in inner):
+            return inner  # which is poison by itself
         present = columns[word.present].is_not(None)
         return [sa.case((present, join(inner)), else_=absent)]
 
@@ -318,11 +334,14 @@ class Compiler:
             if row is None
             else Scope(row, scope.source, scope.alias)
         )
-        inner = join(self.object(type_, details, related))
+        inner = self.object(type_, details, related)
         there = getattr(related.row, word.target).is_not(None)
+        absent = self.absent(field)
         if word.when is not None:
             there = sa.and_(there, self.checked(word.when(scope.row, self.view)))
-        return [sa.case((there, inner), else_=self.absent(field))]
+        elif absent is None and any(falls_with(part, list(related.row)) for part in inner):
+            return inner  # which is poison by itself
+        return [sa.case((there, join(inner)), else_=absent)]
 
     def variant(self, word: words.Variant, details: Details, scope: Scope) -> Parts:
         """The first of several references that leads to a row that may be seen."""

@@ -252,8 +252,9 @@ class _Page:
         selected = c.selection(self.type, self.details)
         names = {d[0].node.name.value for d in selected.values()}
         table = _table(self.item)
-        counted = self._rows(table, paged=False) if "totalCount" in names else None
-        if not names & {"edges", "pageInfo"}:
+        paged = names & {"edges", "pageInfo"}
+        counted = self._rows(table, paged=False) if "totalCount" in names or not paged else None
+        if not paged:  # where nothing is counted either, the filter's values are looked at all the same
             return self._object(self.type, self.details, {"totalCount": lambda _: self._total(counted)})
         self._page(table, self._more_wanted(selected))
         parts = self._object(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 
@@ -31,3 +31,6 @@ class Columns:
 
     def __init__(self, columns: Mapping[str, Any]) -> None:
         self.__dict__.update(columns)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.__dict__.values())

@@ -6,12 +6,14 @@ NULL is NULL: that is how a broken promise of "non-null" reaches the top (see `c
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
 from graphql import GraphQLEnumType, GraphQLInputType, GraphQLList, GraphQLNamedType, GraphQLNonNull, GraphQLOutputType
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import operators
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -71,6 +73,25 @@ def or_null(parts: Parts) -> Parts:
     if len(parts) == 1 and isinstance(parts[0], L):
         return parts
     return [sa.func.coalesce(join(parts), literal("null"), type_=TEXT)]
+
+
+STRICT = {"to_json", "to_char", "timezone", "encode"}
+"""Functions that are NULL where an argument is."""
+ARITHMETIC = {operators.add, operators.sub, operators.mul}
+
+
+def falls_with(e: Any, columns: Collection[Any]) -> bool:
+    """Whether an expression is certainly NULL where any one of some columns is, each of which it need not name."""
+    if any(e is column for column in columns):
+        return True
+    match e:
+        case sa.Cast():
+            return falls_with(e.clause, columns)
+        case sa.BinaryExpression() if e.operator in ARITHMETIC:
+            return falls_with(e.left, columns) or falls_with(e.right, columns)
+        case concat() | sa.Function() if e.name == "concat" or e.name in STRICT:
+            return any(falls_with(part, columns) for part in e.clauses)
+    return False
 
 
 NOT_JSON = ("'NaN'::float8", "'Infinity'::float8", "'-Infinity'::float8")

@@ -64,5 +64,6 @@ class OfferBatch(Node):
 class OfferBatchQuery:
     my_offer_batches: Connection[OfferBatch] = w.connection(
         order=(desc(offered.OfferBatch.sent_at),),
-        description="The batches of offers that the caller's organization sent, the newest first.",
+        description="The batches of offers that the caller's organization sent, the newest first. With the items of several "
+        "batches, say how many of each: `items(first: 20)`; one request may not ask for 500 of each of twenty batches.",
     )

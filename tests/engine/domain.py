@@ -284,6 +284,25 @@ def shifts(view: Any, at_least: Any) -> sa.Select[Any]:
 
 
 @strawberry.type
+class Turn:
+    """A row of a report in which one place stands in many lines: it is numbered, and its texts are written once."""
+
+    place: Place = w.one("place_id")
+    task: Task | None = w.one("task_id")
+    cost: Money = money("cost_fen")
+
+
+def turns(view: Any, beyond: Any) -> sa.Select[Any]:
+    tasks = view.rows(t.task)
+    places = view.rows(t.place, order=("name", "id"), where=lambda place: place.c.code > beyond)
+    return (
+        sa.select(places.c.id.label("place_id"), tasks.c.id.label("task_id"), tasks.c.cost_fen)
+        .select_from(places.join(tasks, tasks.c.place_id == places.c.id))
+        .order_by(places.c.place, tasks.c.id)
+    )
+
+
+@strawberry.type
 class KindInfo:
     kind: Kind = strawberry.field()
     said: str = strawberry.field()
@@ -320,6 +339,7 @@ class Query:
     tally: list[Tally] = w.report(tally, {"state": (State | None, None), "min_urgency": (int | None, None)}, size=12)
     busiest: list[Tally] = w.report(busiest, size=2)
     shifts: list[Shift] = w.report(shifts, {"at_least": (int, 30)}, size=12)
+    turns: list[Turn] = w.report(turns, {"beyond": (str, "")}, size=12)
     kinds: list[KindInfo] = w.constant(kinds, {"only": (Kind | None, None), "how_polite": (int, 0)})
 
 

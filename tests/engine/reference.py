@@ -398,12 +398,22 @@ def shifts(context: Context, row: Row, atLeast: int) -> list[Row]:
     return out
 
 
+@answers("Query.turns")
+def turns(context: Context, row: Row, beyond: str) -> list[Row]:
+    out = []
+    for place in ordered(context.table("place"), (("name", False), ("id", False))):
+        there = [x for x in context.table("task") if x["place_id"] == place["id"] and place["code"] > beyond]
+        for x in sorted(there, key=lambda x: x["id"]):
+            out.append({"place_id": place["id"], "task_id": x["id"], "fen": x["cost_fen"]})
+    return out
+
+
 @answers("Shift.pledge")
 def pledge_of_shift(context: Context, row: Row) -> Row | None:
     return context.get("pledge", row["pledge_id"])
 
 
-@answers("Tally.cost")
+@answers("Tally.cost", "Turn.cost")
 def tally_cost(context: Context, row: Row) -> Row:
     return money(row["fen"])
 
@@ -452,7 +462,7 @@ def parent(context: Context, row: Row) -> Row | None:
     return context.get("place", row["parent_id"])
 
 
-@answers("Team.place", "Tally.place")
+@answers("Team.place", "Tally.place", "Turn.place")
 def place(context: Context, row: Row) -> Row | None:
     return context.get("place", row["place_id"])
 
@@ -477,7 +487,7 @@ def pledging(context: Context, row: Row) -> Row | None:
     return context.get("person", row["person_id"])
 
 
-@answers("Pledge.task", "Shift.task")
+@answers("Pledge.task", "Shift.task", "Turn.task")
 def pledged_for(context: Context, row: Row) -> Row | None:
     return context.get("task", row["task_id"])
 

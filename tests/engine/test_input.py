@@ -61,6 +61,14 @@ async def test_values_in_filters(ask: Asking, given: Any, expected: str) -> None
         assert (await ask.standard(FILTERED, f={name: good[name]})).errors is None
 
 
+@pytest.mark.parametrize("selected", ["totalCount", "__typename", "edges @skip(if: true) { node { id } }"])
+async def test_values_in_filters_are_looked_at_whatever_is_selected(ask: Asking, selected: str) -> None:
+    text = f"query($f: TaskFilter) {{ tasks(filter: $f) {{ {selected} }} }}"
+    for _ in range(2):
+        assert (await ask.standard(text, f={"titleHas": "A"})).errors is None
+        assert await ask.errors(text, f={"titleHas": "\x00"}) == [(["tasks"], "BAD_INPUT")]
+
+
 @pytest.mark.parametrize(
     "variables",
     [

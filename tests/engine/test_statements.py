@@ -70,6 +70,7 @@ SHAPES = [
     ("{ tally { place { code } cost { amount } highest } }", {"task": 1}),
     # what a report has read by itself is not read again for what refers to it (who may see a pledge hangs on its task)
     ("{ shifts { minutes task { title label } pledge { at } person { label } } }", {"task": 2, "pledge": 1, "person": 1}),
+    ("{ turns { place { label code } task { title } cost { amount } } }", {"task": 1}),
 ]  # fmt: skip
 
 

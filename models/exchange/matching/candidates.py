@@ -75,6 +75,9 @@ def distance(instance: Instance, need: Ints, provider: Ints) -> Floats:
 
 def quality(instance: Instance, need: Ints, option: Ints, provider: Ints) -> Ints:
     """The score of each (need, option, provider) without the base: the terms in one order, cut to an integer."""
+    if instance.worth is not None:
+        known: Ints = instance.worth[need, provider]
+        return known
     needs, providers, weights = instance.needs, instance.providers, instance.weights
     category, gender = needs.category[need], needs.gender[need]
     with np.errstate(divide="ignore", invalid="ignore"):

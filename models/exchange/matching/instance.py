@@ -152,6 +152,8 @@ class Instance:
     """(R, 2) pairs of need and provider that must not meet: a household's own, who said "not me, please"."""
     weights: Weights = field(default_factory=Weights)
     bounds: Bounds | None = None
+    worth: Ints | None = None
+    """(N, P) what each provider is worth to each need, beside its base, where that is known otherwise: the score is not asked"""
 
     @property
     def size(self) -> tuple[int, int]:

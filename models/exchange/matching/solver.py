@@ -1,4 +1,6 @@
-"""A round, solved: candidates, then bids (large) or an integer programme (small), then blocks of neighbours exactly."""
+"""A round, solved: candidates, then bids (large) or an integer programme (small), then blocks of neighbours exactly.
+
+One in which tasks cannot get in each other's way is solved at once."""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ import numpy as np
 from models.exchange.matching.assignment import Assignment, Cancelled, Progress, Stage, Tell
 from models.exchange.matching.candidates import Candidates, candidates, live
 from models.exchange.matching.exact import block
+from models.exchange.matching.independent import independent, matched
 from models.exchange.matching.instance import Floats, Instance, Ints
 
 SMALL = 60_000
@@ -36,14 +39,16 @@ def solve(
     machine spoil the plan, but never more than twice as much wall time, but for bids that are in the making.
 
     `fairness` adds, for districts served worse than the city, up to that share (twice) of a need's base to its worth. Such
-    a plan is kept only if the worst district rises by it; what it costs in plain objective is not bounded. Small rounds without a limit are optimal.
+    a plan is kept only if the worst district rises by it; what it costs in plain objective is not bounded. Small rounds
+    without a limit are optimal, and so are those of up to 5,000 needs where everybody comes once at most.
     Raises Cancelled between two steps once `cancelled()` is true.
     """
     work = Work(instance, seconds, seed, progress, cancelled)
     if not len(work.given.provider):
         return work.answer()
-    work.begin(greedy_edges(work.instance, work.given, work.gain) if work.small else None)
-    if work.small and work.left() < 15:
+    if not work.independent:
+        work.begin(greedy_edges(work.instance, work.given, work.gain) if work.small else None)
+    if work.small and not work.independent and work.left() < 15:
         work.sketch()
     if fairness > 0:
         work.fair(fairness)
@@ -89,6 +94,7 @@ class Work:
         self.given = candidates(instance)
         self.plain = self.gain = gains(instance, self.given)
         self.small = len(self.given.provider) <= SMALL
+        self.independent = independent(instance, self.given)
         self.stage("candidates", 0.1)
 
     def left(self) -> float:
@@ -173,10 +179,10 @@ class Work:
             premium += fairness * np.clip((served.mean() - coverage) / max(0.02, served.mean() - coverage.min()), 0, 1)
             more = (premium[district] * base).astype(np.int64)
             self.gain = self.plain + more[self.given.rows() // self.options]
-            if not self.small:
-                self.begin(None)
-            else:
+            if self.small or self.independent:
                 self.polish()
+            else:
+                self.begin(None)
 
     def edges_need(self, edges: Ints) -> Ints:
         found: Ints = (np.searchsorted(self.given.begin, edges, side="right") - 1) // self.options
@@ -184,6 +190,10 @@ class Work:
 
     def polish(self) -> None:
         """Blocks of neighbours, each exactly, the rest where it is: never worse; until the time is over or all are done."""
+        if self.independent:
+            self.edges = matched(self.instance, self.given, self.gain)
+            self.stage("assignment", 0.95)
+            return
         needs = self.instance.needs
         everybody = np.flatnonzero(np.diff(self.given.begin).reshape(-1, self.options).sum(1) > 0)
         size = len(everybody)
