@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import re
 import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator
@@ -47,14 +46,24 @@ Way = tuple[int, ...]
 
 
 @functools.cache
-def _simplified() -> dict[str, str]:
-    """Each traditional character's simplified one: characters, not phrases, so that positions stay what they are."""
-    # what is one character for one, in one table of the package's file: to import it and read all would take 12 MB
+def _traditional() -> bytes:
+    """Pairs of `"陪診": "陪诊"`, of zhconv's file: to import the package and read all would take 12 MB."""
     package = find_spec("zhconv")
     assert package is not None and package.origin is not None
-    text = Path(package.origin).with_name("zhcdict.json").read_text("utf-8")
-    begin = text.index("{", text.index('"zh2Hans"'))
-    return dict(re.findall(r'"(.)": ?"(.)"', text[begin : text.index("}", begin)]))
+    whole = Path(package.origin).with_name("zhcdict.json").read_bytes()
+    begin = whole.index(b"{", whole.index(b'"zh2Hans"'))
+    return whole[begin : whole.index(b"}", begin)]
+
+
+def _simplified(letter: str) -> str:
+    """A traditional character's simplified one: characters, not phrases, so that positions stay what they are."""
+    key = f'"{letter}":'.encode(errors="surrogatepass")
+    begin = _traditional().find(key) if letter > "\x7f" else -1
+    if begin < 0:
+        return letter
+    begin = _traditional().index(b'"', begin + len(key)) + 1
+    found = _traditional()[begin : _traditional().index(b'"', begin)].decode()
+    return found if len(found) == 1 else letter
 
 
 @functools.lru_cache(maxsize=20_000)
@@ -65,7 +74,7 @@ def plain(character: str) -> str:
         kind = unicodedata.category(letter)
         if kind in ("Cf", "Mn", "Me"):
             continue
-        out += _simplified().get(letter, letter) if kind[0] in "LNS" or kind == "Mc" else " "
+        out += _simplified(letter) if kind[0] in "LNS" or kind == "Mc" else " "
     return out
 
 
