@@ -12,7 +12,7 @@ import dataclasses
 import enum
 import functools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -110,14 +110,18 @@ class Sight:
         self.actor = reader.asker
         self._reader = reader
 
-    def rows(self, table: Any) -> Any:
+    def rows(self, table: Any, order: Sequence[str] = (), where: Callable[[Any], Any] | None = None) -> Any:
         reader = self._reader
         source: sa.Table = table if isinstance(table, sa.Table) else table.__table__
         conditions = reader.rules.seen(alias_of(source, "probe"), source.name, self.actor)
         alias = reader.called(source, (SEEN if conditions else "") + source.name)
         if any(truth(c, reader.empty) is False for c in conditions):
             reader.empty.add(alias.name)
-        return alias
+        if not order and where is None:
+            return alias
+        place = sa.func.row_number().over(order_by=[alias.c[name] for name in order]).label("place")
+        some = sa.select(*alias.c, place).where(*((where(alias),) if where is not None else ()))
+        return some.subquery(f"some_{alias.name}")
 
 
 def written(expression: Any, base: Any = None) -> str:
