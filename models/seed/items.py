@@ -35,7 +35,7 @@ def take_on(market: Market, ask: Ask, rank: int) -> None:
     if not settled and chance() >= TAKEN_ON:
         return
     taken = ask.opened + int((1 + 20 * chance()) * HOUR)
-    accepted = taken + int(chance() * HOLD_US) - MINUTE
+    accepted = taken + MINUTE + int(chance() * (HOLD_US - 2 * MINUTE))
     confirmed = accepted + int((1 + 5 * chance()) * HOUR)
     done = confirmed + int((2 + 9 * chance()) * DAY) if settled else None
     ended = None if done is None else done + int((1 + 40 * chance()) * HOUR)

@@ -41,8 +41,8 @@ from resolvers.engine.plans import NotCompilable, Plan
 from resolvers.engine.scope import Columns, From, Scope
 from resolvers.engine.text import TEXT, L, Parts, always, falls_with, join, literal, or_null, scalar, text
 
-JSON = "_json"
-"""Ends the name of a column that has another one's text as JSON."""
+JSON = " json"
+"""Ends the name of a column that has another one's text as JSON: no table's column is called so."""
 DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]
 Details = list[FieldDetails]
 Seen = Callable[[Any, str, Any], tuple[Any, ...]]
@@ -99,6 +99,7 @@ class View:
         conditions = (*compiler.seen(alias, source), *((compiler.checked(where(alias)),) if where is not None else ()))
         more = []
         if order:
+            assert "place" not in alias.c, f"{source.name} has a place of its own"
             place = sa.func.row_number().over(order_by=[alias.c[name] for name in order])
             texts = [c for c in alias.c if isinstance(c.type, sa.Text)]
             more = [place.label("place"), *(text(sa.func.to_json(c)).label(c.key + JSON) for c in texts)]
