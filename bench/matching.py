@@ -50,11 +50,13 @@ def instance_of(given: dict[str, Any]) -> Instance:
 def instance_of_costs(costs: Any) -> Instance:
     """A round in which everybody may do one of the tasks, all at one time, and what counts is the sum of (N, P) costs.
 
-    The base is more than any plan's costs, so that as many tasks are done as can be.
+    The base is more than any plan's costs, so that as many tasks are done as can be. Raises ValueError for costs too far apart.
     """
     costs = np.asarray(costs, np.int64)
     tasks, people = costs.shape
     worth = costs.max(initial=0) - costs
+    if worth.max(initial=0) >= 2**31:
+        raise ValueError("costs differ by 2,147,483,648 or more")
     base = int(worth.max(initial=0)) * max(1, min(tasks, people)) + 1
     zero, one, no, yes = (
         np.zeros(tasks, np.int64),

@@ -25,14 +25,14 @@ TAKEN_ON, UNIT = 0.5, 0.6
 """Share of the open items that somebody has taken on; of the accounts' community's, how many its party unit takes on."""
 
 
-def take_on(market: Market, ask: Ask, rank: int) -> None:
+def take_on(market: Market, ask: Ask, rank: int, *, surely: bool = False) -> None:
     """Settles items that are old, which never expire, and has somebody take on some of those that are open."""
     if ask.thing.kind is not Kind.LIVELIHOOD_ITEM or ask.status not in (N.OPEN, N.EXPIRED):
         return
     draw = random.Random(f"{SEED} items {rank}")
     chance, world, lives = draw.random, market.world, market.lives
     settled = ask.status is N.EXPIRED
-    if not settled and chance() >= TAKEN_ON:
+    if not settled and not surely and chance() >= TAKEN_ON:
         return
     taken = ask.opened + int((1 + 20 * chance()) * HOUR)
     accepted = taken + MINUTE + int(chance() * (HOLD_US - 2 * MINUTE))
@@ -42,7 +42,7 @@ def take_on(market: Market, ask: Ask, rank: int) -> None:
     if (ended or confirmed) >= world.now:
         return
     unit, who = None, lives.volunteers[int(chance() * len(lives.volunteers))]
-    if lives.secretary is not None and chance() < UNIT:
+    if lives.secretary is not None and (surely or chance() < UNIT):
         unit, who = world.unit(market.community.code), lives.secretary
     ask.committed = ask.total
     if ended is not None:

@@ -7,6 +7,7 @@ the community's answer.
 from __future__ import annotations
 
 import dataclasses
+import random
 from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
@@ -23,6 +24,7 @@ from models.seed.people import Resident
 from models.seed.sheets import DAY, HOUR, MINUTE, day_number
 from models.seed.supplies import supply, write_offers
 from models.seed.wants import Chain, chained, wants
+from models.seed.world import SEED
 from models.vault import NO_ONE
 from models.working_days import after_working_days
 
@@ -54,6 +56,9 @@ HINTS = {
 }
 """What the community tells whoever helps, by category."""
 WISHES = ("上午方便", "下午方便", "请提前联系", "家有老人，请轻声")
+HOME_ITEMS = ((90, -30, True), (60, -14, True), (20, 10, True), (16, 25, True), (12, 18, False), (45, -3, False))
+"""Of each livelihood item that the accounts' community has besides: how many days ago it came, in how many it is due (or was),
+and whether somebody took it on."""
 MINE_AT_MOST = 24
 """How many needs the resident's account has asked for."""
 
@@ -129,7 +134,30 @@ def trade(market: Market, offer_ranks: Iterable[int], need_ranks: Iterable[int])
         _write(market, ask, rank, linked)
     for number in range(left - (len(market.world.sheets["commitment"]) - before) if spare else 0):
         fail(market, market.world.one(spare), number)
+    if market.community.home:
+        _home_items(market)
     write_offers(market)
+
+
+def _home_items(market: Market) -> None:
+    """Livelihood items of the accounts' community, beside its needs: settled, taken on, wanted, overdue. Nothing else moves
+    by them, since they have a chance of their own."""
+    world, lives, rng = market.world, market.lives, market.world.rng
+    world.rng = random.Random(f"{SEED} home items")
+    for place, (days, due, taken) in enumerate(HOME_ITEMS):
+        created = world.now - days * DAY - place * HOUR
+        grid = place % len(lives.grids)
+        title = words.LIVELIHOOD.needs[place % len(words.LIVELIHOOD.needs)]
+        settled = taken and due < 0
+        ask = Ask(
+            *(world.sheets.id("need", created), N.EXPIRED if settled else N.OPEN, -1, words.LIVELIHOOD, title, created),
+            *(created + DAY, world.now + due * DAY, 1, grid, lives.grids[grid][1], None),
+            *(lives.officers[grid], SubmittedVia.GRID),
+        )
+        if taken:
+            take_on(market, ask, world.scale.needs + place, surely=True)
+        _write(market, ask, world.scale.needs + place, None)
+    world.rng = rng
 
 
 def _ask(market: Market, rank: int, mine: int) -> Ask:

@@ -81,7 +81,7 @@ ARITHMETIC = {operators.add, operators.sub, operators.mul}
 
 
 def falls_with(e: Any, columns: Collection[Any]) -> bool:
-    """Whether an expression is certainly NULL where any one of some columns is, each of which it need not name."""
+    """Whether an expression is certainly NULL where all of some columns are, since it rests on one of them."""
     if any(e is column for column in columns):
         return True
     match e:
@@ -89,7 +89,9 @@ def falls_with(e: Any, columns: Collection[Any]) -> bool:
             return falls_with(e.clause, columns)
         case sa.BinaryExpression() if e.operator in ARITHMETIC:
             return falls_with(e.left, columns) or falls_with(e.right, columns)
-        case concat() | sa.Function() if e.name == "concat" or e.name in STRICT:
+        case concat():
+            return any(falls_with(part, columns) for part in e.clauses)
+        case sa.Function() if e.name in STRICT:  # not PostgreSQL's own concat, which passes NULLs over
             return any(falls_with(part, columns) for part in e.clauses)
     return False
 

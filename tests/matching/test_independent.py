@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from scipy.optimize import linear_sum_assignment
 
 from bench.matching import costs_of, instance_of, instance_of_costs, main
 from bench.matching_verifier import verify
+from models.exchange.matching import independent as of_independent
 from models.exchange.matching import solve
 from models.exchange.matching.candidates import candidates
 from models.exchange.matching.exact import block
@@ -56,6 +58,24 @@ def test_it_is_worth_what_the_integer_programme_finds(seed: int) -> None:
     assert plan.objective == gain[edges].sum()
     assert {stage.name for stage in plan.stages} == {"candidates", "assignment", "done"}
     assert verify(columns, plan.need, plan.option, plan.provider)["ok"]
+
+
+def test_teams_with_room_for_everything_and_teams_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A team with a place for each task, and one that has to choose; too many pairs of a task and a place, and it bids."""
+    costs = np.random.default_rng(5).integers(0, 100, (30, 2))
+    plain = instance_of_costs(costs)
+    caps = np.array([40, 4])
+    teams = replace(plain, providers=replace(plain.providers, weekly_cap=caps, parallel=caps))
+    plan = solve(teams)
+    by = np.bincount(plan.provider, minlength=2)
+    gain = np.sort(costs[:, 0] - costs[:, 1])[-4:].clip(min=0).sum()  # the four that the second does cheaper
+    assert len(plan.need) == 30 and by[1] <= 4
+    assert costs[plan.need, plan.provider].sum() == costs[:, 0].sum() - gain
+    given = candidates(teams)
+    monkeypatch.setattr(of_independent, "ENTRIES", 30 + 4 * 30 - 1)
+    assert not of_independent.independent(teams, given)
+    monkeypatch.setattr(of_independent, "ENTRIES", 30 + 4 * 30)
+    assert of_independent.independent(teams, given)
 
 
 @pytest.mark.parametrize(

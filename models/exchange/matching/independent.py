@@ -14,8 +14,8 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from models.exchange.matching.candidates import Candidates
 from models.exchange.matching.instance import Instance, Ints
 
-NEEDS = 5_000
-"""Beyond so many paths take long, and cannot be stopped half way: larger rounds bid."""
+NEEDS, ENTRIES = 5_000, 3_000_000
+"""Beyond so many needs, or pairs of an edge and a place, paths take long, and cannot be stopped half way: such rounds bid."""
 
 
 def independent(instance: Instance, given: Candidates) -> bool:
@@ -27,7 +27,9 @@ def independent(instance: Instance, given: Candidates) -> bool:
     held = np.bincount(instance.busy.provider, minlength=instance.size[1])[who]
     cap, parallel = people.weekly_cap[who], people.parallel[who]
     apart = (cap <= 1) | ((parallel > 1) & (cap + held <= parallel))
-    return count <= NEEDS and bool((wanted == 1).all() and apart.all())
+    degree = np.bincount(given.provider, minlength=instance.size[1])[who]
+    entries = int(np.where(cap >= degree, degree, cap * degree).sum())
+    return count <= NEEDS and entries <= ENTRIES and bool((wanted == 1).all() and apart.all())
 
 
 def matched(instance: Instance, given: Candidates, gain: Ints) -> Ints:
@@ -41,11 +43,16 @@ def matched(instance: Instance, given: Candidates, gain: Ints) -> Ints:
 
     wanted, row = np.unique(need[edges], return_inverse=True)
     who, place, degree = np.unique(provider[edges], return_inverse=True, return_counts=True)
-    places = np.minimum(instance.providers.weekly_cap[who], degree)
+    cap = instance.providers.weekly_cap[who]
+    places = np.minimum(cap, degree)
     begin = np.cumsum(places) - places
-    count = places[place]
+    ample = (cap >= degree)[place]  # with a place for each of his edges, each has its own; else any of them will do
+    count = np.where(ample, 1, places[place])
     edge = np.repeat(np.arange(len(edges)), count)
-    column = np.repeat(begin[place] - np.cumsum(count) + count, count) + np.arange(len(edge))
+    within = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count)
+    rank = np.empty(len(edges), np.int64)
+    rank[np.argsort(place, kind="stable")] = np.arange(len(edges)) - np.repeat(np.cumsum(degree) - degree, degree)
+    column = begin[place][edge] + np.where(ample[edge], rank[edge], within)
     # a column of its own for each need says that nobody comes; no weight may be 0, so all are one more
     nobody = int(places.sum()) + np.arange(len(wanted))
     weights = csr_array(
