@@ -24,7 +24,7 @@ from sqlalchemy.sql import elements, operators, selectable
 from models.access import Role
 from models.tables import METADATA
 from resolvers.engine import words
-from resolvers.engine.compiler import DIALECT, Compiler, Operation
+from resolvers.engine.compiler import DIALECT, Compiler, Operation, place_in
 from resolvers.engine.engine import Engine
 from resolvers.engine.guard import correlated
 from resolvers.engine.scope import Columns
@@ -119,8 +119,7 @@ class Sight:
             reader.empty.add(alias.name)
         if not order and where is None:
             return alias
-        place = sa.func.row_number().over(order_by=[alias.c[name] for name in order]).label("place")
-        some = sa.select(*alias.c, place).where(*((where(alias),) if where is not None else ()))
+        some = sa.select(*alias.c, place_in(alias, order)).where(*((where(alias),) if where is not None else ()))
         return some.subquery(f"some_{alias.name}")
 
 

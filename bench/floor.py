@@ -102,7 +102,7 @@ Q2V = q2(
 
 
 def q3(whose: str) -> str:
-    """Twelve months of some funds."""
+    """Twelve months of some funds. The series has a length that the planner knows: it would plan anew at each run else."""
     return bytes_of(f"""
 (SELECT '{{"data":{{"fundMonths":[' || coalesce(string_agg(
     '{{"month":"' || q.month || '","received":' || {YUAN.format("q.received")} || ',"spent":' || {YUAN.format("q.spent")}
@@ -123,7 +123,6 @@ FROM (
 
 Q3 = q3("f.organization_id = $3")
 Q3A = q3("true")
-"""The series has a length that the planner knows: it would otherwise plan anew at each run."""
 
 CLAIMED = CLAIM.for_role(Role.VOLUNTEER)
 LEFT = """h.qty_total - h.qty_committed + CASE WHEN h.qty_committed > h.qty_delivered

@@ -58,19 +58,13 @@ def instance_of_costs(costs: Any) -> Instance:
     if worth.max(initial=0) >= 2**31:
         raise ValueError("costs differ by 2,147,483,648 or more")
     base = int(worth.max(initial=0)) * max(1, min(tasks, people)) + 1
-    zero, one, no, yes = (
-        np.zeros(tasks, np.int64),
-        np.ones(people, np.int64),
-        np.zeros(tasks, bool),
-        np.ones((people, 1)),
-    )
-    once = np.full((tasks, 1), -1)
+    zero, one, no = np.zeros(tasks, np.int64), np.ones(people, np.int64), np.zeros(tasks, bool)
+    before, able = np.full((tasks, 1), -1), np.ones((people, 1), bool)
     needs = Needs(
-        np.zeros((tasks, 2)), zero, zero, no, zero + 1, zero + 1, zero, no, zero, zero + 60, zero[:, None], once
+        np.zeros((tasks, 2)), zero, zero, no, zero + 1, zero + 1, zero, no, zero, zero + 60, zero[:, None], before
     )
-    able = (yes.astype(bool), yes.astype(bool))
     providers = Providers(
-        np.zeros((people, 2)), *able, one * 0, one * 0, one * 1.0, one * 1.0, one * 0.0, one, one, one
+        np.zeros((people, 2)), able, able, one * 0, one * 0, one * 1.0, one * 1.0, one * 0.0, one, one, one
     )
     windows = Windows(np.arange(people), one * 0, one * 60)
     return Instance(needs, providers, windows, weights=Weights(base=(base, base, base, base)), worth=worth)

@@ -80,6 +80,11 @@ class Asker:
         return self._compiler.bind(("asker", name), self._compiler.rules.viewer[name], plans.asker(name))
 
 
+def place_in(alias: Any, order: Sequence[str]) -> Any:
+    """A row's `place` in an order of its columns, from 1 on."""
+    return sa.func.row_number().over(order_by=[alias.c[name] for name in order]).label("place")
+
+
 class View:
     """What a hand-written expression may look at: who asks, and rows that he may see."""
 
@@ -100,9 +105,8 @@ class View:
         more = []
         if order:
             assert "place" not in alias.c, f"{source.name} has a place of its own"
-            place = sa.func.row_number().over(order_by=[alias.c[name] for name in order])
             texts = [c for c in alias.c if isinstance(c.type, sa.Text)]
-            more = [place.label("place"), *(text(sa.func.to_json(c)).label(c.key + JSON) for c in texts)]
+            more = [place_in(alias, order), *(text(sa.func.to_json(c)).label(c.key + JSON) for c in texts)]
         rows = alias
         if conditions or more:
             rows = sa.select(*alias.c, *more).where(*conditions).subquery(compiler.name("v"))
@@ -530,4 +534,4 @@ def _prefix(type_: GraphQLObjectType) -> str | None:
     return entity.prefix if entity is not None else None
 
 
-__all__ = ["TEXT", "Compiler", "Operation", "Rules"]
+__all__ = ["TEXT", "Compiler", "Operation", "Rules", "place_in"]

@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.matching import instance_of
 from bench.matching_verifier import verify
-from models.exchange.matching import Instance
+from models.exchange.matching import Instance, solve
 
 
 def arrays(seed: int, needs: int, people: int) -> dict[str, Any]:
@@ -71,6 +71,13 @@ def best_of_all(given: dict[str, Any]) -> int:
             if found["ok"]:
                 best = max(best, found["obj"])
     return best
+
+
+def as_good_as_can_be(given: dict[str, Any], instance: Instance) -> None:
+    """Looks that a tiny round's plan breaks no rule and is worth as much as the best of all."""
+    plan = solve(instance)
+    found = verify(given, plan.need, plan.option, plan.provider)
+    assert (found["ok"], found["obj"], plan.objective) == (True, best_of_all(given), found["obj"])
 
 
 def emptied(instance: Instance, *, windows: bool = False, needs: bool = False) -> Instance:

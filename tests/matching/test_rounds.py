@@ -26,7 +26,7 @@ from models.exchange.matching import (
     why_open,
 )
 from models.exchange.matching.candidates import quality
-from tests.matching.make import arrays, best_of_all, emptied, tiny
+from tests.matching.make import arrays, as_good_as_can_be, emptied, tiny
 
 SEEDS = st.integers(0, 10**6)
 HASHES = {
@@ -49,10 +49,7 @@ def test_the_instances_are_the_same_to_the_byte(needs: int, seed: int) -> None:
 @settings(max_examples=40, deadline=None)
 @given(SEEDS)
 def test_a_tiny_round_is_planned_as_well_as_can_be(seed: int) -> None:
-    columns, instance = tiny(seed)
-    plan = solve(instance)
-    found = verify(columns, plan.need, plan.option, plan.provider)
-    assert (found["ok"], found["obj"], plan.objective) == (True, best_of_all(columns), found["obj"])
+    as_good_as_can_be(*tiny(seed))
 
 
 @settings(max_examples=40, deadline=None)

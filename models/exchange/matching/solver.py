@@ -50,8 +50,8 @@ def solve(
         return work.answer()
     if not work.independent:
         work.begin(greedy_edges(work.instance, work.given, work.gain) if work.small else None)
-    if work.small and not work.independent and work.left() < 15:
-        work.sketch()
+        if work.small and work.left() < 15:
+            work.sketch()
     if fairness > 0:
         work.fair(fairness)
     else:
