@@ -24,8 +24,9 @@ from sqlalchemy.sql import elements, operators, selectable
 from models.access import Role
 from models.tables import METADATA
 from resolvers.engine import words
-from resolvers.engine.compiler import DIALECT, Compiler, Operation, place_in
+from resolvers.engine.compiler import Compiler, Operation, place_in
 from resolvers.engine.engine import Engine
+from resolvers.engine.fixed import DIALECT
 from resolvers.engine.guard import correlated
 from resolvers.engine.scope import Columns
 from resolvers.engine.text import sql_type

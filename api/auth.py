@@ -73,15 +73,18 @@ class Tokens:
         """
         if not authorization:
             return PUBLIC_ACTOR
-        if at is None and (known := self.at_hand(authorization, now)) is not None:
+        token = bearer(authorization)
+        if at is None and token is not None and (known := self.at_hand(token, now)) is not None:
             return known
-        return await self._look(_token(authorization), now, at)
+        if token is None or len(authorization) > LONGEST:
+            raise NotSignedIn("not a bearer token")
+        return await self._look(token, now, at)
 
-    def at_hand(self, authorization: str, now: datetime) -> Actor | None:
-        """Who sends this header, where that was looked up within the last minute and still stands."""
-        known = self._known.get(authorization[SCHEME:])
+    def at_hand(self, token: str, now: datetime) -> Actor | None:
+        """Who sends this token, where that was looked up within the last minute and still stands."""
+        known = self._known.get(token)
         if known is not None and now.timestamp() < known[1] and time.monotonic() < known[2]:
-            return known[0] if authorization[:SCHEME].lower() == "bearer " else None
+            return known[0]
         return None
 
     def knows(self, authorization: str) -> bool:
@@ -168,10 +171,10 @@ class Tokens:
 SCHEME = len("Bearer ")
 
 
-def _token(authorization: str) -> str:
-    """What a header has behind its scheme and one space. Raises NotSignedIn."""
-    if len(authorization) > LONGEST or authorization[:SCHEME].lower() != "bearer ":
-        raise NotSignedIn("not a bearer token")
+def bearer(authorization: str | None) -> str | None:
+    """What a header has behind the scheme Bearer and one space; None for another scheme."""
+    if authorization is None or authorization[:SCHEME].lower() != "bearer ":
+        return None
     return authorization[SCHEME:]
 
 

@@ -27,10 +27,11 @@ from api.live.places import Places
 from api.live.socket import Sockets
 from api.live.stream import Streams, told
 from api.log_bounds import named
-from api.means import Known, Means, media
+from api.means import Known, Means, headed, media
 from api.operations import Failed, Operations, parts
 from api.patience import Bounds
-from api.security import NOTHING, Cross
+from api.protocol import EXCHANGE, Exchange
+from api.security import Cross
 from api.uploads import PREFLIGHTED, Uploads, is_upload
 from api.watching import Gone
 from models import clock
@@ -42,6 +43,7 @@ MOST = 1_000_000
 GZIP_FROM = 1_000
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 WAL = b"x-wushe-wal"
+NONE: dict[str, Any] = {}
 
 
 class Caller(NamedTuple):
@@ -79,12 +81,13 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            app = self._graphql if scope["path"] == "/graphql" else self.pages
-            if scope["method"] == "POST" and app == self._graphql and not self.cross.origins:
+            graphql = scope["path"] == "/graphql"
+            if graphql and scope["method"] == "POST" and not self.cross.origins:
                 means = self.means.of(scope)
                 if means is not None:
                     await self._usual(means, scope, receive, send)
                     return
+            app = self._graphql if graphql else self.pages
             if self.cross.concerns(scope):
                 await self.cross.serve(app, scope, receive, send)
             else:
@@ -164,19 +167,21 @@ class Door:
         began = time.perf_counter()
         request_id = self._new_id()
         operations, databases = self.operations, self.databases
+        exchange: Exchange | None = scope.get("extensions", NONE).get(EXCHANGE)
         actor: Actor = PUBLIC_ACTOR
         wal: bytes | None = None
         after: int | None = None
         status = 200
         try:
             now = clock.now()
-            authorization = means.authorization
-            known = None if authorization is None else operations.tokens.at_hand(authorization, now)
-            actor = known or await operations.actor(authorization, None, means.address)
-            message = await receive()
-            body: bytes = message.get("body", b"")
-            if message.get("more_body") or len(body) > limits.FREE or message["type"] == "http.disconnect":
-                body = await _whole(message, receive)
+            token = means.token
+            known = None if token is None else operations.tokens.at_hand(token, now)
+            actor = known or await operations.actor(means.authorization, None, means.address)
+            there = None if exchange is None else exchange.whole()
+            body = await _whole(await receive(), receive) if there is None else there
+            if there is None or len(body) > limits.FREE:
+                if len(body) > MOST:
+                    raise Failed(errors.TOO_LARGE)
                 operations.weigh(actor, means.address, len(body))
                 actor = await operations.actor(means.authorization, None, means.address)
                 now = clock.now()
@@ -184,7 +189,7 @@ class Door:
             reads = databases.primary if not databases.replicas else await databases.reads(None)
             asked = operations.at_hand(given, actor, means.address, request_id, now, reads)
             if asked is not None:
-                answered = await operations.answer(*asked, receive, charged=True)
+                answered = await operations.read(*asked, receive)
                 body = answered if isinstance(answered, bytes) else operations.written(answered, request_id)
             else:
                 caller = Caller(actor, means.address, means.authorization, None)
@@ -197,7 +202,9 @@ class Door:
             return
         except BaseException as error:
             status, body, after = await self._failed(error, means.takes, actor, means.address, request_id)
-        await _send(send, means.gzip, status, body, means.media, request_id, wal, after)
+        plain = status == 200 and wal is None and after is None and not (means.gzip and len(body) >= GZIP_FROM)
+        if not plain or exchange is None or not exchange.answer(means.lines % request_id.encode(), body):
+            await _send(send, means.gzip, status, body, means.media, request_id, wal, after)
         metrics.ended("200" if status == 200 else str(status), began)
 
     async def _failed(
@@ -355,12 +362,7 @@ async def _send(
     wal: bytes | None,
     after: int | None,
 ) -> None:
-    out = [
-        (b"content-type", media),
-        (b"cache-control", b"no-store"),
-        (b"content-security-policy", NOTHING),
-        (b"x-request-id", request_id.encode()),
-    ]
+    out = headed(media, request_id.encode())
     if gzip and len(body) >= GZIP_FROM:
         packer = zlib.compressobj(1, zlib.DEFLATED, 31)
         body = packer.compress(body) + packer.flush()

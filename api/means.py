@@ -12,7 +12,10 @@ from api import strict
 from api.accept import SPEC, Accepted, accepted
 from api.address import FORWARDED, client_address
 from api.asgi import Scope
+from api.auth import bearer
 from api.operations import Failed
+from api.protocol import written
+from api.security import NOTHING
 
 PLAIN_TYPE = b"application/json; charset=utf-8"
 SPEC_TYPE = b"application/graphql-response+json; charset=utf-8"
@@ -33,11 +36,15 @@ class Means(NamedTuple):
     """What the headers of a plain request mean: JSON by POST, answered by JSON."""
 
     authorization: str | None
+    token: str | None
+    """The token that it has."""
     address: str | None
     takes: Accepted
     gzip: bool
     media: bytes
     """The media type of its answers."""
+    lines: bytes
+    """The headers of a plain answer, written; the request's name is put into them."""
 
 
 class Known:
@@ -60,19 +67,32 @@ class Known:
         takes = accepted(given.get(b"accept"))
         if takes.json is None or takes.prefers_events or not _is_json(given.get(b"content-type", b"")):
             return None
-        authorization = given.get(b"authorization")
+        sent = given.get(b"authorization")
+        authorization = None if sent is None else sent.decode("latin-1")
         means = Means(
-            None if authorization is None else authorization.decode("latin-1"),
+            authorization,
+            bearer(authorization),
             client_address(scope, self.proxies),
             takes,
             b"gzip" in given.get(b"accept-encoding", b""),
             media(takes),
+            written(headed(media(takes), b"%b")),
         )
         if sum(len(name) + len(value) for name, value in given.items()) <= LONGEST:
             if len(self._kept) >= MOST:
                 self._kept.clear()
             self._kept[key] = means
         return means
+
+
+def headed(media: bytes, request_id: bytes) -> list[tuple[bytes, bytes]]:
+    """What every answer of GraphQL has as headers."""
+    return [
+        (b"content-type", media),
+        (b"cache-control", b"no-store"),
+        (b"content-security-policy", NOTHING),
+        (b"x-request-id", request_id),
+    ]
 
 
 def media(takes: Accepted) -> bytes:

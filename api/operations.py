@@ -235,9 +235,26 @@ class Operations:
         """
         if not charged:
             await self.charge(context, document)
-        if document.kind is OperationType.MUTATION:
-            return await self.engine.answer(context, document)
-        answer = await self.watching.run(self.engine.answer(context, document), receive)
+        if document.kind is OperationType.QUERY:
+            return await self.read(context, document, receive)
+        return await self.engine.answer(context, document)
+
+    async def read(
+        self, context: Context, document: Document, receive: Receive | None = None
+    ) -> bytes | ExecutionResult:
+        """What a query answers whose cost was taken; what it read of others is on the audit log by then.
+
+        `receive`: as `answer` has it, which does this by itself.
+        """
+        watching = self.watching
+        me = watching.begin(receive)
+        try:
+            answer = await self.engine.query(context, document)
+        except asyncio.CancelledError:
+            watching.told(me)
+            raise
+        finally:
+            watching.end(me)
         if context.read or context.actor.role is Role.AUDITOR:
             await context.note_reading()
         return answer

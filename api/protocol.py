@@ -23,6 +23,8 @@ from api.asgi import Message, Scope
 NOTHING, HEAD, BODY, REST = "nothing", "head", "body", "rest"
 """What is being read of a connection: nothing, which is between two requests; a head; a body; or what is left of a body
 whose request was answered before it had come, which is thrown away."""
+EXCHANGE = "wushe.exchange"
+"""The extension of ASGI under which an application finds the `Exchange`: a body that is there, an answer that is whole."""
 QUEUED = 16
 """Requests that may wait behind the one that is answered."""
 
@@ -43,6 +45,9 @@ class Protocol(HttpToolsProtocol):
         """Bytes that have come of the body that is read, or of what is thrown away."""
         self.fed = self.loose = 0
         """Bytes of the newest piece; bytes that came since the last of which it is known what they are."""
+        self.came = self.since
+        """When the newest piece came."""
+        self._root = self.root_path.encode("ascii")
         self._paused = 0.0
         self.patience = patience.of(self)
 
@@ -62,6 +67,10 @@ class Protocol(HttpToolsProtocol):
     def read(self, what: str) -> None:
         """From now on this is read."""
         self.reading, self.since = what, time.monotonic()
+
+    def reads_on(self, what: str) -> None:
+        """In the newest piece this comes next."""
+        self.reading, self.since = what, self.came
 
     def pause(self) -> None:
         """Reads no more until `go_on`: what has come is not taken yet."""
@@ -89,6 +98,7 @@ class Protocol(HttpToolsProtocol):
             if self.heard > patience.REST_BYTES:
                 self.transport.abort()
             return
+        self.came = time.monotonic()
         self.fed = len(data)
         self.loose += self.fed
         try:
@@ -135,7 +145,7 @@ class Protocol(HttpToolsProtocol):
         self.expect_100_continue = False
         self.headers = []
         self.loose = 0
-        self.read(HEAD)
+        self.reads_on(HEAD)
 
     def on_headers_complete(self) -> None:
         parser, url = self.parser, self.url
@@ -161,7 +171,7 @@ class Protocol(HttpToolsProtocol):
             scope["http_version"] = version
         self.headers = []  # trailers are headers of nothing: nobody in front has looked at them
         self.heard = self.loose = 0
-        self.read(BODY)
+        self.reads_on(BODY)
         busy = self.limit_concurrency is not None and (
             len(self.connections) >= self.limit_concurrency or len(self.tasks) >= self.limit_concurrency
         )
@@ -183,7 +193,8 @@ class Protocol(HttpToolsProtocol):
 
     def _serve(self, exchange: Exchange, app: Any) -> None:
         self.serving = exchange
-        self._start_asgi_task(exchange, app)  # type: ignore[arg-type]  # it asks for `run_asgi` alone
+        exchange.task = self.loop.create_task(exchange.run_asgi(app))
+        self.tasks.add(exchange.task)
 
     def _scope(self, method: str, url: bytes) -> Scope:
         if b"?" in url or b"%" in url or not url.startswith(b"/"):
@@ -206,7 +217,7 @@ class Protocol(HttpToolsProtocol):
             "state": self.app_state.copy(),
             "method": method,
             "path": self.root_path + path,
-            "raw_path": self.root_path.encode("ascii") + raw,
+            "raw_path": self._root + raw,
             "query_string": query,
         }
 
@@ -225,7 +236,7 @@ class Protocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         exchange = self.cycle
         self.loose = 0
-        self.read(NOTHING)
+        self.reads_on(NOTHING)
         if exchange is None or exchange.done:
             return
         exchange.more = False
@@ -293,12 +304,15 @@ class Exchange:
     """One request and its answer, as ASGI has it."""
 
     __slots__ = (
-        "chunked", "continues", "done", "expected", "handed", "head", "keep_alive", "lost", "more", "parts",
-        "protocol", "scope", "size", "started", "waiter",
+        "chunked", "continues", "done", "expected", "handed", "head", "keep_alive", "lost", "method", "more", "parts",
+        "protocol", "scope", "size", "started", "task", "waiter",
     )  # fmt: skip
 
     def __init__(self, protocol: Protocol, scope: Scope, keep_alive: bool, continues: bool) -> None:
-        self.protocol, self.scope, self.keep_alive, self.continues = protocol, scope, keep_alive, continues
+        self.protocol, self.keep_alive, self.continues = protocol, keep_alive, continues
+        self.scope: Scope | None = scope
+        """Until it is served: `whole` and `answer` are known by it, and the two would hold each other."""
+        self.method: str = scope["method"]
         self.parts: list[bytes] = []
         self.size = 0
         self.more = True
@@ -306,12 +320,16 @@ class Exchange:
         self.head: bytes | None = None
         self.expected = 0
         self.waiter: asyncio.Future[None] | None = None
+        self.task: asyncio.Task[None] | None = None
 
     async def run_asgi(self, app: Any) -> None:
         """Lets the application answer. What it leaves unanswered is a 500, or a closed connection."""
         logger = self.protocol.logger
+        scope, self.scope = self.scope, None
+        assert scope is not None
+        scope["extensions"] = {EXCHANGE: self}
         try:
-            await app(self.scope, self.receive, self.send)
+            await app(scope, self.receive, self.send)
         except BaseException as error:
             logger.error("Exception in ASGI application\n", exc_info=error)
             if self.started:
@@ -327,6 +345,9 @@ class Exchange:
                     self.protocol.transport.close()
                 else:
                     await self._fail()
+        finally:
+            if self.task is not None:
+                self.protocol.tasks.discard(self.task)
 
     async def _fail(self) -> None:
         headers = [
@@ -337,6 +358,31 @@ class Exchange:
         self.head = None
         await self.send({"type": "http.response.start", "status": 500, "headers": headers})
         await self.send({"type": "http.response.body", "body": b"Internal Server Error"})
+
+    def whole(self) -> bytes | None:
+        """The body, where it is there as a whole; None where it has to be received."""
+        if self.more or self.handed or self.lost or len(self.parts) != 1:
+            return None
+        (body,) = self.parts
+        self.parts, self.size, self.handed, self.continues = [], 0, True, False
+        return body
+
+    def answer(self, lines: bytes, body: bytes) -> bool:
+        """Sends a whole answer, 200: `lines` are its headers, written, but for those that say how it is sent.
+
+        False, with nothing sent, where it has to be sent as ASGI does.
+        """
+        protocol = self.protocol
+        if self.more or self.lost or self.head is not None or self.started or not self.keep_alive:
+            return False
+        if protocol.flow.write_paused or self.method == "HEAD":
+            return False
+        self.started = self.done = True
+        protocol.transport.write(ANSWER % (protocol.standing(), lines, len(body), body))
+        if self.waiter is not None:
+            self.wake()
+        protocol.on_response_complete()
+        return True
 
     def wake(self) -> None:
         """Somebody who waits in `receive` may look again."""
@@ -384,7 +430,7 @@ class Exchange:
         if self.done or kind != "http.response.body":
             raise RuntimeError(f"Unexpected {kind!r}.")
         body, more = message.get("body", b""), message.get("more_body", False)
-        if self.scope["method"] == "HEAD":
+        if self.method == "HEAD":
             self.expected, body = 0, b""
         elif self.chunked:
             body = (b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + (b"" if more else b"0\r\n\r\n")
@@ -429,17 +475,23 @@ class Exchange:
             lines.append(line)
         if not self.keep_alive and not closes:
             lines.append(b"connection: close\r\n")
-        if not told and self.scope["method"] != "HEAD" and status not in (204, 304):
+        if not told and self.method != "HEAD" and status not in (204, 304):
             self.chunked = True
             lines.append(b"transfer-encoding: chunked\r\n")
         lines.append(b"\r\n")
         return b"".join(lines)
 
 
+ANSWER = b"HTTP/1.1 200 OK\r\n%b%bcontent-length: %d\r\n\r\n%b"
 LINES: dict[tuple[bytes, bytes], bytes] = {}
 """Headers that were written before; few, since an answer's own are not kept, nor those that say how it is sent."""
 KEPT = 500
 OWN = (b"content-length", b"x-request-id", b"x-wushe-wal", b"transfer-encoding", b"connection")
+
+
+def written(headers: list[tuple[bytes, bytes]]) -> bytes:
+    """Headers as they are sent. Raises RuntimeError for one that would be more than one."""
+    return b"".join([_line(name, value) for name, value in headers])
 
 
 def _line(name: bytes, value: bytes) -> bytes:

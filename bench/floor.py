@@ -36,7 +36,11 @@ COMMITMENT = (
 )
 AROUND = "ARRAY[left($2, 4), left($2, 6), left($2, 9), left($2, 12), $2]"
 OFFER = (
-    "({0}.status = 'PUBLISHED' OR {0}.status <> 'DRAFT' AND (" + IN_AREA + " OR {0}.service_areas && " + AROUND + "))"
+    "({0}.status = 'PUBLISHED' AND {0}.kind <> 'CASH_AID' OR {0}.status <> 'DRAFT' AND ("
+    + IN_AREA
+    + " OR {0}.service_areas && "
+    + AROUND
+    + "))"
 )
 ORGANIZATION = "({0}.verified_state = 'VERIFIED' OR {0}.contact_id = $3 OR " + IN_AREA + ")"
 """What a community's staff see: $2 and $4 are the ends of their area, $3 is the person."""
@@ -94,7 +98,7 @@ MINE = "EXISTS (SELECT FROM commitment m WHERE m.need_id = {0}.id AND m.voluntee
 Q2V = q2(
     "n.sensitivity = 'NORMAL' AND n.kind <> 'CASH_AID'",  # and OPEN: it stands in the public list
     "c.volunteer_person_id = $2 AND c.sensitivity = 'NORMAL'",
-    "(o.status = 'PUBLISHED' OR o.person_id = $2)",
+    "(o.status = 'PUBLISHED' AND o.kind <> 'CASH_AID' OR o.person_id = $2)",
     "(r.verified_state = 'VERIFIED' OR r.contact_id = $2)",
     MINE.format("p", " AND m.open_until > $5"),
 ).replace("$5", "$3")

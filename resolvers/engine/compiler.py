@@ -33,17 +33,15 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FieldDetails, FragmentDetails, collect_fields, collect_subfields
 from graphql.execution.values import VariableValues, get_argument_values
-from sqlalchemy.dialects.postgresql import asyncpg as dialect
 
-from resolvers.engine import handwritten, pages, plans, words
+from resolvers.engine import fixed, handwritten, pages, plans, words
 from resolvers.engine.guard import correlated, covered
 from resolvers.engine.plans import NotCompilable, Plan
 from resolvers.engine.scope import Columns, From, Scope
-from resolvers.engine.text import TEXT, L, Parts, always, falls_with, join, literal, or_null, scalar, text
+from resolvers.engine.text import TEXT, L, Parts, always, certain, falls_with, join, literal, or_null, scalar, text
 
 JSON = " json"
 """Ends the name of a column that has another one's text as JSON: no table's column is called so."""
-DIALECT = dialect.dialect()  # type: ignore[no-untyped-call]
 Details = list[FieldDetails]
 Seen = Callable[[Any, str, Any], tuple[Any, ...]]
 """(alias, table, viewer) -> the conditions under which its rows may be seen."""
@@ -160,9 +158,13 @@ class Compiler:
         convert: plans.Convert | None,
         tag: Any = None,
     ) -> Any:
-        """A parameter that takes an argument's value."""
+        """An argument's value: a parameter, or what the document says itself."""
         get = plans.argument(field, node, path, convert, self.values)
-        get(self.run)  # a value that is wrong is an error here, in its field's place
+        value = get(self.run)  # one that is wrong is an error here, in its field's place
+        if not plans.varies(node, path):
+            said = fixed.said(plans.argument(field, node, path, None, self.values)(self.run), value, type_)
+            if said is not None:
+                return said
         return self.bind(("argument", id(field), id(node), path, tag), type_, get)
 
     def name(self, letter: str) -> str:
@@ -237,7 +239,9 @@ class Compiler:
                 return self.leaf(field, scalar(field.type, column, _prefix(type_), strict=self.strict), sure)
             case words.Expression():
                 e = self.checked(word.build(scope.row, self.view))
-                sure = e is getattr(scope.row, "id", None)
+                sure = e is getattr(scope.row, "id", None) or (
+                    scope.alias is not None and certain(e) and always(field.type)
+                )
                 return self.leaf(field, scalar(field.type, e, _prefix(type_), strict=self.strict), sure)
             case words.Sealed():
                 return self.sealed(field, word, scope)
@@ -512,7 +516,7 @@ class Compiler:
 
     def written(self, statement: sa.Select[Any]) -> Plan:
         """A statement, and where its parameters come from."""
-        compiled = statement.compile(dialect=DIALECT)
+        compiled = statement.compile(dialect=fixed.DIALECT)
         names = compiled.positiontup or []
         gets = [self._gets.get(n) or plans.constant(compiled.params[n]) for n in names]
         checks = [get for name, get in self._gets.items() if name not in names]

@@ -176,7 +176,9 @@ class Document:
 
     def key(self, coerced: Mapping[str, Any], role: Any, strict: bool) -> Any:
         """What changes a plan's shape; nothing that merely says who asks."""
-        shapes = tuple([shape(coerced[n]) if n in coerced else 2 for n in self.names])
+        shapes = tuple(
+            [(1 if type(coerced[n]) is str else shape(coerced[n])) if n in coerced else 2 for n in self.names]
+        )
         if not self.by_value and not self.by_prefix:
             return role, strict, shapes
         values = tuple([repr(coerced.get(n)) for n in sorted(self.by_value)])

@@ -150,10 +150,13 @@ class Engine:
         document = document or self.document(request)
         if document.kind is OperationType.SUBSCRIPTION:
             raise Refused([BadInput("订阅请通过 WebSocket 或 SSE 连接。", "NOT_A_STREAM")])
-        values = self.coerced(document, request)
         if document.kind is OperationType.MUTATION:
-            return await self._mutation(request, document, values)
-        answer = await self.fast(request, document, values)
+            return await self._mutation(request, document, self.coerced(document, request))
+        return await self.query(request, document)
+
+    async def query(self, request: Request, document: Document) -> bytes | ExecutionResult:
+        """The same for a document that is a query."""
+        answer = await self.fast(request, document, self.coerced(document, request))
         return answer if answer is not None else await self.standard(request, document)
 
     def document(self, request: Request) -> Document:

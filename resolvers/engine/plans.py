@@ -116,11 +116,7 @@ def argument(
     A variable, alone or in an object that the document writes, was coerced already; what no variable is part of is
     coerced at the first run, and kept. Only the rest is coerced at each run.
     """
-    ast: Any = next((a.value for a in node.arguments or () if a.name.value == path[0]), None)
-    rest = path[1:]
-    while rest and isinstance(ast, ObjectValueNode):
-        ast = next((f.value for f in ast.fields if f.name.value == rest[0]), None)
-        rest = rest[1:]
+    ast, rest = _written(node, path)
     if isinstance(ast, VariableNode) and ast.name.value in values.coerced:
         name = ast.name.value
 
@@ -139,6 +135,21 @@ def argument(
         return value if convert is None or value is None else convert(value)
 
     return general if _varies(ast) else once(general)
+
+
+def varies(node: FieldNode, path: tuple[str, ...]) -> bool:
+    """Whether an argument's value is made of variables."""
+    return _varies(_written(node, path)[0])
+
+
+def _written(node: FieldNode, path: tuple[str, ...]) -> tuple[Any, tuple[str, ...]]:
+    """What the document says at a path of an argument, as far as it is written out, and the rest of the path."""
+    ast: Any = next((a.value for a in node.arguments or () if a.name.value == path[0]), None)
+    rest = path[1:]
+    while rest and isinstance(ast, ObjectValueNode):
+        ast = next((f.value for f in ast.fields if f.name.value == rest[0]), None)
+        rest = rest[1:]
+    return ast, rest
 
 
 def _varies(ast: Any) -> bool:

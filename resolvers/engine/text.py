@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.sql.functions import FunctionElement
 
 TEXT = sa.Text()
@@ -93,6 +94,39 @@ def falls_with(e: Any, columns: Collection[Any]) -> bool:
             return any(falls_with(part, columns) for part in e.clauses)
         case sa.Function() if e.name in STRICT:  # not PostgreSQL's own concat, which passes NULLs over
             return any(falls_with(part, columns) for part in e.clauses)
+    return False
+
+
+TRUTHS = {
+    *(operators.eq, operators.ne, operators.lt, operators.le, operators.gt, operators.ge),
+    *(operators.is_distinct_from, operators.is_not_distinct_from),
+}
+"""Comparisons that are true or false where neither side is NULL."""
+
+
+def certain(e: Any) -> bool:
+    """Whether an expression over a row that is there is certainly not NULL; its NOT NULL columns are believed."""
+    match e:
+        case sa.Column():
+            return not e.nullable
+        case sa.Label() | Grouping():
+            return certain(e.element)
+        case sa.Cast():
+            return certain(e.clause)
+        case sa.BindParameter():
+            return e.value is not None
+        case sa.Case():
+            return e.else_ is not None and certain(e.else_) and all(certain(result) for _, result in e.whens)
+        case sa.Exists() | sa.True_() | sa.False_():
+            return True
+        case sa.Function() if e.name == "coalesce":
+            return any(certain(part) for part in e.clauses)
+        case sa.BinaryExpression() if e.operator in (operators.is_, operators.is_not):
+            return True
+        case sa.BinaryExpression() if e.operator in ARITHMETIC | TRUTHS:
+            return certain(e.left) and certain(e.right)
+        case sa.BooleanClauseList():
+            return all(certain(part) for part in e.clauses)
     return False
 
 

@@ -14,11 +14,12 @@ import uvicorn
 
 from api.live.wire import Wire
 from api.patience import HEAD_BYTES
-from api.protocol import QUEUED, Protocol
+from api.protocol import EXCHANGE, QUEUED, Protocol
 
 pytestmark = pytest.mark.asyncio
 ASKED: list[str] = []
 LEFT: list[str] = []
+HOW: list[str] = []
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -40,6 +41,22 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
             await send(
                 {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]}
             )
+            await send({"type": "http.response.body", "body": body})
+        case "/whole":
+            exchange = scope["extensions"][EXCHANGE]
+            body = exchange.whole()
+            HOW.append("at once" if body is not None else "received")
+            if body is None:
+                body, more = b"", True
+                while more:
+                    message = await receive()
+                    body, more = body + message["body"], message["more_body"]
+            if exchange.answer(b"content-type: text/plain\r\nx-a: b\r\n", body):
+                HOW.append("at once")
+                return
+            HOW.append("as ASGI does")
+            headers += [(b"x-a", b"b"), (b"content-length", b"%d" % len(body))]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": body})
         case "/slow":
             await asyncio.sleep(0.2)
@@ -99,6 +116,7 @@ async def until(holds: Callable[[], object]) -> None:
 async def port() -> AsyncIterator[int]:
     ASKED.clear()
     LEFT.clear()
+    HOW.clear()
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
@@ -186,6 +204,51 @@ async def test_a_body_in_pieces_is_whole(port: int, size: int) -> None:
             request("/echo", "POST", None, "transfer-encoding: chunked") + b"3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\n\r\n"
         )
         assert (await answer(reader))[2] == b"abcdefg"
+
+
+@pytest.mark.parametrize("body", [b"x", b"x" * 40_000])
+async def test_an_answer_at_once_is_the_answer_that_asgi_gives(port: int, body: bytes) -> None:
+    async with connected(port) as (reader, writer):
+        for n in range(3):
+            writer.write(request("/whole", "POST", body) * 2 + request("/echo", "POST", b"between"))
+            first, second, third = [await answer(reader) for _ in range(3)]
+            assert first == second and first[0] == 200 and first[2] == body, n
+            assert third[2] == b"between"
+        writer.write(request("/whole", "POST", None, "transfer-encoding: chunked") + b"2\r\nab\r\n1\r\nc\r\n0\r\n\r\n")
+        status, headers, said = await answer(reader)
+        assert (status, said, headers["x-a"]) == (200, b"abc", "b")
+        writer.write(request("/whole", "POST", b"ok", "expect: 100-continue"))
+        assert (await answer(reader))[2] == b"ok", "whoever has sent it does not wait to go on"
+    assert HOW[-4:] == ["received", "at once", "at once", "at once"]
+    async with connected(port) as (reader, writer):
+        writer.write(request("/whole", "POST", body, "connection: close"))
+        status, headers, said = await answer(reader)
+        assert (status, said, headers["x-a"], headers["connection"]) == (200, body, "b", "close")
+        assert HOW[-1] == "as ASGI does"
+        assert await reader.read() == b""
+    async with connected(port) as (reader, writer):
+        writer.write(request("/whole", "HEAD", b"body"))
+        assert await answer(reader, head=True) == (200, {**first[1], "content-length": "4"}, b"")
+        writer.write(request("/last"))
+        assert (await answer(reader))[2] == b"1.1 /last?"
+
+
+async def test_a_body_that_comes_later_is_received(port: int) -> None:
+    async with connected(port) as (reader, writer):
+        whole = request("/whole", "POST", b"in two pieces")
+        writer.write(whole[:-6])
+        await until(lambda: ASKED)
+        writer.write(whole[-6:])
+        assert (await answer(reader))[2] == b"in two pieces"
+        assert HOW == ["received", "at once"]
+
+
+async def test_who_has_left_is_sent_nothing(port: int) -> None:
+    async with connected(port) as (_, writer):
+        writer.write(request("/slow") + request("/whole", "POST", b"never"))
+        await until(lambda: ASKED)
+    await asyncio.sleep(0.3)
+    assert ASKED == ["GET /slow"] and HOW == []
 
 
 async def test_continue_is_said_when_the_body_is_wanted(port: int) -> None:

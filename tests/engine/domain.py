@@ -222,6 +222,7 @@ class Pledge(Node):
     person: Person | None = w.one(t.pledge.c.person_id)
     minutes: int = w.column(t.pledge.c.minutes)
     at: datetime = w.column(t.pledge.c.at)
+    length: str = w.expression(lambda row: sa.case((row.minutes >= 60, "it's long"), else_="short"))
 
 
 @strawberry.type

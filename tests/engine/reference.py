@@ -540,6 +540,11 @@ def minutes(context: Context, row: Row) -> int | None:
     return sum(p["minutes"] for p in found) if found else None
 
 
+@answers("Pledge.length")
+def length(context: Context, row: Row) -> str:
+    return "it's long" if row["minutes"] >= 60 else "short"
+
+
 @answers("Task.firstPledgeAt")
 def first_pledge_at(context: Context, row: Row) -> datetime | None:
     return min((p["at"] for p in pledges_on(context, row)), default=None)

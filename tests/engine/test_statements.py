@@ -84,6 +84,16 @@ async def test_nothing_is_computed_twice(ask: Asking, text: str, expected: dict[
     assert len(names) == len(set(names))
 
 
+@pytest.mark.parametrize(("item", "checked"), [("minutes length", False), ("minutes at", True)])
+async def test_a_list_is_checked_only_where_an_item_could_drop_out(ask: Asking, item: str, checked: bool) -> None:
+    """An instant may be infinite, and has no text then; a number and a choice between two texts always have one."""
+    await ask.fast(f"{{ tasks {{ edges {{ node {{ pledges {{ {item} }} }} }} }} }}", EVERY)
+    sql, _ = ask.reads.statements[-1]
+    inner = sql[sql.index("pledges") :]
+    assert ("(count(*) = count(" in inner) is checked
+    assert inner.count("OFFSET 0") == 1 + checked  # the page of tasks, fenced
+
+
 async def test_work_grows_with_the_rows_and_not_with_the_depth(ask: Asking) -> None:
     """A sub-plan of a list runs once for each of its parents."""
     plan = await plan_of(ask, "{ tasks(first: 10) { edges { node { score pledges { at task { at score } } } } } }")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from resolvers.engine.text import concat, falls_with, literal, text
+from resolvers.engine.text import certain, concat, falls_with, literal, text
 
 A, B = sa.column("a", sa.Integer()), sa.column("b", sa.Integer())
 
@@ -30,3 +30,43 @@ A, B = sa.column("a", sa.Integer()), sa.column("b", sa.Integer())
 )
 def test_what_is_null_with_a_column(expression: Any, falls: bool) -> None:
     assert falls_with(expression, [A]) is falls
+
+
+TABLE = sa.Table("t", sa.MetaData(), sa.Column("always", sa.Integer, nullable=False), sa.Column("perhaps", sa.Integer))
+ALWAYS, PERHAPS = TABLE.c.always, TABLE.c.perhaps
+
+
+@pytest.mark.parametrize(
+    ("expression", "sure"),
+    [
+        (ALWAYS, True),
+        (PERHAPS, False),
+        (sa.literal_column("x"), False),
+        (sa.literal(3), True),
+        (sa.null(), False),
+        (sa.bindparam("viewer", type_=sa.Integer()), False),
+        (ALWAYS.label("a"), True),
+        (sa.cast(PERHAPS, sa.Text()), False),
+        (ALWAYS + 1, True),
+        (ALWAYS - PERHAPS, False),
+        (ALWAYS / 2, False),  # which this does not look into
+        (sa.case((PERHAPS > 1, 1), else_=ALWAYS), True),
+        (sa.case((ALWAYS > 1, 1)), False),
+        (sa.case((ALWAYS > 1, PERHAPS), else_=ALWAYS), False),
+        (sa.case((ALWAYS > 1, ALWAYS), else_=sa.null()), False),
+        (sa.func.coalesce(PERHAPS, 0), True),
+        (sa.func.coalesce(PERHAPS, PERHAPS), False),
+        (sa.func.greatest(ALWAYS, 1), False),
+        (PERHAPS.is_(None), True),
+        (ALWAYS == 3, True),
+        (ALWAYS == PERHAPS, False),
+        (sa.and_(ALWAYS == 3, PERHAPS.is_(None)), True),
+        (sa.or_(ALWAYS == 3, PERHAPS == 3), False),
+        (sa.not_(sa.and_(ALWAYS == 3, PERHAPS == 3)), False),
+        (sa.exists(sa.select(PERHAPS)), True),
+        (sa.select(ALWAYS).scalar_subquery(), False),  # of no row
+        (sa.true(), True),
+    ],
+)
+def test_what_is_certainly_not_null(expression: Any, sure: bool) -> None:
+    assert certain(expression) is sure
