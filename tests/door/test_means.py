@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -69,6 +71,41 @@ async def test_the_same_is_answered(site: Site, demo_of_module: Demo, who: str, 
             k: v for k, v in first.headers.items() if k not in told
         }
         assert answer.headers.get("content-encoding") == first.headers.get("content-encoding")
+
+
+@pytest.mark.parametrize("said", ASKED.values(), ids=ASKED)
+async def test_under_another_server_the_same_is_answered(
+    site: Site, demo_of_module: Demo, said: dict[str, Any]
+) -> None:
+    """One that knows nothing of our exchange: what it has are ASGI's messages."""
+    token = site.token(demo_of_module.claims["volunteer"])
+    body = json.dumps(said).encode()
+    plain = {"authorization": f"Bearer {token}", "content-type": "application/json", "accept": "application/json"}
+    ours = await site.client.post("/graphql", content=body, headers=plain)
+    headers = [(name.encode(), value.encode()) for name, value in {"host": "wushe.example", **plain}.items()]
+    told: list[Any] = []
+
+    halves = [body[len(body) // 2 :], body[: len(body) // 2]]
+
+    async def receive() -> Any:
+        if not halves:
+            await asyncio.Event().wait()
+        half = halves.pop()
+        return {"type": "http.request", "body": half, "more_body": bool(halves)}
+
+    async def send(message: Any) -> None:
+        told.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/graphql", "query_string": b"", "headers": headers}
+    await site.door({**scope, "client": ("127.0.0.1", 4000), "http_version": "1.1", "scheme": "http"}, receive, send)
+    start, end = told
+    found = json.loads(end["body"])
+    for error in found.get("errors", ()):
+        error["extensions"].pop("requestId", None)
+    assert (start["status"], found) == (ours.status_code, without_id(ours))
+    own = {"x-request-id", "content-length"}
+    given = {k.decode(): v.decode() for k, v in start["headers"] if k.decode() not in own}
+    assert given.items() <= dict(ours.headers).items() and "content-security-policy" in given
 
 
 async def test_the_same_is_charged(site: Site, demo_of_module: Demo) -> None:
