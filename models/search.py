@@ -21,13 +21,12 @@ from __future__ import annotations
 
 import functools
 import itertools
+import mmap
 import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator
-from importlib.util import find_spec
-from pathlib import Path
 
-from models.pinyin import readings
+from models.pinyin import mapped, readings
 from models.problems import InvalidInput
 
 NARROW, INITIALS, OPENING, LETTERS = 0xE000_0000, 0xF000_0000, 0xF100_0000, 0xF200_0000
@@ -46,23 +45,24 @@ Way = tuple[int, ...]
 
 
 @functools.cache
-def _traditional() -> bytes:
-    """Pairs of `"陪診": "陪诊"`, of zhconv's file: to import the package and read all would take 12 MB."""
-    package = find_spec("zhconv")
-    assert package is not None and package.origin is not None
-    whole = Path(package.origin).with_name("zhcdict.json").read_bytes()
-    begin = whole.index(b"{", whole.index(b'"zh2Hans"'))
-    return whole[begin : whole.index(b"}", begin)]
+def _traditional() -> tuple[mmap.mmap, int, int]:
+    """Pairs of `"陪診": "陪诊"` in zhconv's file, from where to where: to import the package and read all would take 12 MB."""
+    file = mapped("zhconv", "zhcdict.json")
+    begin = file.find(b"{", file.find(b'"zh2Hans"'))
+    return file, begin, file.find(b"}", begin)
 
 
 def _simplified(letter: str) -> str:
     """A traditional character's simplified one: characters, not phrases, so that positions stay what they are."""
-    key = f'"{letter}":'.encode(errors="surrogatepass")
-    begin = _traditional().find(key) if letter > "\x7f" else -1
-    if begin < 0:
+    if letter <= "\x7f":
         return letter
-    begin = _traditional().index(b'"', begin + len(key)) + 1
-    found = _traditional()[begin : _traditional().index(b'"', begin)].decode()
+    file, begin, end = _traditional()
+    key = f'"{letter}":'.encode(errors="surrogatepass")
+    at = file.find(key, begin, end)
+    if at < 0:
+        return letter
+    at = file.find(b'"', at + len(key)) + 1
+    found = file[at : file.find(b'"', at)].decode()
     return found if len(found) == 1 else letter
 
 

@@ -24,6 +24,7 @@ from graphql.execution.collect_fields import FragmentDetails
 from graphql.execution.values import VariableValues, get_variable_values
 
 from resolvers.engine import limits, words
+from resolvers.engine.garbage import cleared
 from resolvers.engine.plans import sayable, storable
 from resolvers.engine.variables import Quick
 
@@ -268,14 +269,15 @@ class Documents:
         if found is not None:
             self._kept.move_to_end(key)
             return found
-        made = Document(
-            self.schema,
-            text,
-            name,
-            introspection=self.introspection,
-            suggestions=self.suggestions,
-            prefixes=self.prefixes,
-        )
+        with cleared():
+            made = Document(
+                self.schema,
+                text,
+                name,
+                introspection=self.introspection,
+                suggestions=self.suggestions,
+                prefixes=self.prefixes,
+            )
         self._kept[key] = made
         self._size += len(text) + 2000
         while self._size > DOCUMENTS_TEXT:

@@ -34,6 +34,7 @@ from strawberry.types.arguments import convert_arguments
 from resolvers.engine import build, changes, words
 from resolvers.engine.compiler import Compiler, Operation, Rules
 from resolvers.engine.documents import Document, Documents, Refused
+from resolvers.engine.garbage import cleared
 from resolvers.engine.limits import OverLimit
 from resolvers.engine.plans import BadInput, NotCompilable, Place, Plan, Run, an_id_of
 from resolvers.engine.standard import Told, install
@@ -291,29 +292,36 @@ class Engine:
         if plan is not None:
             self._plans.move_to_end(key)
         else:
-            compiler, plan = self._write(document, values, role, strict, write)
+            by_prefix, plan = self._write(document, values, role, strict, write)
             if isinstance(plan, Plan) and plan.failed:
                 return plan  # errors of these values, not of this shape
-            if not compiler.by_prefix <= document.by_prefix:
-                document.by_prefix |= compiler.by_prefix
+            if not by_prefix <= document.by_prefix:
+                document.by_prefix |= by_prefix
                 key = (document.serial, document.key(values.coerced, role, strict), more)
             self._plans[key] = plan
             if len(self._plans) > PLANS:
                 self._plans.popitem(last=False)
         if isinstance(plan, NotCompilable):
-            raise plan
+            raise NotCompilable(*plan.args)  # the one that is kept would gather the frames of everybody who asks
         return plan
 
     def _write(
         self, document: Document, values: VariableValues, role: Any, strict: bool, write: Write
-    ) -> tuple[Compiler, Any]:
+    ) -> tuple[set[str], Any]:
+        """A plan, or why there is none, and the variables whose type prefix is part of its key."""
+        with cleared():
+            return self._written(document, values, role, strict, write)
+
+    def _written(
+        self, document: Document, values: VariableValues, role: Any, strict: bool, write: Write
+    ) -> tuple[set[str], Any]:
         operation = Operation(document.operation, document.fragments, values)
         compiler = Compiler(self.schema, self.rules, operation, role, strict)
         self.compiled += 1
         try:
-            return compiler, write(compiler)
+            return compiler.by_prefix, write(compiler)
         except NotCompilable as no:
-            return compiler, no
+            return compiler.by_prefix, NotCompilable(*no.args)  # which holds no frames, and with them no values
         except RecursionError:
             raise Refused([OverLimit("查询嵌套过深。", "TOO_DEEP")]) from None
 

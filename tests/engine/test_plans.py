@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
 
 from resolvers.engine import documents
 from resolvers.engine import engine as engines
+from resolvers.engine.compiler import Compiler
 from resolvers.engine.engine import Engine
+from resolvers.engine.garbage import cleared
+from resolvers.engine.plans import NotCompilable
 from tests.engine.conftest import Asking, make_engine
 from tests.engine.rows import World
 
@@ -133,3 +137,24 @@ async def test_constants_are_known_before_the_database(ask: Asking) -> None:
     data = await ask("query($k: Kind, $n: Int! = 0) { kinds(only: $k, howPolite: $n) { said } }", k="COOK", n=3)
     assert data == {"kinds": [{"said": "请请请COOK"}]}
     assert await ask("query($k: Kind) { kinds(only: $k) { said } }") != data
+
+
+async def test_what_cannot_be_written_keeps_nobody_s_frames(fresh: Asking) -> None:
+    """An exception that is raised again and again would gather them, and with them everything that was asked."""
+    for _ in range(3):
+        assert await fresh.fast("{ tasks(first: 2) { edges { node { summary } } } }") is None
+    (kept,) = fresh.engine._plans.values()
+    assert isinstance(kept, NotCompilable) and kept.__traceback__ is None and str(kept) == "a computed field"
+
+
+async def test_what_is_thrown_away_is_free_at_once(fresh: Asking) -> None:
+    """The collector, left to itself, would find it in use while it is made, and look again after many more."""
+    assert gc.isenabled()
+    for n in range(3):
+        await fresh.fast(f"{{ tasks(first: {n + 1}) {{ edges {{ node {{ title place {{ code }} }} }} }} }}")
+        assert not [thing for thing in gc.get_objects() if isinstance(thing, Compiler)]
+    assert gc.isenabled()
+    with pytest.raises(ValueError, match="inside"), cleared():
+        assert not gc.isenabled()
+        raise ValueError("inside")
+    assert gc.isenabled()
