@@ -63,7 +63,7 @@ class Writer(PGCompiler_asyncpg):
 
     def visit_bindparam(self, bindparam: Any, *args: Any, **kw: Any) -> str:
         value, type_ = bindparam.value, bindparam.type
-        if not bindparam.expanding:
+        if not bindparam.expanding and not kw.get("literal_binds"):  # which writes all there is, for a reader
             if (written := number(value, type_)) is not None:
                 return f"({written})"
             if type(value) is str and _is_text(type_):
