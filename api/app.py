@@ -143,7 +143,8 @@ def _lifespan(
 ) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        gc.freeze()  # what the start made stays: no collection ever looks at it, for the half a megabyte that is garbage
+        gc.collect()
+        gc.freeze()  # what the start made stays: no collection ever looks at it
         gc.enable()
         persisted.start()
         showing.start()
