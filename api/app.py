@@ -143,8 +143,7 @@ def _lifespan(
 ) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        gc.collect()
-        gc.freeze()  # what the start made stays: no collection ever looks at it
+        gc.freeze()  # what the start made stays: no collection ever looks at it, for the half a megabyte that is garbage
         gc.enable()
         persisted.start()
         showing.start()
